@@ -1,0 +1,50 @@
+package container
+
+import "berth/internal/fault"
+
+// State is where a container is in its life. Docker's booleans are computed
+// from it at the border.
+type State string
+
+// The states.
+const (
+	Created  State = "created"
+	Starting State = "starting" // being started; reported as created
+	Running  State = "running"
+	Exited   State = "exited"
+	Removing State = "removing"
+	Dead     State = "dead" // a removal failed; remove again
+	Removed  State = "removed"
+)
+
+// Event is a fact that moves a container from one state to another.
+type Event string
+
+// The events.
+const (
+	StartBegan   Event = "start began"
+	StartFailed  Event = "start failed"
+	StartDone    Event = "start done"
+	Exit         Event = "exit"
+	RemoveBegan  Event = "remove began"
+	RemoveFailed Event = "remove failed"
+	RemoveDone   Event = "remove done"
+)
+
+// transitions is the whole life of a container. What is not here cannot happen.
+var transitions = map[State]map[Event]State{
+	Created:  {StartBegan: Starting, RemoveBegan: Removing},
+	Starting: {StartDone: Running, StartFailed: Created},
+	Running:  {Exit: Exited},
+	Exited:   {StartBegan: Starting, RemoveBegan: Removing},
+	Removing: {RemoveDone: Removed, RemoveFailed: Dead},
+	Dead:     {RemoveBegan: Removing},
+}
+
+// Next returns the state after event e, or a Conflict when the table has no such path.
+func (s State) Next(e Event) (State, error) {
+	if next, ok := transitions[s][e]; ok {
+		return next, nil
+	}
+	return s, fault.New(fault.Conflict, "a container that is %s cannot take %q", s, e)
+}

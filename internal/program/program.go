@@ -1,0 +1,100 @@
+// Package program is the list of system calls that turns a fresh clone into a
+// container's process.
+//
+// The runtime is a compiler: a pure function makes a Program from an OCI spec,
+// tests compare its text, and an executor (package launch) walks it in a
+// cloned child that never runs Go code. Every step carries a name and the
+// reason why it stands where it stands.
+package program
+
+import "syscall"
+
+// Program is what a cloned child does between clone3 and execve.
+type Program struct {
+	Clone Clone
+	Steps []Step
+	// Fds names the descriptors that travel with the program, in order. A
+	// step refers to descriptor i with Fd(i); the executor knows its number.
+	Fds []string
+}
+
+// Clone says how the child is made.
+type Clone struct {
+	Flags  uint64 // CLONE_NEW* flags for clone3(2)
+	Cgroup int    // index in Fds of a cgroup v2 directory for CLONE_INTO_CGROUP, or -1
+	PidNS  int    // index in Fds of a pidfd whose pid namespace the child is born in, or -1
+}
+
+// Step is one system call. It fails the program unless its errno is in OnErr.
+type Step struct {
+	Name string // what it does, for people: "mask /proc/kcore"
+	Why  string // why it stands here, in a sentence
+	Call uintptr
+	Args [6]Arg
+	// OnErr lists at most three errnos that do not fail the program, and how many of
+	// the following steps each of them skips.
+	OnErr []OnErr
+	// SkipOK is how many of the following steps a success skips.
+	SkipOK int
+}
+
+// OnErr says that an errno is expected here, and where to go on.
+type OnErr struct {
+	Errno syscall.Errno
+	Skip  int
+}
+
+// Kind tells how the executor finds an argument's value.
+type Kind uint8
+
+// The kinds of Arg.
+const (
+	Immediate  Kind = iota // Value itself
+	Pointer                // the address of Data, in memory that does not move
+	Result                 // what step number Value returned (it must have run)
+	Descriptor             // the number of descriptor Value of Fds
+	Vector                 // the address of a nil-terminated array of pointers to Strings
+)
+
+// Arg is one argument of a system call.
+type Arg struct {
+	Kind    Kind
+	Value   uint64
+	Data    []byte
+	Strings []string
+	// Refs patch 8 or 4 byte fields inside Data with other values before the
+	// call: pointers (sock_fprog), results of earlier steps.
+	Refs []Ref
+}
+
+// Ref is a place inside a Pointer's data that holds another argument.
+type Ref struct {
+	Offset int
+	Arg    Arg // Pointer or Descriptor (8 and 4 bytes wide)
+}
+
+// Imm is a plain number.
+func Imm(v uint64) Arg { return Arg{Kind: Immediate, Value: v} }
+
+// Str is the address of s with a NUL at its end.
+func Str(s string) Arg { return Arg{Kind: Pointer, Data: append([]byte(s), 0)} }
+
+// Bytes is the address of b.
+func Bytes(b []byte) Arg { return Arg{Kind: Pointer, Data: b} }
+
+// Fd is descriptor i of Program.Fds.
+func Fd(i int) Arg { return Arg{Kind: Descriptor, Value: uint64(i)} }
+
+// Res is the result of step i.
+func Res(i int) Arg { return Arg{Kind: Result, Value: uint64(i)} }
+
+// Vec is the address of a nil-terminated array of C strings (execve's argv).
+func Vec(s []string) Arg { return Arg{Kind: Vector, Strings: s} }
+
+// Failure says which step stopped a program.
+type Failure struct {
+	Step  int // index in Steps; -1 when the clone itself failed
+	Of    int // how many steps there are
+	Name  string
+	Errno syscall.Errno
+}
