@@ -1,0 +1,139 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// chunkSize is the most that is read at once: a pipe's usual capacity.
+const chunkSize = 64 << 10
+
+// copyOut reads one output stream to its end.
+//
+// From a pipe, a chunk is first duplicated with tee(2), written to the log,
+// and only then taken out of the pipe: a daemon that is killed in between
+// leaves the chunk to whoever reads next. A pty master cannot be teed.
+func (h *Hub) copyOut(stream byte, f *os.File, tty bool, sink Sink) {
+	src := source{f: f}
+	if !tty {
+		src.peek()
+	}
+	defer src.close()
+	buf := make([]byte, chunkSize)
+	for {
+		n, err := src.next(buf)
+		if n > 0 {
+			chunk := buf[:n]
+			if sink != nil {
+				// A log that cannot be written (a full disk) must not stop the
+				// program or those who watch it.
+				_ = sink(stream, time.Now(), chunk)
+			}
+			if cerr := src.consume(n); cerr != nil && err == nil {
+				err = cerr
+			}
+			h.deliver(stream, chunk)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// source is a stream that is read in two steps where that is possible.
+type source struct {
+	f       *os.File
+	conn    teeConn
+	r, w    int // the scratch pipe; zero when chunks are read directly
+	scratch []byte
+}
+
+type teeConn interface {
+	Read(func(fd uintptr) bool) error
+}
+
+// peek prepares the two steps; when it cannot, chunks are read directly.
+func (s *source) peek() {
+	conn, err := s.f.SyscallConn()
+	if err != nil {
+		return
+	}
+	var p [2]int
+	if unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
+		return
+	}
+	s.conn, s.r, s.w = conn, p[0], p[1]
+	s.scratch = make([]byte, chunkSize)
+}
+
+func (s *source) close() {
+	if s.r != 0 {
+		unix.Close(s.r)
+		unix.Close(s.w)
+	}
+}
+
+// next returns the next chunk. From a pipe it is still in the pipe until consume.
+func (s *source) next(buf []byte) (int, error) {
+	if s.r == 0 {
+		n, err := s.f.Read(buf)
+		if errors.Is(err, unix.EIO) { // a pty whose slaves are all closed
+			err = io.EOF
+		}
+		return n, err
+	}
+	var n int64
+	var terr error
+	err := s.conn.Read(func(fd uintptr) bool {
+		for {
+			n, terr = unix.Tee(int(fd), s.w, chunkSize, unix.SPLICE_F_NONBLOCK)
+			if terr != unix.EINTR {
+				break
+			}
+		}
+		return terr != unix.EAGAIN
+	})
+	if err == nil {
+		err = terr
+	}
+	if err == unix.EINVAL { // not a pipe after all
+		s.close()
+		s.r = 0
+		return s.next(buf)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return readFull(s.r, buf[:n])
+}
+
+// consume takes n bytes that next has shown out of the pipe.
+func (s *source) consume(n int) error {
+	if s.r == 0 {
+		return nil
+	}
+	_, err := io.ReadFull(s.f, s.scratch[:n])
+	return err
+}
+
+func readFull(fd int, buf []byte) (int, error) {
+	got := 0
+	for got < len(buf) {
+		n, err := unix.Read(fd, buf[got:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return got, err
+		}
+		got += n
+	}
+	return got, nil
+}

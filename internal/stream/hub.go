@@ -1,0 +1,187 @@
+// Package stream joins a process's input and output with its log and with
+// everyone who is attached to it.
+//
+// A Hub belongs to a container (or exec) and outlives its runs: a client may
+// attach before the start and is then served by the next run. Output goes to
+// the log first and then to the clients, each chunk in the order it was read.
+package stream
+
+import (
+	"os"
+	"sync"
+	"time"
+)
+
+// The streams of a process.
+const (
+	Stdout byte = 1
+	Stderr byte = 2
+)
+
+// Sink takes output in, chunk by chunk, before any client sees it.
+type Sink func(stream byte, t time.Time, chunk []byte) error
+
+// Ends are the engine's ends of a running process's streams; nil where there
+// is none. With a terminal, Stdin and Stdout are the same pty master.
+type Ends struct {
+	Stdin, Stdout, Stderr *os.File
+	TTY                   bool
+	// StdinOnce closes the process's input when the first client's ends.
+	StdinOnce bool
+	// CloseStdin is told when the input is closed, so that others who hold
+	// the pipe can close it too.
+	CloseStdin func()
+}
+
+// Hub is where output fans out and input comes in.
+type Hub struct {
+	mu      sync.Mutex
+	clients map[*client]struct{}
+	run     *run          // the present run, nil between runs
+	started chan struct{} // closed when a run begins
+}
+
+// run is one life of the process.
+type run struct {
+	ends  Ends
+	done  chan struct{} // closed when all output has been delivered
+	stdin sync.Mutex    // guards writes to and the closing of ends.Stdin
+	shut  bool          // the input has been closed
+}
+
+// NewHub returns a hub without a run.
+func NewHub() *Hub {
+	return &Hub{clients: map[*client]struct{}{}, started: make(chan struct{})}
+}
+
+// Run serves one run: it copies output to sink and clients until every stream
+// has ended, then lets the clients go. It returns at once; Done tells the end.
+func (h *Hub) Run(ends Ends, sink Sink) {
+	r := &run{ends: ends, done: make(chan struct{})}
+	h.mu.Lock()
+	h.run = r
+	close(h.started)
+	h.mu.Unlock()
+
+	var copies sync.WaitGroup
+	if ends.Stdout != nil {
+		copies.Go(func() { h.copyOut(Stdout, ends.Stdout, ends.TTY, sink) })
+	}
+	if ends.Stderr != nil {
+		copies.Go(func() { h.copyOut(Stderr, ends.Stderr, false, sink) })
+	}
+	go func() {
+		copies.Wait()
+		h.finish(r)
+	}()
+}
+
+// finish closes the run's ends and lets its clients go, as one step: who
+// attaches later waits for the next run.
+func (h *Hub) finish(r *run) {
+	r.closeStdin(false)
+	if r.ends.Stdout != nil {
+		r.ends.Stdout.Close()
+	}
+	if r.ends.Stderr != nil {
+		r.ends.Stderr.Close()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.clients {
+		c.end(nil)
+	}
+	clear(h.clients)
+	close(r.done)
+	h.run = nil
+	h.started = make(chan struct{})
+}
+
+// Done returns a channel that is closed when the present run's output has all
+// been delivered; with no run it is closed already.
+func (h *Hub) Done() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.run == nil {
+		c := make(chan struct{})
+		close(c)
+		return c
+	}
+	return h.run.done
+}
+
+// Live reports whether a run is under way whose output has not ended.
+func (h *Hub) Live() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.run != nil
+}
+
+// Abort lets all clients go with err: the start that they waited for failed,
+// or the container is gone.
+func (h *Hub) Abort(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.clients {
+		c.end(err)
+	}
+	clear(h.clients)
+}
+
+// Interrupt ends the reading of the present run's output, for processes that
+// left their pipes to others when they ended.
+func (h *Hub) Interrupt() {
+	h.mu.Lock()
+	r := h.run
+	h.mu.Unlock()
+	if r == nil {
+		return
+	}
+	for _, f := range []*os.File{r.ends.Stdout, r.ends.Stderr} {
+		if f != nil {
+			f.SetReadDeadline(time.Now())
+		}
+	}
+}
+
+// deliver gives a chunk to every client. A client that cannot take it is let go.
+func (h *Hub) deliver(stream byte, chunk []byte) {
+	h.mu.Lock()
+	clients := make([]*client, 0, len(h.clients))
+	for c := range h.clients {
+		clients = append(clients, c)
+	}
+	h.mu.Unlock()
+	for _, c := range clients {
+		if w := c.writer(stream); w != nil {
+			if _, err := w.Write(chunk); err != nil {
+				h.drop(c, err)
+			}
+		}
+	}
+}
+
+func (h *Hub) drop(c *client, err error) {
+	h.mu.Lock()
+	delete(h.clients, c)
+	h.mu.Unlock()
+	c.end(err)
+}
+
+// closeStdin closes the process's input once; tell says whether the others who
+// hold it have to hear of it.
+func (r *run) closeStdin(tell bool) {
+	r.stdin.Lock()
+	defer r.stdin.Unlock()
+	if r.shut || r.ends.Stdin == nil {
+		return
+	}
+	r.shut = true
+	if r.ends.Stdin != r.ends.Stdout {
+		r.ends.Stdin.Close()
+	}
+	if tell && r.ends.CloseStdin != nil {
+		r.ends.CloseStdin()
+	}
+}
+
