@@ -11,63 +11,57 @@ import (
 // ErrDetached is returned by Attach when the client typed its detach keys.
 var ErrDetached = errors.New("detached")
 
-// Client is someone who attaches: nil streams are not wanted.
+// Client is what someone who attaches brings: nil streams are not wanted.
 type Client struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// DetachKeys ends the attachment when typed on a terminal, as bytes;
 	// empty means never.
 	DetachKeys []byte
-	// Present serves the present run only: without one Attach returns at once.
-	Present bool
-	// Registered is called once the client would miss nothing.
-	Registered func()
 }
 
-type client struct {
+// Member is a client's place at a hub. From Join on it misses nothing: output
+// waits until Serve has brought the streams.
+type Member struct {
 	Client
-	once  sync.Once
+	hub   *Hub
+	ready chan struct{} // closed when Client is filled in
 	ended chan struct{}
+	once  sync.Once
 	err   error
 }
 
-func (c *client) writer(stream byte) io.Writer {
-	if stream == Stderr {
-		return c.Stderr
-	}
-	return c.Stdout
-}
-
-func (c *client) end(err error) {
-	c.once.Do(func() {
-		c.err = err
-		close(c.ended)
-	})
-}
-
-// Attach serves one client until the run that it watches has ended (nil), it
-// detached (ErrDetached), its writers failed, or ctx is done. Between runs it
-// waits for the next one.
-func (h *Hub) Attach(ctx context.Context, who Client) error {
-	c := &client{Client: who, ended: make(chan struct{})}
+// Join takes a place: at the present run, or between runs at the next one.
+// With present, a place between runs has ended already. The caller serves or
+// leaves it.
+func (h *Hub) Join(present bool) *Member {
+	m := &Member{hub: h, ready: make(chan struct{}), ended: make(chan struct{})}
 	h.mu.Lock()
-	if who.Present && h.run == nil {
-		c.end(nil)
+	defer h.mu.Unlock()
+	if present && h.run == nil {
+		m.end(nil)
 	} else {
-		h.clients[c] = struct{}{}
+		h.members[m] = struct{}{}
 	}
-	h.mu.Unlock()
-	defer h.drop(c, nil)
-	if who.Registered != nil {
-		who.Registered()
-	}
+	return m
+}
+
+// Leave gives the place up.
+func (m *Member) Leave() { m.hub.drop(m, nil) }
+
+// Serve serves the client until the run that it watches has ended (nil), it
+// detached (ErrDetached), its writers failed, or ctx is done.
+func (m *Member) Serve(ctx context.Context, c Client) error {
+	defer m.Leave()
+	m.Client = c
+	close(m.ready)
 	detached := make(chan error, 1)
-	if who.Stdin != nil {
-		go func() { h.copyIn(c, detached) }()
+	if c.Stdin != nil {
+		go m.hub.copyIn(m, detached)
 	}
 	select {
-	case <-c.ended:
-		return c.err
+	case <-m.ended:
+		return m.err
 	case err := <-detached:
 		return err
 	case <-ctx.Done():
@@ -75,8 +69,28 @@ func (h *Hub) Attach(ctx context.Context, who Client) error {
 	}
 }
 
+// writer returns where a stream's output goes, nil when nobody wants it.
+func (m *Member) writer(stream byte) io.Writer {
+	select {
+	case <-m.ready:
+	case <-m.ended:
+		return nil
+	}
+	if stream == Stderr {
+		return m.Stderr
+	}
+	return m.Stdout
+}
+
+func (m *Member) end(err error) {
+	m.once.Do(func() {
+		m.err = err
+		close(m.ended)
+	})
+}
+
 // copyIn gives a client's input to the process of the run it watches.
-func (h *Hub) copyIn(c *client, detached chan<- error) {
+func (h *Hub) copyIn(c *Member, detached chan<- error) {
 	r := h.current(c)
 	if r == nil {
 		return
@@ -108,7 +122,7 @@ func notifyDetach(err error, detached chan<- error) bool {
 }
 
 // current waits for the run that the client watches.
-func (h *Hub) current(c *client) *run {
+func (h *Hub) current(c *Member) *run {
 	for {
 		h.mu.Lock()
 		r, started := h.run, h.started

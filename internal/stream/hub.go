@@ -36,7 +36,7 @@ type Ends struct {
 // Hub is where output fans out and input comes in.
 type Hub struct {
 	mu      sync.Mutex
-	clients map[*client]struct{}
+	members map[*Member]struct{}
 	run     *run          // the present run, nil between runs
 	started chan struct{} // closed when a run begins
 }
@@ -51,7 +51,7 @@ type run struct {
 
 // NewHub returns a hub without a run.
 func NewHub() *Hub {
-	return &Hub{clients: map[*client]struct{}{}, started: make(chan struct{})}
+	return &Hub{members: map[*Member]struct{}{}, started: make(chan struct{})}
 }
 
 // Run serves one run: it copies output to sink and clients until every stream
@@ -88,10 +88,10 @@ func (h *Hub) finish(r *run) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.clients {
+	for c := range h.members {
 		c.end(nil)
 	}
-	clear(h.clients)
+	clear(h.members)
 	close(r.done)
 	h.run = nil
 	h.started = make(chan struct{})
@@ -122,10 +122,10 @@ func (h *Hub) Live() bool {
 func (h *Hub) Abort(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.clients {
+	for c := range h.members {
 		c.end(err)
 	}
-	clear(h.clients)
+	clear(h.members)
 }
 
 // Interrupt ends the reading of the present run's output, for processes that
@@ -147,8 +147,8 @@ func (h *Hub) Interrupt() {
 // deliver gives a chunk to every client. A client that cannot take it is let go.
 func (h *Hub) deliver(stream byte, chunk []byte) {
 	h.mu.Lock()
-	clients := make([]*client, 0, len(h.clients))
-	for c := range h.clients {
+	clients := make([]*Member, 0, len(h.members))
+	for c := range h.members {
 		clients = append(clients, c)
 	}
 	h.mu.Unlock()
@@ -161,9 +161,9 @@ func (h *Hub) deliver(stream byte, chunk []byte) {
 	}
 }
 
-func (h *Hub) drop(c *client, err error) {
+func (h *Hub) drop(c *Member, err error) {
 	h.mu.Lock()
-	delete(h.clients, c)
+	delete(h.members, c)
 	h.mu.Unlock()
 	c.end(err)
 }

@@ -47,7 +47,9 @@ func TestOutputGoesToTheLogAndToEveryoneAttachedBeforeTheStart(t *testing.T) {
 	for i := range outs {
 		registered.Add(1)
 		clients.Go(func() {
-			err := h.Attach(context.Background(), Client{Stdout: &outs[i], Stderr: &errs, Registered: registered.Done})
+			m := h.Join(false)
+			registered.Done()
+			err := m.Serve(context.Background(), Client{Stdout: &outs[i], Stderr: &errs})
 			if err != nil {
 				t.Error(err)
 			}
@@ -94,7 +96,7 @@ func TestAChunkThatWasNotLoggedIsStillInThePipe(t *testing.T) {
 
 func TestAnAttachToARunWhoseOutputHasEndedReturnsAtOnce(t *testing.T) {
 	h := NewHub()
-	if err := h.Attach(context.Background(), Client{Stdout: io.Discard, Present: true}); err != nil {
+	if err := h.Join(true).Serve(context.Background(), Client{Stdout: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -105,12 +107,8 @@ func TestInputReachesTheProcessAndItsEndClosesIt(t *testing.T) {
 	or, ow := pipe(t)
 	told := make(chan struct{})
 	done := make(chan error, 1)
-	registered := make(chan struct{})
-	go func() {
-		done <- h.Attach(context.Background(), Client{Stdin: strings.NewReader("hello"), Stdout: io.Discard,
-			Registered: func() { close(registered) }})
-	}()
-	<-registered
+	m := h.Join(false)
+	go func() { done <- m.Serve(context.Background(), Client{Stdin: strings.NewReader("hello"), Stdout: io.Discard}) }()
 	h.Run(Ends{Stdin: iw, Stdout: or, StdinOnce: true, CloseStdin: func() { close(told) }}, nil)
 	got, err := io.ReadAll(ir)
 	if err != nil || string(got) != "hello" {
@@ -128,7 +126,7 @@ func TestDetachKeysEndTheAttachmentAndNotTheRun(t *testing.T) {
 	ir, iw := pipe(t)
 	or, ow := pipe(t)
 	h.Run(Ends{Stdin: iw, Stdout: or, TTY: true}, nil)
-	err := h.Attach(context.Background(), Client{Stdin: strings.NewReader("ab\x10c\x10\x11never"), Stdout: io.Discard, DetachKeys: []byte{0x10, 0x11}})
+	err := h.Join(true).Serve(context.Background(), Client{Stdin: strings.NewReader("ab\x10c\x10\x11never"), Stdout: io.Discard, DetachKeys: []byte{0x10, 0x11}})
 	if err != ErrDetached {
 		t.Fatalf("got %v", err)
 	}
