@@ -184,4 +184,3 @@ func (r *run) closeStdin(tell bool) {
 		r.ends.CloseStdin()
 	}
 }
-

@@ -108,7 +108,9 @@ func TestInputReachesTheProcessAndItsEndClosesIt(t *testing.T) {
 	told := make(chan struct{})
 	done := make(chan error, 1)
 	m := h.Join(false)
-	go func() { done <- m.Serve(context.Background(), Client{Stdin: strings.NewReader("hello"), Stdout: io.Discard}) }()
+	go func() {
+		done <- m.Serve(context.Background(), Client{Stdin: strings.NewReader("hello"), Stdout: io.Discard})
+	}()
 	h.Run(Ends{Stdin: iw, Stdout: or, StdinOnce: true, CloseStdin: func() { close(told) }}, nil)
 	got, err := io.ReadAll(ir)
 	if err != nil || string(got) != "hello" {
@@ -157,12 +159,11 @@ func TestDetachKeyWords(t *testing.T) {
 
 func TestAbortLetsWaitingClientsGo(t *testing.T) {
 	h := NewHub()
-	registered := make(chan struct{})
 	done := make(chan error, 1)
+	m := h.Join(false)
 	go func() {
-		done <- h.Attach(context.Background(), Client{Stdin: strings.NewReader("x"), Stdout: io.Discard, Registered: func() { close(registered) }})
+		done <- m.Serve(context.Background(), Client{Stdin: strings.NewReader("x"), Stdout: io.Discard})
 	}()
-	<-registered
 	h.Abort(io.ErrUnexpectedEOF)
 	if err := <-done; err != io.ErrUnexpectedEOF {
 		t.Fatal(err)
