@@ -70,7 +70,8 @@ type Arg struct {
 // Ref is a place inside a Pointer's data that holds another argument.
 type Ref struct {
 	Offset int
-	Arg    Arg // Pointer or Descriptor (8 and 4 bytes wide)
+	Arg    Arg
+	Width  int // bytes: 4, 8, or 0 for 8 for addresses and 4 for the rest
 }
 
 // Imm is a plain number.
@@ -79,7 +80,8 @@ func Imm(v uint64) Arg { return Arg{Kind: Immediate, Value: v} }
 // Str is the address of s with a NUL at its end.
 func Str(s string) Arg { return Arg{Kind: Pointer, Data: append([]byte(s), 0)} }
 
-// Bytes is the address of b.
+// Bytes is the address of b. Steps that are given the same slice share the
+// memory, so that one call can fill what a later one reads.
 func Bytes(b []byte) Arg { return Arg{Kind: Pointer, Data: b} }
 
 // Fd is descriptor i of Program.Fds.
@@ -91,10 +93,17 @@ func Res(i int) Arg { return Arg{Kind: Result, Value: uint64(i)} }
 // Vec is the address of a nil-terminated array of C strings (execve's argv).
 func Vec(s []string) Arg { return Arg{Kind: Vector, Strings: s} }
 
-// Failure says which step stopped a program.
-type Failure struct {
-	Step  int // index in Steps; -1 when the clone itself failed
-	Of    int // how many steps there are
-	Name  string
-	Errno syscall.Errno
+// New returns an empty program whose clone joins nothing.
+func New() *Program { return &Program{Clone: Clone{Cgroup: -1, PidNS: -1}} }
+
+// Add appends a step and returns its index, for Res.
+func (p *Program) Add(s Step) int {
+	p.Steps = append(p.Steps, s)
+	return len(p.Steps) - 1
+}
+
+// AddFd appends a descriptor and returns its index, for Fd and Clone.
+func (p *Program) AddFd(name string) int {
+	p.Fds = append(p.Fds, name)
+	return len(p.Fds) - 1
 }

@@ -1,0 +1,94 @@
+#include "go_asm.h"
+#include "textflag.h"
+
+#define SYS_clone3 435
+#define SYS_exit_group 231
+
+// A child's argument k: its value, or what its value points to.
+#define ARG(k, reg) \
+	MOVQ	(op_args+8*k)(R12), reg; \
+	BTQ	$k, R11; \
+	JCC	2(PC); \
+	MOVQ	(reg), reg
+
+// func cloneWalk(args *cloneArgs, first, end *op, status *status) int64
+//
+// R12 is the op, R13 the end, BX the status: the kernel keeps them over a
+// system call (it does not keep AX, CX and R11).
+TEXT ·cloneWalk(SB), NOSPLIT, $0-40
+	MOVQ	args+0(FP), DI
+	MOVQ	first+8(FP), R12
+	MOVQ	end+16(FP), R13
+	MOVQ	status+24(FP), BX
+	MOVQ	$cloneArgs__size, SI
+	MOVL	$SYS_clone3, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JEQ	next
+	MOVQ	AX, ret+32(FP)
+	RET
+
+	// From here on: the child.
+next:
+	CMPQ	R12, R13
+	JCC	ranoff
+	MOVQ	op_step(R12), AX // and flags
+	MOVQ	AX, status_begunStep(BX)
+	MOVL	op_indirect(R12), R11
+	ARG(0, DI)
+	ARG(1, SI)
+	ARG(2, DX)
+	ARG(3, R10)
+	ARG(4, R8)
+	ARG(5, R9)
+	MOVQ	op_call(R12), AX
+	CMPQ	AX, $-1
+	JEQ	store
+	SYSCALL
+	MOVQ	AX, op_result(R12)
+	CMPQ	AX, $-4095
+	JCC	failed
+ok:
+	MOVL	op_skipOK(R12), CX
+skip:
+	INCQ	CX
+	IMUL3Q	$op__size, CX, CX
+	ADDQ	CX, R12
+	JMP	next
+
+store:
+	CMPQ	DX, $4
+	JEQ	store4
+	MOVQ	SI, (DI)
+	JMP	ok
+store4:
+	MOVL	SI, (DI)
+	JMP	ok
+
+failed:
+	NEGQ	AX
+	MOVL	(op_onErr+onErr_skip)(R12), CX
+	CMPL	AX, (op_onErr+onErr_errno)(R12)
+	JEQ	skip
+	MOVL	(op_onErr+onErr__size+onErr_skip)(R12), CX
+	CMPL	AX, (op_onErr+onErr__size+onErr_errno)(R12)
+	JEQ	skip
+	MOVL	(op_onErr+2*onErr__size+onErr_skip)(R12), CX
+	CMPL	AX, (op_onErr+2*onErr__size+onErr_errno)(R12)
+	JEQ	skip
+	MOVL	op_step(R12), CX
+	JMP	report
+ranoff:
+	// Nothing was executed. The step after the last one begun is to blame.
+	MOVL	status_begunStep(BX), CX
+	INCL	CX
+	MOVL	$8, AX // ENOEXEC
+report:
+	MOVL	CX, status_step(BX)
+	MOVL	AX, status_errno(BX)
+	MOVL	$1, status_failed(BX)
+exit:
+	MOVL	$1, DI
+	MOVL	$SYS_exit_group, AX
+	SYSCALL
+	JMP	exit

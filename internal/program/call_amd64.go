@@ -1,0 +1,3 @@
+package program
+
+const sysExecveat = 322
