@@ -1,0 +1,131 @@
+//go:build linux
+
+package network
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+
+	"berth/internal/fault"
+)
+
+// Connect puts a container on the default bridge: it hands out a namespace in
+// which everything is ready and publishes the ports. On failure nothing stays taken.
+func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fault.As(fault.Cancelled, err)
+	}
+	var mac net.HardwareAddr
+	if req.MAC != "" {
+		var err error
+		if mac, err = net.ParseMAC(req.MAC); err != nil || len(mac) != 6 {
+			return nil, fault.New(fault.Invalid, "invalid MAC address: %s", req.MAC)
+		}
+	}
+	id := randomHex(32)
+	ports, holds, err := s.reserve(req, id)
+	if err != nil {
+		return nil, err
+	}
+	box, err := s.handOut(mac)
+	if err != nil {
+		s.ports.release(ports...)
+		return nil, err
+	}
+	e := Endpoint{
+		EndpointID: id, NetworkID: s.id("bridge"), ContainerID: req.ID, Name: req.Name,
+		Address: box.address, Gateway: s.bridge.gateway(), MAC: box.mac.String(), HostLink: box.hostLink,
+		Ports: ports, Holds: holds,
+	}
+	if err := s.fw.publish(e.Address.Addr(), ports); err != nil {
+		s.ports.release(ports...)
+		s.dropSandbox(box)
+		return nil, external(req, id, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		s.giveBack(e)
+		return nil, errors.Join(fault.New(fault.Unavailable, "the network is shutting down"),
+			s.fw.unpublish(e.Address.Addr(), ports), box.ns.Close())
+	}
+	s.endpoints[id] = e
+	return &Attachment{Endpoint: e, NetNS: box.ns}, nil
+}
+
+// ConnectNone returns a fresh namespace with lo up, for network mode none.
+// Close-on-exec; the caller closes it, and there is nothing to disconnect.
+func (s *Service) ConnectNone(ctx context.Context) (*os.File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fault.As(fault.Cancelled, err)
+	}
+	return s.none.get()
+}
+
+// handOut takes a sandbox from the pool and sets its hardware address if one is asked for.
+func (s *Service) handOut(mac net.HardwareAddr) (*sandbox, error) {
+	box, err := s.warm.get()
+	if err != nil || mac == nil || bytes.Equal(mac, box.mac) {
+		return box, err
+	}
+	if err := box.setMAC(mac); err != nil {
+		s.dropSandbox(box)
+		return nil, err
+	}
+	return box, nil
+}
+
+// reserve takes all host ports of a request, or none.
+func (s *Service) reserve(req ConnectRequest, endpoint string) ([]PortBinding, []*os.File, error) {
+	var ports []PortBinding
+	var holds []*os.File
+	for _, p := range req.Ports {
+		p, err := normalise(p)
+		if err != nil {
+			s.ports.release(ports...)
+			return nil, nil, err
+		}
+		bound, hold, err := s.ports.reserve(p)
+		if err != nil {
+			s.ports.release(ports...)
+			return nil, nil, external(req, endpoint, err)
+		}
+		ports, holds = append(ports, bound), append(holds, hold)
+	}
+	return ports, holds, nil
+}
+
+// external is Docker's error for ports that cannot be published. It is a 500
+// there, and scripts look for its words, so it has no better kind here.
+func external(req ConnectRequest, endpoint string, err error) error {
+	return fault.Wrap(fault.Internal, err,
+		"driver failed programming external connectivity on endpoint %s (%s)", req.Name, endpoint)
+}
+
+// Disconnect gives an endpoint's address and ports back. The veth pair is left
+// to the kernel, which removes it with the namespace; nothing waits for that.
+// An endpoint that is not there (any more) is NotFound.
+func (s *Service) Disconnect(_ context.Context, endpoint string) error {
+	s.mu.Lock()
+	e, ok := s.endpoints[endpoint]
+	delete(s.endpoints, endpoint)
+	s.mu.Unlock()
+	if !ok {
+		return fault.New(fault.NotFound, "endpoint %s not found", endpoint)
+	}
+	err := s.fw.unpublish(e.Address.Addr(), e.Ports)
+	s.giveBack(e)
+	return err
+}
+
+// giveBack returns an endpoint's host ports and address.
+func (s *Service) giveBack(e Endpoint) {
+	s.ports.release(e.Ports...)
+	s.addresses.release(e.Address.Addr(), e.HostLink)
+}

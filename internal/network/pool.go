@@ -1,0 +1,70 @@
+//go:build linux
+
+package network
+
+import (
+	"context"
+	"time"
+)
+
+// pool makes things ahead of time in one background goroutine.
+type pool[T any] struct {
+	make  func() (T, error)
+	drop  func(T)
+	ready chan T
+	stop  context.CancelFunc
+	done  chan struct{}
+}
+
+// newPool starts filling: up to size things wait, and one more in hand.
+func newPool[T any](size int, create func() (T, error), drop func(T)) *pool[T] {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &pool[T]{make: create, drop: drop, ready: make(chan T, size), stop: cancel, done: make(chan struct{})}
+	go p.fill(ctx)
+	return p
+}
+
+// fill works until ctx ends. A failure is not reported from here: a hand-out
+// finds the pool empty, tries by itself and reports its own error.
+func (p *pool[T]) fill(ctx context.Context) {
+	defer close(p.done)
+	for ctx.Err() == nil {
+		thing, err := p.make()
+		if err != nil {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+			continue
+		}
+		select {
+		case p.ready <- thing:
+		case <-ctx.Done():
+			p.drop(thing)
+		}
+	}
+}
+
+// get hands one out; it makes one on the spot when none is ready.
+func (p *pool[T]) get() (T, error) {
+	select {
+	case thing := <-p.ready:
+		return thing, nil
+	default:
+		return p.make()
+	}
+}
+
+// close stops the filling and drops what is ready.
+func (p *pool[T]) close() {
+	p.stop()
+	<-p.done
+	for {
+		select {
+		case thing := <-p.ready:
+			p.drop(thing)
+		default:
+			return
+		}
+	}
+}
