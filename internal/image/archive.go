@@ -1,0 +1,190 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"berth/internal/fault"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// jsonLimit is the most that one JSON document of an archive may take.
+	jsonLimit = 20 << 20
+	// entryLimit is the most entries that an archive may have; a large save
+	// has some thousands.
+	entryLimit = 100_000
+)
+
+// archive is what an image archive holds, its blobs already in the content
+// store under the change's lease.
+type archive struct {
+	layout, index, manifest []byte                        // oci-layout, index.json, manifest.json
+	blobs                   map[string]ocispec.Descriptor // by cleaned path: digest and size
+	links                   map[string]string             // symbolic links, both sides cleaned
+}
+
+// readArchive reads an image archive to its end: docker save's forms and OCI
+// layouts, in whatever order the entries come.
+func readArchive(ctx context.Context, store content.Store, r io.Reader) (*archive, error) {
+	a := &archive{blobs: map[string]ocispec.Descriptor{}, links: map[string]string{}}
+	tr := tar.NewReader(r)
+	for count := 0; ; count++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hdr, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, blame(err, "invalid image archive")
+		}
+		if count == entryLimit {
+			return nil, fault.New(fault.Invalid, "invalid image archive: more than %d entries", entryLimit)
+		}
+		if err := a.entry(ctx, store, hdr, tr); err != nil {
+			return nil, blame(err, "invalid image archive: %s", printable(hdr.Name))
+		}
+	}
+	// Whatever follows the tar is read too: checksums of a compressed stream
+	// come last.
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return nil, blame(err, "invalid image archive")
+	}
+	return a, nil
+}
+
+func (a *archive) entry(ctx context.Context, store content.Store, hdr *tar.Header, r io.Reader) error {
+	name, err := inside(hdr.Name)
+	if err != nil {
+		return err
+	}
+	switch hdr.Typeflag {
+	case tar.TypeSymlink, tar.TypeLink:
+		target := hdr.Linkname
+		if hdr.Typeflag == tar.TypeSymlink {
+			if path.IsAbs(target) {
+				return fmt.Errorf("the link to %s leaves the archive", printable(target))
+			}
+			target = path.Join(path.Dir(name), target)
+		}
+		a.links[name], err = inside(target)
+		return err
+	case tar.TypeReg:
+	default:
+		return nil // directories and what has no place in an image archive
+	}
+	switch name {
+	case ocispec.ImageLayoutFile:
+		a.layout, err = readJSON(r)
+	case ocispec.ImageIndexFile:
+		a.index, err = readJSON(r)
+	case "manifest.json":
+		a.manifest, err = readJSON(r)
+	default:
+		if skipped(name) {
+			return nil
+		}
+		a.blobs[name], err = ingest(ctx, store, name, hdr.Size, r)
+	}
+	return err
+}
+
+// skipped tells the files of old docker save archives that say nothing which
+// manifest.json does not say.
+func skipped(name string) bool {
+	switch path.Base(name) {
+	case "VERSION", "json", "repositories":
+		return true
+	}
+	return false
+}
+
+// inside cleans a path of an archive and refuses one that leads out of it.
+func inside(name string) (string, error) {
+	clean := path.Clean(strings.TrimLeft(name, "/"))
+	if clean == ".." || strings.HasPrefix(clean, "../") {
+		return "", fmt.Errorf("the path %s leaves the archive", printable(name))
+	}
+	return clean, nil
+}
+
+// printable bounds and quotes an untrusted name for a message.
+func printable(name string) string {
+	if len(name) > 128 {
+		name = name[:128] + "…"
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+func readJSON(r io.Reader) ([]byte, error) {
+	p, err := io.ReadAll(io.LimitReader(r, jsonLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(p) > jsonLimit {
+		return nil, fmt.Errorf("larger than %d MiB", jsonLimit>>20)
+	}
+	return p, nil
+}
+
+// expected is the digest that the name of an OCI layout's blob promises, or "".
+func expected(name string) digest.Digest {
+	parts := strings.Split(name, "/")
+	if len(parts) != 3 || parts[0] != ocispec.ImageBlobsDir {
+		return ""
+	}
+	d := digest.NewDigestFromEncoded(digest.Algorithm(parts[1]), parts[2])
+	if d.Validate() != nil {
+		return ""
+	}
+	return d
+}
+
+// ingest writes one blob. A blob that is there already is not read again: its
+// content was verified when it came.
+func ingest(ctx context.Context, store content.Store, name string, size int64, r io.Reader) (ocispec.Descriptor, error) {
+	want := expected(name)
+	desc := ocispec.Descriptor{Digest: want, Size: size}
+	opts := []content.WriterOpt{content.WithRef("load-" + leaseID(ctx) + "-" + name), content.WithDescriptor(desc)}
+	w, err := store.Writer(ctx, opts...)
+	if errdefs.IsAlreadyExists(err) {
+		return desc, nil
+	}
+	if err != nil {
+		return desc, err
+	}
+	defer w.Close()
+	if desc.Digest, err = fill(ctx, w, r, size, want); err != nil {
+		// Give the space back at once: on a full disk the database could not
+		// even write that the blob is unwanted.
+		w.Truncate(0)
+	}
+	return desc, err
+}
+
+func fill(ctx context.Context, w content.Writer, r io.Reader, size int64, want digest.Digest) (digest.Digest, error) {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 512<<10)); err != nil {
+		return "", err
+	}
+	got := w.Digest()
+	if want != "" && want.Algorithm() == got.Algorithm() && want != got {
+		return "", fmt.Errorf("its content has the digest %s", got)
+	}
+	if want == "" {
+		want = got
+	}
+	if err := w.Commit(ctx, size, want); err != nil && !errdefs.IsAlreadyExists(err) {
+		return "", err
+	}
+	return want, nil
+}

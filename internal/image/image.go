@@ -1,0 +1,85 @@
+// Package image keeps the engine's images: it loads, imports, names, lists and
+// removes them, and gives containers the directories of their layers.
+//
+// It is containerd's content store, metadata database and overlay snapshotter,
+// linked into our own process. One directory belongs to it:
+//
+//	<root>/
+//	  metadata.db        bbolt: images, content, snapshots, leases (containerd's schema, namespace "berth")
+//	  content/blobs/…    manifests, configs, layers as they came, by digest
+//	  content/ingest/…   what is being written
+//	  snapshots/…        one directory a layer, with its own small bbolt file
+//	  unclean            exists while something is being changed: a start that
+//	                     finds it collects what an interrupted change has left
+//
+// Lock order: Service.mu, then containerd's own locks.
+package image
+
+import (
+	"time"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Config is an image's configuration: the OCI image config with Docker's
+// extras (Healthcheck, OnBuild, Shell).
+type Config = dockerspec.DockerOCIImage
+
+// Image is one image as it is stored. It is a snapshot that nobody changes.
+type Image struct {
+	// ID is the digest of the index or manifest that the image's names point
+	// to, as in Docker's containerd store.
+	ID digest.Digest
+	// Names are normalized tags, sorted: docker.io/library/x:tag. None means
+	// that the image is dangling.
+	Names []string
+	// Digests are name@digest for every name: docker.io/library/x@sha256:….
+	Digests []string
+	// Config belongs to Manifest.
+	Config Config
+	// Created is what the config says; zero when it says nothing.
+	Created time.Time
+	// Tagged is when one of its names was last given.
+	Tagged time.Time
+	// Size is what the image takes on disk in bytes: content and unpacked
+	// layers. ContentSize is the content alone.
+	Size, ContentSize int64
+	// Platform is what the config is for.
+	Platform ocispec.Platform
+	// Manifest is the one that containers run; Target is what the names point
+	// to. They differ when Target is an index.
+	Manifest, Target ocispec.Descriptor
+	// DiffIDs are the digests of the uncompressed layers, lowest first.
+	DiffIDs []digest.Digest
+}
+
+// Use says that a container uses an image.
+type Use struct {
+	ContainerID string // 64 hex digits
+	Running     bool
+}
+
+// Removal is one line of a remove's answer; one of the two is set.
+type Removal struct {
+	Untagged string // familiar reference: x:latest
+	Deleted  string // the image's ID
+}
+
+// RemoveOptions say how Remove deals with what stands in its way.
+type RemoveOptions struct {
+	Force   bool
+	NoPrune bool // there are no untagged parents in this store: nothing to prune
+	// InUse tells which containers use an image; nil means none do.
+	InUse func(id digest.Digest) []Use
+}
+
+// ImportOptions say what an imported file system becomes.
+type ImportOptions struct {
+	Repo     string // "" makes a dangling image
+	Tag      string // "" means latest, when there is a Repo
+	Message  string // comment of the history entry
+	Changes  []string
+	Platform string // "os/arch[/variant]"; "" means the host's
+}

@@ -1,0 +1,146 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+
+	"berth/internal/fault"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Load takes in the images of an archive, unpacks them, and returns a line for
+// each as Docker prints it ("Loaded image: busybox:latest"). r is what docker
+// save wrote, or an OCI layout, as a tar that may be compressed by gzip, zstd or
+// bzip2. A name that another image has moves to the new one. progress, which may
+// be nil, hears what is going on unless quiet.
+//
+// When it returns the images are on stable storage. If it fails, nothing of the
+// archive stays.
+func (s *Service) Load(ctx context.Context, r io.Reader, quiet bool, progress func(string)) ([]string, error) {
+	if quiet || progress == nil {
+		progress = func(string) {}
+	}
+	c, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := c.load(r, progress)
+	if err = c.finish(err); err != nil {
+		return nil, err
+	}
+	return lines, nil
+}
+
+func (c *change) load(r io.Reader, progress func(string)) ([]string, error) {
+	src, _, err := decompress(r)
+	if err != nil {
+		return nil, blame(err, "invalid image archive")
+	}
+	defer src.Close()
+	a, err := readArchive(c.ctx, c.s.content, src)
+	if err != nil {
+		return nil, err
+	}
+	found, err := contents(a.layout, a.index, a.manifest)
+	if err != nil {
+		return nil, err
+	}
+	var records []record
+	var lines []string
+	for _, n := range found {
+		if n.legacy != nil {
+			if n.target, err = c.writeLegacy(a, n.legacy); err != nil {
+				return nil, blame(err, "invalid image archive")
+			}
+		}
+		rec, err := c.take(n.name, n.target)
+		if err != nil {
+			return nil, err
+		}
+		progress("Unpacked " + rec.target.Digest.String())
+		records = append(records, rec)
+		lines = append(lines, loadedLine(n.name, rec.target.Digest))
+	}
+	return lines, c.s.record(c.ctx, records)
+}
+
+func loadedLine(name string, id digest.Digest) string {
+	if ref, err := reference.ParseNormalizedNamed(name); err == nil {
+		return "Loaded image: " + reference.FamiliarString(ref)
+	}
+	return "Loaded image ID: " + id.String()
+}
+
+// take makes sure that everything of target which this host needs is there, and
+// unpacks it.
+func (c *change) take(name string, target ocispec.Descriptor) (record, error) {
+	t, err := readTree(c.ctx, c.s.content, target)
+	if err != nil {
+		return record{}, blame(err, "invalid image archive")
+	}
+	m, err := t.choose()
+	if err != nil {
+		return record{}, err
+	}
+	top, err := c.unpack(m.manifest, m.config.RootFS.DiffIDs)
+	if err != nil {
+		return record{}, err
+	}
+	target = ocispec.Descriptor{MediaType: target.MediaType, Digest: target.Digest, Size: t.size}
+	return record{name: name, target: target, tree: t, snapshots: map[digest.Digest]string{m.manifest.Config.Digest: top}}, nil
+}
+
+// writeLegacy stores the manifest of an image in docker save's own form.
+func (c *change) writeLegacy(a *archive, l *legacyImage) (ocispec.Descriptor, error) {
+	p, err := a.manifestOf(l, func(d ocispec.Descriptor) (compression, error) {
+		ra, err := c.s.content.ReaderAt(c.ctx, d)
+		if err != nil {
+			return plain, err
+		}
+		defer ra.Close()
+		var head [8]byte
+		n, err := ra.ReadAt(head[:], 0)
+		if err != nil && err != io.EOF {
+			return plain, err
+		}
+		return detect(head[:n]), nil
+	})
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return c.write(images.MediaTypeDockerSchema2Manifest, p)
+}
+
+// writeJSON stores v as a document of the content store.
+func (c *change) writeJSON(mediaType string, v any) (ocispec.Descriptor, error) {
+	p, err := json.Marshal(v)
+	if err != nil {
+		return ocispec.Descriptor{}, fault.As(fault.Internal, err)
+	}
+	return c.write(mediaType, p)
+}
+
+func (c *change) write(mediaType string, p []byte) (ocispec.Descriptor, error) {
+	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(p), Size: int64(len(p))}
+	err := content.WriteBlob(c.ctx, c.s.content, "write-"+c.lease.ID+"-"+desc.Digest.String(), bytes.NewReader(p), desc)
+	if errdefs.IsAlreadyExists(err) {
+		err = nil
+	}
+	return desc, err
+}
+
+// leaseID is the lease that ctx carries; it keeps the names of concurrent
+// writes apart.
+func leaseID(ctx context.Context) string {
+	id, _ := leases.FromContext(ctx)
+	return id
+}
