@@ -103,6 +103,8 @@ type PortBinding struct {
 	Proto    string // "tcp", "udp"
 	HostIP   netip.Addr
 	HostPort uint16 // 0 means any; filled in while running
+	// HostPortEnd, above HostPort, lets the engine choose from a range.
+	HostPortEnd uint16 `json:",omitempty"`
 }
 
 // Device is a host device shown in the container.
@@ -157,6 +159,7 @@ type Endpoint struct {
 	Address    netip.Prefix
 	Gateway    netip.Addr
 	MAC        string
+	HostLink   string        // name of the bridge port in the host's namespace
 	Ports      []PortBinding // as bound, host ports filled in
 }
 

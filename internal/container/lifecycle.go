@@ -23,7 +23,8 @@ type Event string
 // The events.
 const (
 	StartBegan   Event = "start began"
-	StartFailed  Event = "start failed"
+	StartFailed  Event = "start failed"   // the first start: it never ran
+	AgainFailed  Event = "restart failed" // it ran before
 	StartDone    Event = "start done"
 	Exit         Event = "exit"
 	RemoveBegan  Event = "remove began"
@@ -34,7 +35,7 @@ const (
 // transitions is the whole life of a container. What is not here cannot happen.
 var transitions = map[State]map[Event]State{
 	Created:  {StartBegan: Starting, RemoveBegan: Removing},
-	Starting: {StartDone: Running, StartFailed: Created},
+	Starting: {StartDone: Running, StartFailed: Created, AgainFailed: Exited},
 	Running:  {Exit: Exited},
 	Exited:   {StartBegan: Starting, RemoveBegan: Removing},
 	Removing: {RemoveDone: Removed, RemoveFailed: Dead},

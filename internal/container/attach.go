@@ -1,0 +1,126 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"berth/internal/fault"
+	"berth/internal/logfile"
+	"berth/internal/stream"
+)
+
+// Opener gives a client's streams once everything has been checked: from then
+// on its answer has begun. Streams that it does not want are nil.
+type Opener func(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err error)
+
+// AttachOptions say what a client wants of a container's streams.
+type AttachOptions struct {
+	Logs       bool // what was written before
+	Stream     bool // what is written from now on
+	DetachKeys string
+	Open       Opener
+}
+
+// Attach joins a client to a container's streams until the container has
+// ended or the client detaches, which is no error. A container that does not
+// run is waited for: its next run is what the client sees.
+func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	c := e.snapshot()
+	keys, err := stream.DetachKeys(opts.DetachKeys)
+	if err != nil {
+		return fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
+	}
+	if c.State == Removed || c.State == Removing || c.State == Dead {
+		return fault.New(fault.Conflict, "container %s is being removed", e.id)
+	}
+	place := e.hub.Join(c.State == Running)
+	defer place.Leave()
+	in, out, errs, err := opts.Open(c.Config.Tty)
+	if err != nil {
+		return err
+	}
+	if opts.Logs {
+		if err := copyLog(ctx, e, LogOptions{Stdout: out != nil, Stderr: errs != nil, Tail: -1}, out, errs); err != nil {
+			return err
+		}
+	}
+	if !opts.Stream {
+		return nil
+	}
+	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
+	var exit *exitError
+	switch {
+	case errors.Is(err, stream.ErrDetached), errors.As(err, &exit):
+		return nil // who started it hears of a failed start
+	case errors.Is(err, context.Canceled):
+		return nil
+	}
+	return err
+}
+
+// LogOptions say what a client wants of a container's log.
+type LogOptions struct {
+	Stdout, Stderr bool
+	Follow         bool
+	Timestamps     bool
+	Details        bool
+	Since, Until   time.Time // zero: no bound
+	Tail           int       // lines; -1 for all
+	Open           Opener
+}
+
+// Logs writes what a container wrote, and with Follow what it will.
+func (s *Service) Logs(ctx context.Context, ref string, opts LogOptions) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	if !opts.Stdout && !opts.Stderr {
+		return fault.New(fault.Invalid, "Bad parameters: you must choose at least one stream")
+	}
+	c := e.snapshot()
+	if c.HostConfig.LogDriver == "none" {
+		return fault.New(fault.Unsupported, "configured logging driver does not support reading")
+	}
+	_, out, errs, err := opts.Open(c.Config.Tty)
+	if err != nil {
+		return err
+	}
+	err = copyLog(ctx, e, opts, out, errs)
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// copyLog writes log entries to a client's streams.
+func copyLog(ctx context.Context, e *entry, opts LogOptions, out, errs io.Writer) error {
+	read := logfile.ReadOptions{Since: opts.Since, Until: opts.Until, Tail: opts.Tail, Follow: opts.Follow}
+	var line []byte
+	return readLog(ctx, e, read, func(entry logfile.Entry) error {
+		w, wanted := out, opts.Stdout
+		if entry.Stream == "stderr" {
+			w, wanted = errs, opts.Stderr
+		}
+		if !wanted || w == nil {
+			return nil
+		}
+		line = line[:0]
+		if opts.Timestamps {
+			line = entry.Time.UTC().AppendFormat(line, "2006-01-02T15:04:05.000000000Z07:00")
+			line = append(line, ' ')
+		}
+		if opts.Details {
+			line = append(line, ' ')
+		}
+		line = append(line, entry.Line...)
+		_, err := w.Write(line)
+		return err
+	})
+}

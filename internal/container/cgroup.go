@@ -1,0 +1,42 @@
+package container
+
+import (
+	"path"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/linux/cgroup"
+	"berth/internal/linux/seccomp"
+	"berth/internal/runtime"
+)
+
+// cgroupPath is the container's control group, below every hierarchy's root.
+func (h *host) cgroupPath(c Container) string {
+	parent := c.HostConfig.CgroupParent
+	if parent == "" {
+		parent = h.deps.Paths.CgroupParent
+	}
+	return path.Join("/", parent, c.ID)
+}
+
+// cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.
+func (h *host) cgroupInputs(g *cgroup.Group) runtime.Cgroup {
+	in := runtime.Cgroup{Join: g.JoinFiles(), Unified: h.deps.Cgroups.Version() == cgroup.V2}
+	for _, v1 := range h.deps.Cgroups.Controllers() {
+		in.Hierarchies = append(in.Hierarchies, runtime.Hierarchy{Controllers: v1})
+	}
+	return in
+}
+
+// filter is the seccomp filter of a process.
+func (h *host) filter(hc HostConfig, p *specs.Process) (seccomp.Filter, error) {
+	sec, err := parseSecurity(hc.SecurityOpt)
+	if err != nil || sec.unconfined || hc.Privileged {
+		return seccomp.Filter{}, err
+	}
+	var caps []string
+	if p.Capabilities != nil {
+		caps = p.Capabilities.Bounding
+	}
+	return h.seccomp.Filter(string(sec.profile), caps)
+}

@@ -1,0 +1,127 @@
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"regexp"
+	"strconv"
+	"time"
+
+	"berth/internal/fault"
+	"berth/internal/state"
+)
+
+// CreateRequest is what a user asks for. Config holds the user's own words;
+// what is left out comes from the image.
+type CreateRequest struct {
+	Name          string // "" gets a generated one
+	Platform      string
+	Config        Config
+	EntrypointSet bool // the user gave an entrypoint, be it empty: the image's Cmd does not apply
+	HostConfig    HostConfig
+}
+
+// CreateResult names the new container.
+type CreateResult struct {
+	ID       string
+	Warnings []string
+}
+
+// Create makes a container that is not running. It is durable when Create
+// returns, and nothing is left of it when it fails.
+func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, error) {
+	if err := checkName(req.Name); err != nil {
+		return CreateResult{}, err
+	}
+	if err := s.check(&req); err != nil {
+		return CreateResult{}, err
+	}
+	img, err := s.deps.Images.Resolve(ctx, req.Config.Image, req.Platform)
+	if err != nil {
+		return CreateResult{}, err
+	}
+	c := Container{ID: newID(), Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
+	c.HostConfig = req.HostConfig
+	if c.Config, err = merge(req, img, c.ID); err != nil {
+		return CreateResult{}, err
+	}
+	argv := append(append([]string{}, c.Config.Entrypoint...), c.Config.Cmd...)
+	if len(argv) == 0 {
+		return CreateResult{}, fault.New(fault.Invalid, "no command specified")
+	}
+	c.Path, c.Args = argv[0], argv[1:]
+	var undo undo
+	defer undo.run()
+	if c.Name, err = s.reserveName(req.Name, c.ID); err != nil {
+		return CreateResult{}, err
+	}
+	undo.add(func() { s.index.drop(c.ID, c.Name) })
+	if err := s.makeDir(ctx, &c, &undo); err != nil {
+		return CreateResult{}, err
+	}
+	ops := []state.Op{put(c)}
+	if err := s.deps.Store.Commit(ops...); err != nil {
+		return CreateResult{}, fault.Wrap(fault.Internal, err, "the container cannot be recorded")
+	}
+	s.index.add(newEntry(c))
+	undo.clear()
+	return CreateResult{ID: c.ID, Warnings: warnings(req)}, nil
+}
+
+// makeDir makes the container's directory: its layer, files and volumes.
+func (s *Service) makeDir(ctx context.Context, c *Container, undo *undo) error {
+	dir := s.host.dir(c.ID)
+	undo.add(func() { os.RemoveAll(dir) })
+	for _, d := range []struct {
+		path string
+		mode os.FileMode
+	}{{dir, 0o710}, {dir + "/layer", 0o710}, {dir + "/layer/upper", 0o755}, {dir + "/layer/work", 0o711}} {
+		if err := os.Mkdir(d.path, d.mode); err != nil {
+			return fault.Wrap(fault.Internal, err, "the container's directory cannot be made")
+		}
+	}
+	c.LogPath = ""
+	if c.HostConfig.LogDriver != "none" {
+		c.LogPath = dir + "/" + c.ID + "-json.log"
+	}
+	c.HostsPath, c.HostnamePath, c.ResolvConfPath = dir+"/hosts", dir+"/hostname", dir+"/resolv.conf"
+	return s.host.makeVolumes(ctx, c, undo)
+}
+
+func (s *Service) reserveName(name, id string) (string, error) {
+	if name != "" {
+		return name, s.index.reserve(name, id)
+	}
+	for try := range 6 {
+		name = generateName()
+		if try > 0 {
+			name += strconv.Itoa(try)
+		}
+		if s.index.reserve(name, id) == nil {
+			return name, nil
+		}
+	}
+	return id[:12], s.index.reserve(id[:12], id)
+}
+
+func checkName(name string) error {
+	if name == "" || regexp.MustCompile(`^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$`).MatchString(name) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
+}
+
+// newID returns 64 random hexadecimal digits whose first twelve are not all
+// decimal, so that a short ID is never taken for a number.
+func newID() string {
+	for {
+		b := make([]byte, 32)
+		rand.Read(b)
+		id := hex.EncodeToString(b)
+		if _, err := strconv.ParseInt(id[:12], 10, 64); err != nil {
+			return id
+		}
+	}
+}

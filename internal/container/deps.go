@@ -1,0 +1,82 @@
+package container
+
+import (
+	"context"
+	"os"
+
+	"berth/internal/keeper"
+	"berth/internal/linux/cgroup"
+	"berth/internal/state"
+)
+
+// Image is what a container takes from its image.
+type Image struct {
+	ID           string // digest of the index or manifest
+	Env          []string
+	Cmd          []string
+	Entrypoint   []string
+	User         string
+	WorkingDir   string
+	Labels       map[string]string
+	ExposedPorts []string
+	Volumes      []string
+	StopSignal   string
+	Unsupported  string // what the image asks for that is not supported yet, or ""
+}
+
+// Images finds images and the unpacked layers of their file systems.
+type Images interface {
+	// Resolve finds an image by any of its names; NotFound in Docker's wording.
+	Resolve(ctx context.Context, ref, platform string) (Image, error)
+	// Layers returns the image's lower directories, the top-most first.
+	Layers(ctx context.Context, id string) ([]string, error)
+}
+
+// Networks connects containers to the bridge.
+type Networks interface {
+	Connect(ctx context.Context, c Container, ports []PortBinding) (*Connection, error)
+	ConnectNone(ctx context.Context) (*os.File, error)
+	Disconnect(ctx context.Context, ep Endpoint) error
+	// Restore makes the endpoints of running containers the only ones that
+	// there are. The sockets in Holds become the network's.
+	Restore(ctx context.Context, running []Connection) error
+	// ResolvConf and Hosts are the contents of a container's /etc/resolv.conf and /etc/hosts.
+	ResolvConf(hc HostConfig) ([]byte, error)
+	Hosts(hc HostConfig, ep Endpoint, names ...string) ([]byte, error)
+}
+
+// Connection is a container's new endpoint: its namespace and what the keeper
+// has to hold while it runs.
+type Connection struct {
+	ID       string // the container's
+	Name     string
+	Endpoint Endpoint
+	NetNS    *os.File
+	Holds    []*os.File // the network's; the keeper gets duplicates
+}
+
+// Volumes are named directories that outlive containers.
+type Volumes interface {
+	// Ensure returns the directory of a volume, made if it is not there.
+	Ensure(name string) (dir string, fresh bool, err error)
+	Remove(name string) error
+}
+
+// Deps is what a Service works with.
+type Deps struct {
+	Images   Images
+	Networks Networks
+	Volumes  Volumes
+	Keeper   func() (*keeper.Client, error) // the live connection
+	Store    *state.Store
+	Cgroups  cgroup.Hierarchy
+	Paths    Paths
+	Warn     func(format string, args ...any) // for what no caller can be told
+}
+
+// Paths are the places on the host that containers use.
+type Paths struct {
+	Data         string // <data-root>/containers
+	Exec         string // <exec-root>
+	CgroupParent string // "/berth"
+}

@@ -1,0 +1,101 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/linux/cgroup"
+	"berth/internal/logfile"
+	"berth/internal/state"
+	"berth/internal/stream"
+)
+
+const bucket = "containers"
+
+// entry is one container in memory. Lock order: verb, then waiters; the
+// index's lock is never taken with either held except to drop the entry.
+type entry struct {
+	id   string
+	verb chan struct{} // held by the verb that is changing the container
+	snap atomic.Pointer[Container]
+	hub  *stream.Hub
+
+	live atomic.Pointer[live] // what the present run holds; nil when not running
+	log  atomic.Pointer[logfile.Log]
+
+	mu      sync.Mutex // guards waiters and down
+	waiters []*waiter
+	down    chan struct{} // closed when the present run has ended for all to see
+
+	stopping atomic.Bool // the user asked for the end that is coming
+}
+
+// live is what a run holds in the daemon.
+type live struct {
+	pidfd  *os.File
+	rootfs *os.File // the detached overlay; nil after a restart of the daemon
+	pty    *os.File // the terminal's master, or nil
+	group  *cgroup.Group
+	proc   keeper.Process
+}
+
+func newEntry(c Container) *entry {
+	e := &entry{id: c.ID, verb: make(chan struct{}, 1), hub: stream.NewHub(), down: make(chan struct{})}
+	e.snap.Store(&c)
+	if c.State != Running && c.State != Starting {
+		close(e.down)
+	}
+	return e
+}
+
+// lock takes the container for one verb, or gives up with ctx.
+func (e *entry) lock(ctx context.Context) error {
+	select {
+	case e.verb <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fault.As(fault.Cancelled, ctx.Err())
+	}
+}
+
+func (e *entry) unlock() { <-e.verb }
+
+// snapshot returns the container as it is; the value is never changed.
+func (e *entry) snapshot() Container { return *e.snap.Load() }
+
+// change makes a new snapshot. The caller holds the verb lock.
+func (e *entry) change(f func(*Container)) Container {
+	c := e.snapshot()
+	f(&c)
+	e.snap.Store(&c)
+	return c
+}
+
+// step asks the lifecycle table and makes the new state visible. The caller
+// holds the verb lock.
+func (e *entry) step(ev Event, f func(*Container)) (Container, error) {
+	next, err := e.snapshot().State.Next(ev)
+	if err != nil {
+		return Container{}, err
+	}
+	return e.change(func(c *Container) {
+		c.State = next
+		if f != nil {
+			f(c)
+		}
+	}), nil
+}
+
+// put is the database write that records a container as it is.
+func put(c Container) state.Op {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("a container's record cannot be encoded: " + err.Error()) // only plain types in it
+	}
+	return state.Op{Bucket: bucket, Key: c.ID, Value: b}
+}

@@ -1,0 +1,131 @@
+package container
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/stream"
+)
+
+// ExecConfig is a further process that a user wants in a running container.
+type ExecConfig struct {
+	User         string
+	Privileged   bool
+	Tty          bool
+	AttachStdin  bool
+	AttachStdout bool
+	AttachStderr bool
+	ConsoleSize  [2]uint // height, width
+	DetachKeys   string
+	Env          []string
+	WorkingDir   string
+	Cmd          []string
+}
+
+// Exec is a snapshot of an exec.
+type Exec struct {
+	ID          string
+	ContainerID string
+	Config      ExecConfig
+	Running     bool
+	ExitCode    *int // nil until it has ended
+	Pid         int
+	CanRemove   bool
+}
+
+// ExecStartOptions say how an exec is started.
+type ExecStartOptions struct {
+	Detach      bool
+	Tty         bool
+	ConsoleSize [2]uint
+	Open        Opener // not with Detach
+}
+
+// execution is one exec in memory.
+type execution struct {
+	id, container string
+	config        ExecConfig
+	hub           *stream.Hub
+
+	mu      sync.Mutex
+	started bool
+	running bool
+	pid     int
+	code    *int
+	pty     *os.File
+	up      chan struct{} // closed when the process runs
+	ended   chan struct{} // closed when it has ended
+}
+
+// ExecCreate prepares an exec in a running container.
+func (s *Service) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string, error) {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return "", err
+	}
+	if e.live.Load() == nil {
+		return "", notRunning(e.id)
+	}
+	if len(cfg.Cmd) == 0 {
+		return "", fault.New(fault.Invalid, "No exec command specified")
+	}
+	if cfg.WorkingDir != "" && cfg.WorkingDir[0] != '/' {
+		return "", fault.New(fault.Invalid, "OCI runtime exec failed: exec failed: unable to start container process: Cwd must be an absolute path")
+	}
+	if _, err := stream.DetachKeys(cfg.DetachKeys); err != nil {
+		return "", fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
+	}
+	x := &execution{id: newID(), container: e.id, config: cfg, hub: stream.NewHub(), up: make(chan struct{}), ended: make(chan struct{})}
+	s.execs.add(x)
+	return x.id, nil
+}
+
+// ExecInspect returns a snapshot of an exec.
+func (s *Service) ExecInspect(id string) (Exec, error) {
+	x := s.execs.get(id)
+	if x == nil {
+		return Exec{}, noExec(id)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return Exec{ID: x.id, ContainerID: x.container, Config: x.config, Running: x.running,
+		ExitCode: x.code, Pid: x.pid, CanRemove: x.code != nil}, nil
+}
+
+// ExecResize sets the size of a running exec's terminal, in characters.
+func (s *Service) ExecResize(_ context.Context, id string, height, width uint) error {
+	x := s.execs.get(id)
+	if x == nil {
+		return noExec(id)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.running {
+		return fault.New(fault.Conflict, "exec process is not started")
+	}
+	return setSize(x.pty, height, width)
+}
+
+func noExec(id string) error {
+	return fault.New(fault.NotFound, "No such exec instance: %s", id)
+}
+
+// finish records how an exec ended, once its output has been delivered.
+func (x *execution) finish(exit keeper.Exit) {
+	<-x.up // the end may be reported before the start has been answered
+	if !x.hub.WaitDone(drainTime) {
+		x.hub.Interrupt()
+		x.hub.WaitDone(drainTime)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.code != nil {
+		return
+	}
+	code := exit.Code
+	x.code, x.running, x.pty = &code, false, nil
+	close(x.ended)
+}

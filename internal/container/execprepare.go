@@ -1,0 +1,113 @@
+package container
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/linux/console"
+	"berth/internal/linux/user"
+	"berth/internal/runtime"
+)
+
+// prepareExec makes everything that a further process in a running container needs.
+func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (p *prepared, err error) {
+	p = &prepared{io: &stdio{}}
+	defer func() {
+		if err != nil {
+			p.closeChildEnds()
+			p.io.closeAll()
+		}
+	}()
+	root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", l.proc.Pid), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return p, fault.Wrap(fault.Conflict, err, "the container's file system cannot be opened")
+	}
+	defer root.Close()
+	if p.process, err = execProcess(root, c, cfg); err != nil {
+		return p, err
+	}
+	names := []string{runtime.FdPidfd}
+	p.fds = append(p.fds, l.pidfd)
+	if l.group != nil {
+		dir, err := l.group.Open()
+		if err != nil {
+			return p, fault.Wrap(fault.Internal, err, "the control group cannot be opened")
+		}
+		if dir != nil {
+			p.ours = append(p.ours, dir)
+			p.add(&names, runtime.FdCgroup, dir)
+		}
+	}
+	if err := p.openExecStreams(root, cfg, size); err != nil {
+		return p, err
+	}
+	names = append(names, p.io.names...)
+	p.fds = append(p.fds, p.io.child...)
+	p.held = p.io.held()
+	in := runtime.ExecInputs{Fds: names}
+	if l.group != nil {
+		in.Join = l.group.JoinFiles()
+	}
+	hc := c.HostConfig
+	hc.Privileged = hc.Privileged || cfg.Privileged
+	if in.Seccomp, err = h.filter(hc, p.process); err != nil {
+		return p, err
+	}
+	if p.prog, err = runtime.CompileExec(p.process, in); err != nil {
+		return p, err
+	}
+	p.program, err = p.prog.Encode()
+	return p, fault.Wrap(fault.Internal, err, "the exec program cannot be encoded")
+}
+
+// openExecStreams makes the streams; those that nobody attaches to lead nowhere.
+func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) (err error) {
+	if !cfg.Tty {
+		p.io, err = openStdio(stdioRequest{stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr})
+		if err != nil {
+			p.io = &stdio{}
+		}
+		return err
+	}
+	master, slave, err := console.OpenIn(root)
+	if err != nil {
+		return err
+	}
+	p.io.pty = master
+	p.io.add(runtime.FdPty, slave)
+	if size != [2]uint{} {
+		return setSize(master, size[0], size[1])
+	}
+	return nil
+}
+
+// execProcess is the process: the container's environment and rights, with
+// what the user changes for this one.
+func execProcess(root *os.File, c Container, cfg ExecConfig) (*specs.Process, error) {
+	name := cfg.User
+	if name == "" {
+		name = c.Config.User
+	}
+	who, err := user.Lookup(root, name, c.HostConfig.GroupAdd)
+	if err != nil {
+		return nil, err
+	}
+	c.Config.Tty = cfg.Tty
+	c.Config.Env = mergeEnv(c.Config.Env, cfg.Env)
+	c.Path, c.Args = cfg.Cmd[0], cfg.Cmd[1:]
+	if cfg.WorkingDir != "" {
+		c.Config.WorkingDir = cfg.WorkingDir
+	}
+	hc := c.HostConfig
+	hc.Privileged = hc.Privileged || cfg.Privileged
+	caps, err := capabilities(hc)
+	if err != nil {
+		return nil, err
+	}
+	p := &specs.Process{Cwd: "/", Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}}
+	return p, process(p, c, who)
+}

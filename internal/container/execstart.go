@@ -1,0 +1,145 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/stream"
+)
+
+// ExecStart runs an exec. With a client attached it returns when the process
+// has ended or the client detached; detached, when the process runs.
+func (s *Service) ExecStart(ctx context.Context, id string, opts ExecStartOptions) error {
+	x := s.execs.get(id)
+	if x == nil {
+		return noExec(id)
+	}
+	e, err := s.index.find(x.container)
+	if err != nil {
+		return err
+	}
+	l := e.live.Load()
+	if l == nil {
+		return notRunning(e.id)
+	}
+	keys, err := stream.DetachKeys(x.config.DetachKeys)
+	if err != nil {
+		return err
+	}
+	if err := x.claim(); err != nil {
+		return err
+	}
+	if opts.Detach {
+		return s.runExec(ctx, e, l, x, opts)
+	}
+	place := x.hub.Join(false)
+	defer place.Leave()
+	in, out, errs, err := opts.Open(x.config.Tty)
+	if err != nil {
+		x.unclaim(0)
+		return err
+	}
+	if err := s.runExec(ctx, e, l, x, opts); err != nil {
+		return err
+	}
+	if !x.config.AttachStdin {
+		in = nil
+	}
+	if !x.config.AttachStdout {
+		out = nil
+	}
+	if !x.config.AttachStderr {
+		errs = nil
+	}
+	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
+	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	if err == nil { // the exit code follows the last byte
+		select {
+		case <-x.ended:
+		case <-ctx.Done():
+		case <-time.After(drainTime):
+		}
+	}
+	return err
+}
+
+// claim makes an exec startable once.
+func (x *execution) claim() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.code != nil:
+		return fault.New(fault.Conflict, "exec command %s has already run", x.id)
+	case x.started:
+		return fault.New(fault.Conflict, "exec command %s is already running", x.id)
+	}
+	x.started = true
+	return nil
+}
+
+// unclaim records that the start failed, with the exit code that says how.
+func (x *execution) unclaim(code int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.started = false
+	if code != 0 {
+		x.started, x.code = true, &code
+		close(x.ended)
+	}
+}
+
+// runExec starts the process; on failure everything is given back.
+func (s *Service) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+	err := s.launchExec(context.WithoutCancel(ctx), e, l, x, opts)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		x.unclaim(exit.code)
+	default:
+		x.unclaim(128)
+	}
+	x.hub.Abort(nil)
+	return err
+}
+
+func (s *Service) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+	var undo undo
+	defer undo.run()
+	client, err := s.deps.Keeper()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the keeper cannot be reached")
+	}
+	size := x.config.ConsoleSize
+	if opts.ConsoleSize != [2]uint{} {
+		size = opts.ConsoleSize
+	}
+	p, err := s.host.prepareExec(e.snapshot(), l, x.config, size)
+	if err != nil {
+		return err
+	}
+	undo.add(p.io.closeAll)
+	defer p.closeChildEnds()
+	proc, pidfd, err := client.Start(ctx, keeper.StartRequest{
+		ID: x.id, Container: e.id, Spool: s.host.spool(x.id), ExitFile: s.host.exitFile(x.id),
+		Program: p.program, Fds: p.fds, Held: p.held,
+	})
+	if err != nil {
+		return startError(err, p)
+	}
+	pidfd.Close()
+	x.mu.Lock()
+	x.running, x.pid, x.pty = true, proc.Pid, p.io.pty
+	x.mu.Unlock()
+	ends := p.io.ends(true, func() { client.CloseStdin(context.Background(), x.id) })
+	x.hub.Run(ends, nil)
+	close(x.up)
+	undo.clear()
+	return nil
+}

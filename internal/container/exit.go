@@ -1,0 +1,118 @@
+package container
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+)
+
+// drainTime is how long a run's output may go on after its first process has
+// ended: only a process outside the container that was given its pipes can.
+const drainTime = 5 * time.Second
+
+// Follow handles what the keeper reports until its connection is gone.
+func (s *Service) Follow(client *keeper.Client) {
+	for ev := range client.Events() {
+		go s.ended(client, ev.ID, ev.Exit)
+	}
+}
+
+// ended handles the end of a process: a container's or an exec's. It may be
+// told twice of the same one.
+func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
+	if x := s.execs.get(id); x != nil {
+		x.finish(exit)
+		client.Forget(context.Background(), id)
+		time.AfterFunc(keepExec, func() { s.execs.drop(id) })
+		return
+	}
+	e, err := s.index.find(id)
+	if err != nil || e.id != id {
+		client.Forget(context.Background(), id)
+		return
+	}
+	e.lock(context.Background())
+	defer e.unlock()
+	l := e.live.Load()
+	if l == nil || e.snapshot().State != Running {
+		return // a start that failed has forgotten it already
+	}
+	if !e.hub.WaitDone(drainTime) {
+		e.hub.Interrupt()
+		e.hub.WaitDone(drainTime)
+	}
+	s.exited(e, l, exit, client)
+}
+
+// exited records how a run ended and gives back what it held. The caller holds
+// the verb lock and has taken the last output in. The keeper forgets the run
+// only once its exit is durable; a container that goes away by itself has no
+// exit to keep.
+func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client) {
+	oom := false
+	if l.group != nil {
+		n, err := l.group.OOMKills()
+		oom = err == nil && n > 0
+	}
+	endpoint := e.snapshot().Endpoint
+	c, err := e.step(Exit, func(c *Container) {
+		c.Run.Pid, c.Run.ExitCode, c.Run.Finished, c.Run.OOMKilled = 0, exit.Code, exit.Time.UTC(), oom
+		c.Endpoint = Endpoint{Network: endpoint.Network, NetworkID: endpoint.NetworkID}
+		if e.stopping.Load() {
+			c.Wanted = WantedDown
+		}
+	})
+	if err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+		return
+	}
+	closeLog(e)
+	e.live.Store(nil)
+	if !c.HostConfig.AutoRemove {
+		if err := s.deps.Store.Commit(put(c)); err != nil {
+			s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
+		}
+	}
+	client.Forget(context.Background(), e.id)
+	s.release(c, endpoint, l)
+	e.over()
+	e.tell(WaitNotRunning, WaitNextExit)
+	if c.HostConfig.AutoRemove {
+		if err := s.discard(e, true); err != nil {
+			s.deps.Warn("container %s: %v", e.id, err)
+		}
+	}
+}
+
+// release gives back what a run held: addresses, ports, control group, descriptors.
+func (s *Service) release(c Container, endpoint Endpoint, l *live) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	if endpoint.Address.IsValid() {
+		if err := s.deps.Networks.Disconnect(ctx, endpoint); err != nil {
+			s.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
+	if l.group != nil {
+		if err := l.group.Remove(ctx); err != nil {
+			s.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
+	closeAll(l.pidfd)
+	if l.rootfs != nil {
+		// The last reference unmounts, and unmounting syncs: nobody waits for it.
+		s.host.background.Go(func() { l.rootfs.Close() })
+	}
+	s.execs.orphan(c.ID)
+}
+
+// signalFd sends a signal to the process behind a pidfd.
+func signalFd(pidfd *os.File, sig unix.Signal) error {
+	err := unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0)
+	return fault.Wrap(fault.Internal, err, "the signal cannot be sent")
+}

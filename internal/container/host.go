@@ -1,0 +1,32 @@
+package container
+
+import (
+	"os"
+	"sync"
+
+	"berth/internal/linux/seccomp"
+)
+
+// host is what containers take from the machine: directories, mounts,
+// networks, volumes. Its methods know nothing of verbs and locks.
+type host struct {
+	deps       Deps
+	index      *index
+	seccomp    seccomp.Cache
+	background sync.WaitGroup // deletions and unmounts that nobody waits for
+}
+
+// dir is the container's directory under the data root.
+func (h *host) dir(id string) string { return h.deps.Paths.Data + "/" + id }
+
+// exitFile and spool are the keeper's files about one process.
+func (h *host) exitFile(id string) string { return h.deps.Paths.Exec + "/exits/" + id }
+func (h *host) spool(id string) string    { return h.deps.Paths.Exec + "/spool/" + id }
+
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package container
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+)
+
+// Kill sends a signal to a running container's first process; with SIGKILL
+// (the default) it returns when the container has ended.
+func (s *Service) Kill(ctx context.Context, ref, word string) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	if word == "" {
+		word = "SIGKILL"
+	}
+	sig, err := stopSignal(Container{}, word)
+	if err != nil {
+		return err
+	}
+	l, down := e.live.Load(), e.ended()
+	if l == nil {
+		return fault.New(fault.Conflict, "cannot kill container: %s: container %s is not running", ref, e.id)
+	}
+	if sig == unix.SIGKILL || sig == unix.SIGTERM {
+		e.stopping.Store(true)
+	}
+	switch err := signalFd(l.pidfd, sig); {
+	case isGone(err):
+		return fault.New(fault.Conflict, "cannot kill container: %s: container %s is not running", ref, e.id)
+	case err != nil:
+		return err
+	}
+	if sig == unix.SIGKILL {
+		return awaitDown(ctx, down)
+	}
+	return nil
+}
+
+// isGone reports that a signal met no process any more.
+func isGone(err error) bool { return errors.Is(err, unix.ESRCH) }

@@ -1,0 +1,75 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"berth/internal/fault"
+	"berth/internal/logfile"
+	"berth/internal/stream"
+)
+
+// checkLog refuses what the log driver cannot do.
+func checkLog(h *HostConfig) error {
+	switch h.LogDriver {
+	case "":
+		h.LogDriver = "json-file"
+	case "json-file":
+	case "none":
+		return nil
+	default:
+		return fault.New(fault.Unsupported, "the logging driver %q is not supported yet", h.LogDriver)
+	}
+	for _, key := range []string{"labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"} {
+		if v, set := h.LogOptions[key]; set && !(key == "mode" && v == "blocking") {
+			return fault.New(fault.Unsupported, "the log option %q is not supported yet", key)
+		}
+	}
+	_, err := logfile.ParseOptions(h.LogOptions)
+	return err
+}
+
+// sink opens the run's log and returns what takes output in; nil when the
+// container keeps no log.
+func (s *Service) sink(e *entry, c Container) (stream.Sink, error) {
+	if c.LogPath == "" {
+		return nil, nil
+	}
+	opts, err := logfile.ParseOptions(c.HostConfig.LogOptions)
+	if err != nil {
+		return nil, err
+	}
+	l, err := logfile.Open(c.LogPath, opts)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "the log cannot be opened")
+	}
+	e.log.Store(l)
+	return func(st byte, t time.Time, chunk []byte) error {
+		name := "stdout"
+		if st == stream.Stderr {
+			name = "stderr"
+		}
+		return l.Write(name, t, chunk)
+	}, nil
+}
+
+// closeLog ends the run's log; those who follow it end when they have read it.
+func closeLog(e *entry) {
+	if l := e.log.Swap(nil); l != nil {
+		l.Close()
+	}
+}
+
+// readLog reads a container's log: the open one while it runs, which can be
+// followed, else the file.
+func readLog(ctx context.Context, e *entry, o logfile.ReadOptions, f func(logfile.Entry) error) error {
+	c := e.snapshot()
+	if c.LogPath == "" {
+		return nil
+	}
+	if l := e.log.Load(); l != nil {
+		return l.Read(ctx, o, f)
+	}
+	o.Follow = false // nothing more comes
+	return logfile.Read(ctx, c.LogPath, o, f)
+}

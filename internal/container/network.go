@@ -1,0 +1,70 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"berth/internal/fault"
+)
+
+// connect gives the run its network namespace; nil is the host's.
+func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connection, error) {
+	mode := c.HostConfig.NetworkMode
+	switch {
+	case mode == "host":
+		return &Connection{Endpoint: Endpoint{Network: "host"}}, nil
+	case mode == "none":
+		ns, err := h.deps.Networks.ConnectNone(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &Connection{NetNS: ns, Endpoint: Endpoint{Network: "none"}}, nil
+	case strings.HasPrefix(mode, "container:"):
+		return h.joinNetwork(strings.TrimPrefix(mode, "container:"))
+	}
+	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c))
+	if err != nil {
+		return nil, err
+	}
+	undo.add(func() { h.deps.Networks.Disconnect(context.WithoutCancel(ctx), conn.Endpoint) })
+	return conn, nil
+}
+
+// joinNetwork opens another running container's network namespace.
+func (h *host) joinNetwork(id string) (*Connection, error) {
+	other, err := h.index.find(id)
+	if err != nil {
+		return nil, err
+	}
+	l := other.live.Load()
+	if l == nil {
+		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.id)
+	}
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", l.proc.Pid))
+	if err != nil {
+		return nil, fault.Wrap(fault.Conflict, err, "cannot join network namespace of container %s", other.id)
+	}
+	return &Connection{NetNS: ns}, nil
+}
+
+// portsOf are the ports to publish; PublishAll takes every exposed one.
+func portsOf(c Container) []PortBinding {
+	ports := append([]PortBinding{}, c.HostConfig.PortBindings...)
+	if !c.HostConfig.PublishAll {
+		return ports
+	}
+	bound := map[string]bool{}
+	for _, p := range ports {
+		bound[fmt.Sprintf("%d/%s", p.Port, p.Proto)] = true
+	}
+	for _, exposed := range c.Config.ExposedPorts {
+		var p PortBinding
+		if _, err := fmt.Sscanf(strings.Replace(exposed, "/", " ", 1), "%d %s", &p.Port, &p.Proto); err != nil || bound[exposed] {
+			continue
+		}
+		ports = append(ports, p)
+	}
+	return ports
+}

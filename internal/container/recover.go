@@ -1,0 +1,253 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/stream"
+)
+
+// lostExit is the exit code of a run whose end nobody saw, as Docker gives it.
+const lostExit = 255
+
+// Recover brings back what the store and the keeper know: running containers
+// are adopted, ends that happened meanwhile are recorded, and what a crash
+// left half-done is cleaned up. It is called once, before any other method.
+func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
+	if err := s.readRecords(); err != nil {
+		return err
+	}
+	procs, err := client.List(ctx)
+	if err != nil {
+		return err
+	}
+	s.host.sweep()
+	var connected []Connection
+	var finish []func()
+	for _, p := range procs {
+		e, err := s.index.find(p.Container)
+		if err != nil || e.id != p.Container {
+			s.abandon(ctx, client, p)
+			continue
+		}
+		if p.ID != p.Container {
+			s.adoptExec(ctx, client, p)
+			continue
+		}
+		ports, err := s.adopt(ctx, client, e, p)
+		if err != nil {
+			s.deps.Warn("container %s: %v", e.id, err)
+			continue
+		}
+		if c := e.snapshot(); c.Endpoint.Address.IsValid() {
+			connected = append(connected, Connection{ID: c.ID, Name: c.Name, Endpoint: c.Endpoint, Holds: ports})
+		} else {
+			closeAll(ports...)
+		}
+		if p.Exit != nil {
+			finish = append(finish, func() { s.ended(client, p.ID, *p.Exit) })
+		}
+	}
+	if err := s.deps.Networks.Restore(ctx, connected); err != nil {
+		return err
+	}
+	for _, f := range finish {
+		f()
+	}
+	s.settle(ctx)
+	return nil
+}
+
+func (s *Service) readRecords() error {
+	return s.deps.Store.Each(bucket, func(id string, value []byte) error {
+		var c Container
+		if err := json.Unmarshal(value, &c); err != nil {
+			return fault.Wrap(fault.Internal, err, "the record of container %s cannot be read", id)
+		}
+		if err := s.index.reserve(c.Name, c.ID); err != nil {
+			return err
+		}
+		s.index.add(newEntry(c))
+		return nil
+	})
+}
+
+// adopt takes a running container's streams back, and the sockets of its ports.
+func (s *Service) adopt(ctx context.Context, client *keeper.Client, e *entry, p keeper.Process) ([]*os.File, error) {
+	a, err := client.Adopt(ctx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := e.change(func(c *Container) {
+		c.State, c.Wanted = Running, WantedUp
+		c.Run.Pid, c.Run.Started = p.Pid, p.Started.UTC()
+	})
+	e.mu.Lock()
+	e.down = make(chan struct{})
+	e.mu.Unlock()
+	l := &live{pidfd: a.Pidfd, proc: p}
+	if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
+		l.group = g
+	}
+	sink, err := s.sink(e, c)
+	if err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	if err := takeSpool(a.Process.Spool, sink); err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	io, ports := stdioOf(a)
+	l.pty = io.pty
+	e.live.Store(l)
+	e.hub.Run(io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	return ports, nil
+}
+
+// takeSpool gives the log what the keeper took in meanwhile.
+func takeSpool(path string, sink stream.Sink) error {
+	if path == "" {
+		return nil
+	}
+	err := keeper.ReadSpool(path, func(st byte, t time.Time, data []byte) error {
+		if sink == nil {
+			return nil
+		}
+		return sink(st, t, data)
+	})
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// stdioOf are the engine's ends among what the keeper held.
+func stdioOf(a *keeper.Adopted) (io *stdio, ports []*os.File) {
+	io = &stdio{}
+	for _, h := range a.Held {
+		switch h.Name {
+		case keeper.StreamStdin:
+			io.stdin = h.File
+		case keeper.StreamStdout:
+			io.stdout = h.File
+		case keeper.StreamStderr:
+			io.stderr = h.File
+		case keeper.StreamPty:
+			io.pty = h.File
+		default:
+			i, err := strconv.Atoi(strings.TrimPrefix(h.Name, heldPort))
+			if err != nil { // the keeper goes on holding it
+				h.File.Close()
+				continue
+			}
+			for len(ports) <= i {
+				ports = append(ports, nil)
+			}
+			ports[i] = h.File
+		}
+	}
+	return io, ports
+}
+
+// adoptExec keeps an exec inspectable; whoever was attached to it is gone.
+func (s *Service) adoptExec(ctx context.Context, client *keeper.Client, p keeper.Process) {
+	a, err := client.Adopt(ctx, p.ID)
+	if err != nil {
+		s.deps.Warn("exec %s: %v", p.ID, err)
+		return
+	}
+	a.Pidfd.Close()
+	x := &execution{id: p.ID, container: p.Container, hub: stream.NewHub(), up: make(chan struct{}), ended: make(chan struct{}), started: true, running: true, pid: p.Pid}
+	s.execs.add(x)
+	io, _ := stdioOf(a)
+	x.pty = io.pty
+	x.hub.Run(io.ends(true, nil), nil)
+	close(x.up)
+	if p.Exit != nil {
+		go s.ended(client, p.ID, *p.Exit)
+	}
+}
+
+// abandon ends a process that belongs to no container that we know.
+func (s *Service) abandon(ctx context.Context, client *keeper.Client, p keeper.Process) {
+	if a, err := client.Adopt(ctx, p.ID); err == nil {
+		if p.Exit == nil {
+			signalFd(a.Pidfd, unix.SIGKILL)
+		}
+		a.Close()
+	}
+	if p.Exit != nil {
+		client.Forget(ctx, p.ID)
+	} // else its exit event forgets it
+}
+
+// settle gives every container that is not running a state that says so.
+func (s *Service) settle(ctx context.Context) {
+	for _, e := range s.index.all() {
+		c := e.snapshot()
+		if e.live.Load() != nil {
+			continue
+		}
+		if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
+			g.Remove(ctx)
+		}
+		if c.State == Running || c.State == Starting {
+			s.lost(e)
+			c = e.snapshot()
+		}
+		if c.HostConfig.AutoRemove && c.State == Exited || c.State == Removing || c.State == Dead {
+			e.change(func(c *Container) { c.State = Exited })
+			if err := s.discard(e, true); err != nil {
+				s.deps.Warn("container %s: %v", e.id, err)
+			}
+		}
+	}
+}
+
+// lost records the end of a run that went with the machine or the keeper. The
+// keeper's exit file knows more if it is still there.
+func (s *Service) lost(e *entry) {
+	exit, err := keeper.ReadExitFile(s.host.exitFile(e.id))
+	if err != nil {
+		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
+	}
+	c := e.change(func(c *Container) {
+		c.State, c.Endpoint = Exited, Endpoint{}
+		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
+	})
+	os.Remove(s.host.exitFile(e.id))
+	if err := s.deps.Store.Commit(put(c)); err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	e.over()
+}
+
+// sweep deletes directories that belong to no container: a create or a removal
+// that a crash interrupted.
+func (h *host) sweep() {
+	entries, err := os.ReadDir(h.deps.Paths.Data)
+	if err != nil {
+		return
+	}
+	var known []string
+	for _, e := range h.index.all() {
+		known = append(known, e.id)
+	}
+	for _, d := range entries {
+		if !slices.Contains(known, d.Name()) {
+			h.background.Go(func() { os.RemoveAll(h.deps.Paths.Data + "/" + d.Name()) })
+		}
+	}
+}

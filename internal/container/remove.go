@@ -1,0 +1,107 @@
+package container
+
+import (
+	"context"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/state"
+)
+
+// RemoveOptions widen a removal.
+type RemoveOptions struct {
+	Force   bool // kill a running one first
+	Volumes bool // its anonymous volumes too
+}
+
+// Remove forgets a container and deletes what is its own.
+func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	if err := s.stopForRemoval(ctx, e, opts.Force); err != nil {
+		return err
+	}
+	if err := e.lock(ctx); err != nil {
+		return err
+	}
+	defer e.unlock()
+	switch c := e.snapshot(); c.State {
+	case Removed: // an AutoRemove, or another client, came first
+		if opts.Force {
+			return nil
+		}
+		return fault.New(fault.NotFound, "No such container: %s", ref)
+	case Running, Starting:
+		return fault.New(fault.Conflict, "cannot remove container %q: container is running: stop the container before removing or force remove", "/"+c.Name)
+	}
+	return s.discard(e, opts.Volumes)
+}
+
+// stopForRemoval kills a running container when the user forces its removal.
+func (s *Service) stopForRemoval(ctx context.Context, e *entry, force bool) error {
+	l, down := e.live.Load(), e.ended()
+	if l == nil || !force {
+		return nil
+	}
+	e.stopping.Store(true)
+	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+		return err
+	}
+	return awaitDown(ctx, down)
+}
+
+// discard removes a container that does not run. The caller holds the verb lock.
+func (s *Service) discard(e *entry, volumes bool) error {
+	c, err := e.step(RemoveBegan, nil)
+	if err != nil {
+		return err
+	}
+	forget := state.Op{Bucket: bucket, Key: c.ID}
+	if c.HostConfig.AutoRemove {
+		// Nobody waits for the disk: a record that a crash leaves is of a
+		// container that does not run, and Recover removes it.
+		s.host.background.Go(func() { s.deps.Store.Commit(forget) })
+	} else {
+		err = s.deps.Store.Commit(forget)
+	}
+	if err == nil {
+		err = s.host.throwAway(c.ID)
+	}
+	if err != nil {
+		e.step(RemoveFailed, nil)
+		return fault.Wrap(fault.Internal, err, "cannot remove container %q", "/"+c.Name)
+	}
+	if volumes {
+		s.host.removeVolumes(c)
+	}
+	closeLog(e)
+	s.index.drop(c.ID, c.Name)
+	e.step(RemoveDone, nil)
+	e.hub.Abort(nil)
+	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
+	return nil
+}
+
+// throwAway moves a container's directory out of sight and deletes it in the
+// background: a large layer keeps nobody waiting. What a crash leaves in the
+// trash the next start of the daemon deletes.
+func (h *host) throwAway(id string) error {
+	trash := h.deps.Paths.Data + "/.trash"
+	if err := os.MkdirAll(trash, 0o700); err != nil {
+		return err
+	}
+	to := trash + "/" + id
+	if err := os.Rename(h.dir(id), to); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	h.background.Go(func() {
+		if err := os.RemoveAll(to); err != nil {
+			h.deps.Warn("%s: %v", to, err)
+		}
+	})
+	return nil
+}

@@ -1,0 +1,69 @@
+package container
+
+import (
+	"context"
+)
+
+// Service is all containers of one daemon.
+type Service struct {
+	deps  Deps
+	index *index
+	execs *execIndex
+	host  *host
+}
+
+// New returns a Service without containers; Recover brings those of the store.
+func New(deps Deps) *Service {
+	x := newIndex()
+	return &Service{deps: deps, index: x, execs: newExecIndex(), host: &host{deps: deps, index: x}}
+}
+
+// Get returns a snapshot of one container.
+func (s *Service) Get(ref string) (Container, error) {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return Container{}, err
+	}
+	return s.view(e), nil
+}
+
+// List returns snapshots of all containers, the newest first. It waits for
+// nobody and touches no disk.
+func (s *Service) List() []Container {
+	entries := s.index.all()
+	list := make([]Container, 0, len(entries))
+	for _, e := range entries {
+		list = append(list, s.view(e))
+	}
+	return list
+}
+
+func (s *Service) view(e *entry) Container {
+	c := e.snapshot()
+	c.Execs = s.execs.of(e.id)
+	return c
+}
+
+// Users returns the IDs of the containers made from an image and whether each runs.
+func (s *Service) Users(imageID string) map[string]bool {
+	users := map[string]bool{}
+	for _, e := range s.index.all() {
+		if c := e.snapshot(); c.ImageID == imageID {
+			users[c.ID] = c.State == Running || c.State == Starting
+		}
+	}
+	return users
+}
+
+// Resize sets the size of a running container's terminal, in characters.
+func (s *Service) Resize(_ context.Context, ref string, height, width uint) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	l := e.live.Load()
+	if l == nil {
+		return notRunning(e.id)
+	}
+	return setSize(l.pty, height, width)
+}

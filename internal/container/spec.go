@@ -1,0 +1,231 @@
+package container
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+	"berth/internal/linux/user"
+	"berth/internal/runtime"
+)
+
+// spec is what the user asked for as an OCI spec. root is the container's
+// mounted file system, where users and groups are looked up.
+func (h *host) spec(c Container, root *os.File, ownNetwork bool) (*specs.Spec, error) {
+	hc := c.HostConfig
+	caps, err := capabilities(hc)
+	if err != nil {
+		return nil, err
+	}
+	spec := runtime.DefaultSpec(runtime.Sandbox{
+		Privileged: hc.Privileged, ReadonlyRoot: hc.ReadonlyRootfs, ShmSize: hc.ShmSize, Capabilities: caps,
+		HostNetwork: !ownNetwork, HostPid: hc.PidMode == "host", HostIPC: hc.IpcMode == "host", HostUTS: hc.UTSMode == "host",
+		HostCgroupNS: hc.CgroupnsMode == "host", NoShm: hc.IpcMode == "none", ThermalPaths: runtime.ThermalThrottle(),
+	})
+	spec.Hostname, spec.Domainname = c.Config.Hostname, c.Config.Domainname
+	if hc.UTSMode == "host" {
+		spec.Hostname, spec.Domainname = "", ""
+	}
+	for i, ns := range spec.Linux.Namespaces {
+		if ns.Type == specs.NetworkNamespace {
+			spec.Linux.Namespaces[i].Path = "fd:" + runtime.FdNetNS // it travels as a descriptor
+		}
+	}
+	spec.Linux.Sysctl = hc.Sysctls
+	spec.Linux.CgroupsPath = h.cgroupPath(c)
+	resources(spec.Linux.Resources, hc)
+	if hc.MaskedPaths != nil {
+		spec.Linux.MaskedPaths = *hc.MaskedPaths
+	}
+	if hc.ReadonlyPaths != nil {
+		spec.Linux.ReadonlyPaths = *hc.ReadonlyPaths
+	}
+	if err := addDevices(spec, hc); err != nil {
+		return nil, err
+	}
+	if spec.Mounts, err = h.mounts(c, spec.Mounts); err != nil {
+		return nil, err
+	}
+	who, err := user.Lookup(root, c.Config.User, hc.GroupAdd)
+	if err != nil {
+		return nil, err
+	}
+	return spec, process(spec.Process, c, who)
+}
+
+// process is the program, as whom and where it runs.
+func process(p *specs.Process, c Container, who user.User) error {
+	p.Args = append([]string{c.Path}, c.Args...)
+	p.Env = processEnv(c, who.Home)
+	p.Terminal = c.Config.Tty
+	p.User = specs.User{UID: who.UID, GID: who.GID, AdditionalGids: who.Groups}
+	if c.Config.WorkingDir != "" {
+		p.Cwd = path.Clean(c.Config.WorkingDir)
+	}
+	if who.UID != 0 { // runc: a user other than root holds none but what it is given by files
+		p.Capabilities.Effective, p.Capabilities.Permitted = nil, nil
+	}
+	sec, err := parseSecurity(c.HostConfig.SecurityOpt)
+	if err != nil {
+		return err
+	}
+	p.NoNewPrivileges = sec.noNewPrivs
+	if c.HostConfig.OomScoreAdj != 0 {
+		adj := c.HostConfig.OomScoreAdj
+		p.OOMScoreAdj = &adj
+	}
+	for _, u := range c.HostConfig.Ulimits {
+		p.Rlimits = append(p.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
+	}
+	return nil
+}
+
+// cpuPeriod is the period in which --cpus is granted, in microseconds.
+const cpuPeriod = 100_000
+
+// resources are the limits of the control group.
+func resources(r *specs.LinuxResources, hc HostConfig) {
+	lim := hc.Resources
+	if lim.Memory > 0 || lim.MemoryReservation > 0 {
+		r.Memory = &specs.LinuxMemory{}
+		if lim.Memory > 0 {
+			swap := lim.MemorySwap
+			if swap == 0 {
+				swap = 2 * lim.Memory
+			}
+			r.Memory.Limit, r.Memory.Swap = &lim.Memory, &swap
+		}
+		if lim.MemoryReservation > 0 {
+			r.Memory.Reservation = &lim.MemoryReservation
+		}
+	}
+	cpu := &specs.LinuxCPU{Cpus: lim.CpusetCpus, Mems: lim.CpusetMems}
+	if lim.CPUShares > 0 {
+		shares := uint64(lim.CPUShares)
+		cpu.Shares = &shares
+	}
+	quota, period := lim.CPUQuota, uint64(lim.CPUPeriod)
+	if lim.NanoCPUs > 0 {
+		period = cpuPeriod
+		quota = lim.NanoCPUs * cpuPeriod / 1e9
+	}
+	if quota != 0 {
+		cpu.Quota = &quota
+	}
+	if period != 0 {
+		cpu.Period = &period
+	}
+	if cpu.Shares != nil || cpu.Quota != nil || cpu.Period != nil || cpu.Cpus != "" || cpu.Mems != "" {
+		r.CPU = cpu
+	}
+	if lim.PidsLimit > 0 {
+		r.Pids = &specs.LinuxPids{Limit: &lim.PidsLimit}
+	}
+}
+
+// addDevices adds the host devices that the user asked for.
+func addDevices(spec *specs.Spec, hc HostConfig) error {
+	if hc.Privileged {
+		all, err := runtime.HostDevices()
+		if err != nil {
+			return err
+		}
+		spec.Linux.Devices = all
+		return nil
+	}
+	for _, d := range hc.Devices {
+		dev, err := runtime.Device(d.Host, d.Container)
+		if err != nil {
+			return err
+		}
+		spec.Linux.Devices = append(spec.Linux.Devices, dev)
+		spec.Linux.Resources.Devices = append(spec.Linux.Resources.Devices, specs.LinuxDeviceCgroup{
+			Allow: true, Type: dev.Type, Major: &dev.Major, Minor: &dev.Minor, Access: d.Permissions,
+		})
+	}
+	return nil
+}
+
+// mounts puts the user's mounts behind the default ones; one at the same place
+// replaces it. Shallow ones come first, so that none hides another.
+func (h *host) mounts(c Container, defaults []specs.Mount) ([]specs.Mount, error) {
+	var user []specs.Mount
+	for _, m := range c.HostConfig.Mounts {
+		om, err := h.mount(m)
+		if err != nil {
+			return nil, err
+		}
+		user = append(user, om)
+	}
+	for target, opts := range c.HostConfig.Tmpfs {
+		user = append(user, tmpfs(target, strings.FieldsFunc(opts, func(r rune) bool { return r == ',' })))
+	}
+	if c.HostConfig.IpcMode == "host" {
+		for _, dir := range []string{"/dev/shm", "/dev/mqueue"} {
+			defaults = append(defaults, specs.Mount{Destination: dir, Type: "bind", Source: dir, Options: []string{"rbind"}})
+		}
+	}
+	mode := "rw"
+	if c.HostConfig.ReadonlyRootfs {
+		mode = "ro"
+	}
+	for target, source := range map[string]string{"/etc/resolv.conf": c.ResolvConfPath, "/etc/hostname": c.HostnamePath, "/etc/hosts": c.HostsPath} {
+		defaults = append(defaults, specs.Mount{Destination: target, Type: "bind", Source: source, Options: []string{"rbind", "rprivate", mode}})
+	}
+	taken := map[string]bool{}
+	for _, m := range user {
+		taken[path.Clean(m.Destination)] = true
+	}
+	defaults = slices.DeleteFunc(defaults, func(m specs.Mount) bool { return taken[m.Destination] })
+	slices.SortStableFunc(user, func(a, b specs.Mount) int {
+		return strings.Count(path.Clean(a.Destination), "/") - strings.Count(path.Clean(b.Destination), "/")
+	})
+	return append(defaults, user...), nil
+}
+
+func (h *host) mount(m Mount) (specs.Mount, error) {
+	om := specs.Mount{Destination: path.Clean(m.Target), Type: "bind", Source: m.Source}
+	switch m.Type {
+	case "bind":
+	case "volume":
+		dir, _, err := h.deps.Volumes.Ensure(m.Source)
+		if err != nil {
+			return om, err
+		}
+		om.Source = dir
+	case "tmpfs":
+		opts := m.Options
+		if m.ReadOnly {
+			opts = append(opts, "ro")
+		}
+		if m.SizeBytes > 0 {
+			opts = append(opts, fmt.Sprintf("size=%d", m.SizeBytes))
+		}
+		if m.Mode != 0 {
+			opts = append(opts, fmt.Sprintf("mode=%o", m.Mode))
+		}
+		return tmpfs(m.Target, opts), nil
+	default:
+		return om, fault.New(fault.Unsupported, "mounts of type %q are not supported yet", m.Type)
+	}
+	propagation := m.Propagation
+	if propagation == "" {
+		propagation = "rprivate"
+	}
+	om.Options = append([]string{"rbind", propagation}, m.Options...)
+	if m.ReadOnly {
+		om.Options = append(om.Options, "ro", "rro")
+	}
+	return om, nil
+}
+
+// tmpfs is a tmpfs mount with Docker's defaults, which the options override.
+func tmpfs(target string, opts []string) specs.Mount {
+	return specs.Mount{Destination: path.Clean(target), Type: "tmpfs", Source: "tmpfs",
+		Options: append([]string{"noexec", "nosuid", "nodev", "rprivate"}, opts...)}
+}

@@ -1,0 +1,165 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/program"
+)
+
+// startTimeout bounds a start that nothing else bounds: the client may be gone.
+const startTimeout = 2 * time.Minute
+
+// Start runs a container's program. NotModified when it runs already. When it
+// returns, the program has been executed and that it should be up is durable.
+func (s *Service) Start(ctx context.Context, ref string) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	if err := e.lock(ctx); err != nil {
+		return err
+	}
+	defer e.unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	return s.start(ctx, e)
+}
+
+func (s *Service) start(ctx context.Context, e *entry) error {
+	before := e.snapshot()
+	switch before.State {
+	case Running:
+		return fault.New(fault.NotModified, "container %s is already running", e.id)
+	case Removed, Removing, Dead:
+		return fault.New(fault.Conflict, "container is marked for removal and cannot be started")
+	}
+	c, err := e.step(StartBegan, func(c *Container) { c.Wanted, c.Run.Error = WantedUp, "" })
+	if err != nil {
+		return err
+	}
+	e.up()
+	e.stopping.Store(false)
+	err = s.run(ctx, e, c)
+	if err == nil {
+		return nil
+	}
+	s.startFailed(e, before, err)
+	return err
+}
+
+// run takes everything that a run needs and starts it; on failure everything
+// is given back.
+func (s *Service) run(ctx context.Context, e *entry, c Container) error {
+	var undo undo
+	defer undo.run()
+	client, err := s.deps.Keeper()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the keeper cannot be reached")
+	}
+	p, err := s.host.prepare(ctx, c, &undo)
+	if err != nil {
+		return err
+	}
+	sink, err := s.sink(e, c)
+	if err != nil {
+		return err
+	}
+	undo.add(func() { closeLog(e) })
+	defer p.closeChildEnds()
+
+	recorded := make(chan error, 1)
+	go func() {
+		c := c
+		c.State, c.Endpoint = Running, p.endpoint
+		recorded <- s.deps.Store.Commit(put(c))
+	}()
+	proc, pidfd, err := client.Start(ctx, p.request(s.host, c))
+	rerr := <-recorded
+	if err != nil {
+		return startError(err, p)
+	}
+	undo.add(func() { kill(pidfd); pidfd.Close(); client.Forget(ctx, c.ID) })
+	if rerr != nil {
+		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
+	}
+	_, err = e.step(StartDone, func(c *Container) {
+		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
+		c.Endpoint = p.endpoint
+	})
+	if err != nil {
+		return err
+	}
+	l := &live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.pty, group: p.group, proc: proc}
+	e.live.Store(l)
+	e.hub.Run(p.io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	undo.clear()
+	return nil
+}
+
+// startFailed puts the container back and says why, in its state.
+func (s *Service) startFailed(e *entry, before Container, cause error) {
+	ev := StartFailed
+	if !before.Run.Started.IsZero() {
+		ev = AgainFailed
+	}
+	var exit *exitError
+	code := 128
+	if errors.As(cause, &exit) {
+		code = exit.code
+	}
+	c, err := e.step(ev, func(c *Container) {
+		c.Wanted = WantedDown
+		c.Run.Pid, c.Run.ExitCode, c.Run.Error = 0, code, cause.Error()
+		c.Endpoint = Endpoint{}
+	})
+	if err == nil {
+		err = s.deps.Store.Commit(put(c))
+	}
+	if err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	e.over()
+	e.hub.Abort(cause)
+	if c.HostConfig.AutoRemove {
+		s.discard(e, true)
+		return
+	}
+	e.tell(WaitNotRunning, WaitNextExit)
+}
+
+// exitError is a start that failed because of what the user asked to run.
+type exitError struct {
+	code int
+	text string
+}
+
+func (x *exitError) Error() string { return x.text }
+
+// startError gives a failed program Docker's words and exit code.
+func startError(err error, p *prepared) error {
+	var f *program.Failure
+	if !errors.As(err, &f) {
+		return fault.Wrap(fault.Internal, err, "failed to create task for container")
+	}
+	text, code := p.explain(f)
+	kind := fault.Internal
+	if code == 126 || code == 127 {
+		kind = fault.Invalid
+	}
+	return fault.As(kind, &exitError{code: code, text: text})
+}
+
+// request is what the keeper is asked to start.
+func (p *prepared) request(h *host, c Container) keeper.StartRequest {
+	return keeper.StartRequest{
+		ID: c.ID, Container: c.ID, Spool: h.spool(c.ID), ExitFile: h.exitFile(c.ID),
+		Program: p.program, Fds: p.fds, Held: p.held,
+	}
+}
+
+func kill(pidfd *os.File) { signalFd(pidfd, 9) }

@@ -1,0 +1,103 @@
+package container
+
+import (
+	"context"
+	"time"
+
+	"github.com/moby/sys/signal"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+)
+
+const defaultStopTimeout = 10 // seconds
+
+// StopOptions override what the container says of its stop.
+type StopOptions struct {
+	Signal  string
+	Timeout *int // seconds; negative waits for ever
+}
+
+// Stop asks a container to end, and kills it when it has not after a while.
+// NotModified when it does not run.
+func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error {
+	e, err := s.index.find(ref)
+	if err != nil {
+		return err
+	}
+	c := e.snapshot()
+	sig, err := stopSignal(c, opts.Signal)
+	if err != nil {
+		return err
+	}
+	l, down := e.live.Load(), e.ended()
+	if l == nil {
+		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
+	}
+	e.stopping.Store(true)
+	if err := signalFd(l.pidfd, sig); err != nil && !isGone(err) {
+		return err
+	}
+	var expired <-chan time.Time
+	if seconds := stopTimeout(c, opts.Timeout); seconds >= 0 {
+		t := time.NewTimer(time.Duration(seconds) * time.Second)
+		defer t.Stop()
+		expired = t.C
+	}
+	select {
+	case <-down:
+		return nil
+	case <-ctx.Done(): // the client is gone: what it asked for goes on
+	case <-expired:
+	}
+	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+		return err
+	}
+	return awaitDown(ctx, down)
+}
+
+// killTime is how long the kernel gets to end a killed container.
+const killTime = 30 * time.Second
+
+func awaitDown(ctx context.Context, down <-chan struct{}) error {
+	t := time.NewTimer(killTime)
+	defer t.Stop()
+	select {
+	case <-down:
+		return nil
+	case <-ctx.Done():
+		return fault.As(fault.Cancelled, ctx.Err())
+	case <-t.C:
+		return fault.New(fault.Internal, "tried to kill container, but did not receive an exit event")
+	}
+}
+
+func stopSignal(c Container, asked string) (unix.Signal, error) {
+	word := asked
+	if word == "" {
+		word = c.Config.StopSignal
+	}
+	if word == "" {
+		return unix.SIGTERM, nil
+	}
+	sig, err := signal.ParseSignal(word)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "invalid signal: %s", word)
+	}
+	return sig, nil
+}
+
+func stopTimeout(c Container, asked *int) int {
+	switch {
+	case asked != nil:
+		return *asked
+	case c.Config.StopTimeout != nil:
+		return *c.Config.StopTimeout
+	}
+	return defaultStopTimeout
+}
+
+// notRunning is the answer to a verb that needs a running container.
+func notRunning(id string) error {
+	return fault.New(fault.Conflict, "container %s is not running", id)
+}

@@ -1,0 +1,131 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+
+	"github.com/containerd/continuity/fs"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/linux/mount"
+)
+
+// makeVolumes makes what the container's mounts need on the host: missing bind
+// sources, named and anonymous volumes. Fresh volumes are filled from the image.
+func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error {
+	mounts := slices.Clone(c.HostConfig.Mounts)
+	taken := map[string]bool{}
+	for _, m := range mounts {
+		taken[path.Clean(m.Target)] = true
+	}
+	for t := range c.HostConfig.Tmpfs {
+		taken[path.Clean(t)] = true
+	}
+	for _, target := range c.Config.Volumes {
+		if !taken[path.Clean(target)] {
+			mounts = append(mounts, Mount{Type: "volume", Target: target})
+		}
+	}
+	var fresh []Mount
+	for i := range mounts {
+		m := &mounts[i]
+		switch m.Type {
+		case "bind":
+			if err := bindSource(*m); err != nil {
+				return err
+			}
+		case "volume":
+			if m.Source == "" {
+				m.Source, m.Anonymous = newID(), true
+			}
+			_, isNew, err := h.deps.Volumes.Ensure(m.Source)
+			if err != nil {
+				return err
+			}
+			if isNew {
+				name := m.Source
+				undo.add(func() { h.deps.Volumes.Remove(name) })
+				fresh = append(fresh, *m)
+			}
+		}
+	}
+	c.HostConfig.Mounts = mounts
+	return h.fill(ctx, *c, fresh)
+}
+
+// bindSource checks a bind's source and makes a missing one when asked to.
+func bindSource(m Mount) error {
+	_, err := os.Stat(m.Source)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrNotExist) && m.Create:
+		if err := os.MkdirAll(m.Source, 0o755); err != nil {
+			return fault.New(fault.Internal, "error while creating mount source path '%s': %v", m.Source, err)
+		}
+		return nil
+	case errors.Is(err, os.ErrNotExist):
+		return fault.New(fault.Invalid, "invalid mount config for type %q: bind source path does not exist: %s", m.Type, m.Source)
+	}
+	return fault.Wrap(fault.Invalid, err, "invalid mount config for type %q", m.Type)
+}
+
+// fill copies what the image has at a volume's target into the fresh volume.
+func (h *host) fill(ctx context.Context, c Container, fresh []Mount) error {
+	if len(fresh) == 0 {
+		return nil
+	}
+	root, err := h.mountRoot(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, m := range fresh {
+		if m.NoCopy {
+			continue
+		}
+		src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			continue
+		}
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+		}
+		dst, _, err := h.deps.Volumes.Ensure(m.Source)
+		if err == nil {
+			err = fs.CopyDir(dst, "/proc/self/fd/"+strconv.Itoa(int(src.Fd())))
+		}
+		src.Close()
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+		}
+	}
+	return nil
+}
+
+// mountRoot mounts the container's file system, detached from the host's tree.
+func (h *host) mountRoot(ctx context.Context, c Container) (*os.File, error) {
+	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	if err != nil {
+		return nil, err
+	}
+	layer := h.dir(c.ID) + "/layer"
+	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work")
+	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
+}
+
+// removeVolumes removes the anonymous volumes of a container that is gone.
+func (h *host) removeVolumes(c Container) {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type == "volume" && m.Anonymous {
+			if err := h.deps.Volumes.Remove(m.Source); err != nil {
+				h.deps.Warn("volume %s: %v", m.Source, err)
+			}
+		}
+	}
+}

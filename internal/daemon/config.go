@@ -1,0 +1,234 @@
+// Package daemon wires the engine's rooms together, brings back at boot what
+// was there before, and shuts down. It decides nothing about containers.
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"berth/internal/fault"
+)
+
+// Config is what flags and the configuration file say.
+type Config struct {
+	Hosts          []string // -H; none means the default sockets
+	NoDockerSocket bool     // do not listen on /var/run/docker.sock even when nobody does
+	DataRoot       string
+	ExecRoot       string
+	Pidfile        string
+	Group          string
+	LogLevel       string
+	Debug          bool
+	Keeper         string // path of berth-keeper; "" looks beside berthd, then in PATH
+	CgroupParent   string
+	Labels         []string
+	TLS            TLSConfig
+	Network        NetworkConfig
+	Validate       bool // check the configuration and leave
+	Version        bool
+}
+
+// TLSConfig is how tcp:// listeners are protected.
+type TLSConfig struct {
+	Enabled, Verify bool
+	CA, Cert, Key   string
+}
+
+// NetworkConfig is about the default bridge.
+type NetworkConfig struct {
+	Bridge string       // "" chooses a name
+	BIP    netip.Prefix // zero chooses a subnet
+	MTU    int
+}
+
+const (
+	defaultSocket = "unix:///run/berth/berth.sock"
+	dockerSocket  = "/var/run/docker.sock"
+	defaultConfig = "/etc/berth/daemon.json"
+)
+
+// option is one flag and its key in the configuration file; a key of "" is a
+// flag only.
+type option struct {
+	name, short, key string
+	usage            string
+	value            func(*Config) pflag.Value
+}
+
+// options are the flags that mean something here.
+func options() []option {
+	str := func(at func(*Config) *string) func(*Config) pflag.Value {
+		return func(c *Config) pflag.Value { return (*stringValue)(at(c)) }
+	}
+	boolean := func(at func(*Config) *bool) func(*Config) pflag.Value {
+		return func(c *Config) pflag.Value { return (*boolValue)(at(c)) }
+	}
+	list := func(at func(*Config) *[]string) func(*Config) pflag.Value {
+		return func(c *Config) pflag.Value { return (*listValue)(at(c)) }
+	}
+	return []option{
+		{"host", "H", "hosts", "Daemon socket(s) to listen on: unix://, tcp://, fd://", list(func(c *Config) *[]string { return &c.Hosts })},
+		{"no-docker-socket", "", "no-docker-socket", "Do not listen on " + dockerSocket + " too when nothing else does", boolean(func(c *Config) *bool { return &c.NoDockerSocket })},
+		{"data-root", "", "data-root", "Root directory of persistent state", str(func(c *Config) *string { return &c.DataRoot })},
+		{"exec-root", "", "exec-root", "Root directory for execution state files", str(func(c *Config) *string { return &c.ExecRoot })},
+		{"pidfile", "p", "pidfile", "Path to use for the daemon's PID file", str(func(c *Config) *string { return &c.Pidfile })},
+		{"group", "G", "group", "Group for the unix sockets", str(func(c *Config) *string { return &c.Group })},
+		{"log-level", "l", "log-level", `Set the logging level ("debug", "info", "warn", "error", "fatal")`, str(func(c *Config) *string { return &c.LogLevel })},
+		{"debug", "D", "debug", "Enable debug mode", boolean(func(c *Config) *bool { return &c.Debug })},
+		{"keeper", "", "keeper", "Path of the berth-keeper program", str(func(c *Config) *string { return &c.Keeper })},
+		{"cgroup-parent", "", "cgroup-parent", "Set parent cgroup for all containers", str(func(c *Config) *string { return &c.CgroupParent })},
+		{"label", "", "labels", "Set key=value labels to the daemon", list(func(c *Config) *[]string { return &c.Labels })},
+		{"tls", "", "tls", "Use TLS; implied by --tlsverify", boolean(func(c *Config) *bool { return &c.TLS.Enabled })},
+		{"tlsverify", "", "tlsverify", "Use TLS and verify the remote", boolean(func(c *Config) *bool { return &c.TLS.Verify })},
+		{"tlscacert", "", "tlscacert", "Trust certs signed only by this CA", str(func(c *Config) *string { return &c.TLS.CA })},
+		{"tlscert", "", "tlscert", "Path to TLS certificate file", str(func(c *Config) *string { return &c.TLS.Cert })},
+		{"tlskey", "", "tlskey", "Path to TLS key file", str(func(c *Config) *string { return &c.TLS.Key })},
+		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
+		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
+		{"mtu", "", "mtu", "Set the MTU for the default bridge network", func(c *Config) pflag.Value { return (*intValue)(&c.Network.MTU) }},
+		{"validate", "", "", "Validate daemon configuration and exit", boolean(func(c *Config) *bool { return &c.Validate })},
+		{"version", "v", "", "Print version information and quit", boolean(func(c *Config) *bool { return &c.Version })},
+	}
+}
+
+// unsupported are dockerd's flags (and keys) that are not here yet. Each one
+// says so; none is ignored.
+const unsupported = `add-runtime allow-direct-routing authorization-plugin bip6 bridge-accept-fwmark cdi-spec-dir
+containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd
+default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
+default-runtime default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
+fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward
+ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-driver log-format log-opt
+max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
+network-diagnostic-port no-new-privileges no-proxy node-generic-resource nri-opts raw-logs registry-mirror restart
+rootless seccomp-profile selinux-enabled shutdown-timeout storage-driver storage-opt swarm-default-advertise-addr
+userland-proxy userland-proxy-path userns-remap`
+
+// unsupportedKeys are the keys that are not just a flag's name.
+const unsupportedKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools default-network-opts
+default-ulimits dns-opts exec-opts features host-gateway-ips insecure-registries log-opts node-generic-resources proxies
+registry-mirrors runtimes storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
+
+// Parse reads the command line and the configuration file that it names, or
+// the default one when there is one.
+func Parse(args []string) (Config, error) {
+	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}}
+	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
+	flags.SortFlags = true
+	keys := map[string]*pflag.Flag{}
+	for _, o := range options() {
+		v := o.value(&c)
+		flags.VarP(v, o.name, o.short, o.usage)
+		f := flags.Lookup(o.name)
+		if _, ok := v.(*boolValue); ok {
+			f.NoOptDefVal = "true"
+		}
+		if o.key != "" {
+			keys[o.key] = f
+		}
+	}
+	for _, name := range strings.Fields(unsupported) {
+		flags.Var(refusal(name), name, "")
+		f := flags.Lookup(name)
+		f.Hidden, f.NoOptDefVal = true, "true"
+		keys[name] = f
+	}
+	file := flags.String("config-file", defaultConfig, "Daemon configuration file")
+	flags.Usage = func() {
+		fmt.Fprintf(flags.Output(), "Usage:  berthd [OPTIONS]\n\nA container engine that speaks Docker.\n\nOptions:\n%s", flags.FlagUsages())
+	}
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fault.New(fault.Invalid, "\"berthd\" accepts no arguments.")
+	}
+	if err := readFile(*file, flags.Changed("config-file"), keys); err != nil {
+		return c, err
+	}
+	return c, c.complete()
+}
+
+// readFile sets the flags that a configuration file names. Giving one on both
+// sides is an error, as is a key that nobody knows.
+func readFile(path string, mustExist bool, keys map[string]*pflag.Flag) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !mustExist {
+		return nil
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "unable to configure the Docker daemon with file %s: %v", path, err)
+	}
+	var values map[string]any
+	if len(strings.TrimSpace(string(b))) > 0 {
+		if err := json.Unmarshal(b, &values); err != nil {
+			return fault.New(fault.Invalid, "unable to configure the Docker daemon with file %s: %v", path, err)
+		}
+	}
+	var unknown, twice []string
+	for key, value := range values {
+		f := keys[key]
+		switch {
+		case slices.Contains(strings.Fields(unsupportedKeys), key):
+			return refusal(key).Set("")
+		case f == nil:
+			unknown = append(unknown, key)
+		case f.Changed:
+			twice = append(twice, fmt.Sprintf("%s: (from flag: %s, from file: %v)", key, f.Value, value))
+		default:
+			if err := setAll(f.Value, value); err != nil {
+				return fault.New(fault.Invalid, "unable to configure the Docker daemon with file %s: %s: %v", path, key, err)
+			}
+		}
+	}
+	slices.Sort(unknown)
+	slices.Sort(twice)
+	switch {
+	case len(unknown) > 0:
+		return fault.New(fault.Invalid, "unable to configure the Docker daemon with file %s: the following directives don't match any configuration option: %s", path, strings.Join(unknown, ", "))
+	case len(twice) > 0:
+		return fault.New(fault.Invalid, "unable to configure the Docker daemon with file %s: the following directives are specified both as a flag and in the configuration file: %s", path, strings.Join(twice, ", "))
+	}
+	return nil
+}
+
+func setAll(v pflag.Value, value any) error {
+	list, ok := value.([]any)
+	if !ok {
+		return v.Set(fmt.Sprint(value))
+	}
+	if _, many := v.(*listValue); !many {
+		return fmt.Errorf("expected one value")
+	}
+	for _, item := range list {
+		if err := v.Set(fmt.Sprint(item)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete checks what is left and fills in what follows from the rest.
+func (c *Config) complete() error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error", "fatal"}, c.LogLevel) {
+		return fault.New(fault.Invalid, "invalid logging level: %s", c.LogLevel)
+	}
+	for _, dir := range []*string{&c.DataRoot, &c.ExecRoot} {
+		if !strings.HasPrefix(*dir, "/") {
+			return fault.New(fault.Invalid, "%s is not an absolute path", *dir)
+		}
+	}
+	if c.Pidfile == "" {
+		c.Pidfile = c.ExecRoot + "/berthd.pid"
+	}
+	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
+	return nil
+}

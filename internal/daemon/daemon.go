@@ -1,0 +1,241 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+	"berth/internal/image"
+	"berth/internal/keeper"
+	"berth/internal/linux/cgroup"
+	"berth/internal/network"
+	"berth/internal/server"
+	"berth/internal/state"
+	"berth/internal/version"
+	"berth/internal/volume"
+)
+
+// shutdownTime is how long requests under way get when the daemon ends.
+const shutdownTime = 10 * time.Second
+
+// Daemon is the engine's rooms, wired.
+type Daemon struct {
+	cfg        Config
+	log        *slog.Logger
+	store      *state.Store
+	images     *image.Service
+	networks   *network.Service
+	cgroups    cgroup.Hierarchy
+	containers *container.Service
+	keeper     atomic.Pointer[keeper.Client]
+	server     *server.Server
+	listeners  []net.Listener
+	stop       context.CancelFunc // ends what runs in the background
+	background sync.WaitGroup
+}
+
+// Start brings a daemon up: when it returns, it listens, and what ran before
+// runs on under it. On failure nothing stays behind.
+func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(map[bool]string{true: "debug", false: levelOf(cfg.LogLevel)}[cfg.Debug])); err != nil {
+		return nil, fault.New(fault.Invalid, "invalid logging level: %s", cfg.LogLevel)
+	}
+	d = &Daemon{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if err := d.makeDirs(); err != nil {
+		return nil, err
+	}
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.containers.Recover(ctx, d.keeper.Load()); err != nil {
+		return nil, err
+	}
+	if err := writePid(cfg.Pidfile); err != nil {
+		return nil, err
+	}
+	d.server = server.New(server.Config{
+		Containers: d.containers, Streams: d.containers, Execs: d.containers, Images: servedImages{d.images, d.containers},
+		System: d, Version: version.Version, Log: d.log,
+	})
+	if err := d.listen(); err != nil {
+		return nil, err
+	}
+	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = stop
+	d.background.Go(func() { d.watchKeeper(bg) })
+	return d, nil
+}
+
+func levelOf(word string) string {
+	if word == "fatal" {
+		return "error"
+	}
+	return word
+}
+
+// makeDirs makes the directories that the daemon's rooms expect.
+func (d *Daemon) makeDirs() error {
+	for _, dir := range []struct {
+		path string
+		mode os.FileMode
+	}{
+		{d.cfg.DataRoot, 0o711}, {d.cfg.DataRoot + "/containers", 0o710}, {d.cfg.ExecRoot, 0o711},
+		{d.cfg.ExecRoot + "/exits", 0o700}, {d.cfg.ExecRoot + "/spool", 0o700}, {d.cfg.ExecRoot + "/rootfs", 0o711},
+	} {
+		if err := os.MkdirAll(dir.path, dir.mode); err != nil {
+			return fault.Wrap(fault.Internal, err, "the daemon's directories cannot be made")
+		}
+	}
+	return nil
+}
+
+// open opens the rooms, all at once: each waits for the disk or the kernel.
+func (d *Daemon) open(ctx context.Context) error {
+	var err error
+	// First and alone: it is what keeps a second daemon off the same data.
+	if d.store, err = state.Open(d.cfg.DataRoot + "/state.db"); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "is another berthd running with this data root?")
+	}
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		d.images, err = image.Open(ctx, d.cfg.DataRoot+"/images")
+		return err
+	})
+	g.Go(func() (err error) {
+		d.networks, err = network.Open(ctx, network.Config{Root: d.cfg.ExecRoot, Bridge: d.cfg.Network.Bridge, BIP: d.cfg.Network.BIP, MTU: d.cfg.Network.MTU})
+		return err
+	})
+	g.Go(func() (err error) {
+		d.cgroups, err = cgroup.Detect()
+		return err
+	})
+	g.Go(func() error {
+		client, err := keeper.Ensure(ctx, d.cfg.ExecRoot, d.keeperProgram())
+		if err == nil {
+			d.keeper.Store(client)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	volumes, err := volume.Open(d.cfg.DataRoot + "/volumes")
+	if err != nil {
+		return err
+	}
+	d.containers = container.New(container.Deps{
+		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Store: d.store, Cgroups: d.cgroups,
+		Keeper: d.client,
+		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
+		Warn:   func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
+	})
+	return nil
+}
+
+// client is the live connection to the keeper.
+func (d *Daemon) client() (*keeper.Client, error) {
+	c := d.keeper.Load()
+	select {
+	case <-c.Done():
+		return nil, fault.New(fault.Unavailable, "the keeper has ended and is being started again")
+	default:
+		return c, nil
+	}
+}
+
+// keeperProgram finds berth-keeper: as configured, beside berthd, or in PATH.
+func (d *Daemon) keeperProgram() string {
+	if d.cfg.Keeper != "" {
+		return d.cfg.Keeper
+	}
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), "berth-keeper")
+		if _, err := os.Stat(beside); err == nil {
+			return beside
+		}
+	}
+	return "berth-keeper"
+}
+
+// cgroupParent is where containers go unless they say otherwise. Daemons with
+// other roots get groups of their own, so that none takes another's for stray.
+func (d *Daemon) cgroupParent() string {
+	switch {
+	case d.cfg.CgroupParent != "":
+		return d.cfg.CgroupParent
+	case d.cfg.DataRoot == "/var/lib/berth":
+		return "/berth"
+	}
+	return "/berth-" + shortHash(d.cfg.DataRoot)
+}
+
+// Wait serves until ctx is done and then shuts down: requests get a while to
+// end, containers run on under the keeper.
+func (d *Daemon) Wait(ctx context.Context) error {
+	failed := make(chan error, len(d.listeners))
+	for _, l := range d.listeners {
+		go func() {
+			if err := d.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		}()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	return errors.Join(err, d.server.Shutdown(end), d.close())
+}
+
+// close gives back what Start took, in the opposite order.
+func (d *Daemon) close() error {
+	var errs []error
+	if d.stop != nil {
+		d.stop()
+	}
+	for _, l := range d.listeners {
+		l.Close() // the server may have closed it
+	}
+	running := false
+	if d.containers != nil {
+		running = d.containers.Close()
+	}
+	if c := d.keeper.Load(); c != nil {
+		c.Close()
+	}
+	d.background.Wait()
+	if d.networks != nil {
+		errs = append(errs, d.networks.Close(context.Background(), !running))
+	}
+	if d.images != nil {
+		errs = append(errs, d.images.Close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.server != nil {
+		os.Remove(d.cfg.Pidfile)
+	}
+	return errors.Join(errs...)
+}

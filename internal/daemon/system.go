@@ -1,0 +1,84 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/linux/cgroup"
+	"berth/internal/server"
+	"berth/internal/version"
+)
+
+// Host says what the machine and this daemon are, for /info and /version.
+func (d *Daemon) Host() server.Host {
+	name, _ := os.Hostname() // an empty name is as good as none
+	h := server.Host{
+		ID: d.id(), Name: name, RootDir: d.cfg.DataRoot, NCPU: runtime.NumCPU(), CgroupVersion: "1", CgroupDriver: "cgroupfs",
+		SecurityOptions: []string{"name=seccomp,profile=builtin"}, Debug: d.cfg.Debug,
+		Components: []server.Component{{Name: "berth-keeper", Version: version.Version}},
+		Limits:     server.Limits{Memory: true, CPUShares: true, CPUQuota: true, CPUSet: true, Pids: true},
+	}
+	if d.cgroups.Version() == cgroup.V2 {
+		h.CgroupVersion = "2"
+		h.SecurityOptions = append(h.SecurityOptions, "name=cgroupns")
+	}
+	var uts unix.Utsname
+	if unix.Uname(&uts) == nil {
+		h.KernelVersion = unix.ByteSliceToString(uts.Release[:])
+	}
+	var si unix.Sysinfo_t
+	if unix.Sysinfo(&si) == nil {
+		h.MemTotal = int64(si.Totalram) * int64(si.Unit)
+	}
+	h.OperatingSystem, h.OSVersion = release()
+	forward, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
+	h.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
+	h.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
+	return h
+}
+
+// release reads os-release(5).
+func release() (name, ver string) {
+	b, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return "Linux", ""
+	}
+	for line := range strings.Lines(string(b)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.Trim(value, `"`)
+		switch key {
+		case "PRETTY_NAME":
+			name = value
+		case "VERSION_ID":
+			ver = value
+		}
+	}
+	return name, ver
+}
+
+// id names this engine for as long as its data root exists.
+func (d *Daemon) id() string {
+	path := d.cfg.DataRoot + "/engine-id"
+	if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
+		return strings.TrimSpace(string(b))
+	}
+	b := make([]byte, 16)
+	rand.Read(b)
+	id := fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	if err := os.WriteFile(path, []byte(id), 0o644); err != nil {
+		d.log.Warn("the engine's ID cannot be kept: " + err.Error())
+	}
+	return id
+}
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:3])
+}
