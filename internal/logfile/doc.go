@@ -1,0 +1,14 @@
+// Package logfile is a container's log in Docker's json-file form, one JSON
+// object a line, with rotation:
+//
+//	<id>-json.log        the newest entries
+//	<id>-json.log.1      older ones, .2 older still
+//	<id>-json.log.1.gz   the same when compression is on
+//
+// A Log is written and read in the same process: readers that follow are
+// woken by the writer and never poll. A reader holds the files that it has
+// yet to read, so a rotation takes nothing from it.
+//
+// Lock order: Log.mu is the only lock, and nothing blocks under it but the
+// disk.
+package logfile
