@@ -59,31 +59,31 @@ func above2(fd int) (int, error) {
 func (a *Asm) Start(encoded []byte, fds []int) (Child, error) {
 	c, err := decode(encoded)
 	if err != nil {
-		return Child{}, err
+		return Child{PidFd: -1}, err
 	}
 	if len(fds) != c.fds {
-		return Child{}, errCode
+		return Child{PidFd: -1}, errCode
 	}
 	fds, undo, err := allAbove2(fds)
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer undo()
 	r, w, err := execPipe()
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(r)
 	l, err := a.load(&c, fds, w)
 	if err != nil {
 		syscall.Close(w)
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer l.free()
 	child, errno := inPidNS(pidNSOf(&c, fds), a.pidNS, l.clone)
 	syscall.Close(w)
 	if errno != 0 {
-		return Child{}, before(c.steps, errno)
+		return Child{PidFd: -1}, before(c.steps, errno)
 	}
 	waitEOF(r)
 	if f := l.status.outcome(c.steps); f != nil {
@@ -249,7 +249,7 @@ func (l *loaded) clone() (Child, syscall.Errno) {
 	pid := cloneWalk(l.args, l.first, l.end, l.status)
 	sigmask(&old, nil)
 	if pid < 0 {
-		return Child{}, syscall.Errno(-pid)
+		return Child{PidFd: -1}, syscall.Errno(-pid)
 	}
 	return Child{Pid: int(pid), PidFd: int(*l.pidfd)}, 0
 }

@@ -5,7 +5,7 @@ package launch
 // Child is a process that has reached execve.
 type Child struct {
 	Pid   int
-	PidFd int // close-on-exec; the caller closes it
+	PidFd int // close-on-exec; the caller closes it; -1 when Start has failed
 }
 
 // Executor starts a program. There are two, under one contract: the assembly

@@ -53,30 +53,30 @@ func (x *Reexec) Close() error {
 func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 	c, err := decode(encoded)
 	if err != nil {
-		return Child{}, err
+		return Child{PidFd: -1}, err
 	}
 	if len(fds) != c.fds {
-		return Child{}, errCode
+		return Child{PidFd: -1}, errCode
 	}
 	code, err := memfd(encoded, len(encoded))
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(code)
 	page, err := memfd(nil, int(unsafe.Sizeof(status{})))
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(page)
 	s, unmap, err := mapStatus(page)
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer unmap()
 	s.begunStep = noStep
 	r, w, err := execPipe()
 	if err != nil {
-		return Child{}, before(c.steps, err)
+		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(r)
 	files := []uintptr{uintptr(x.null), uintptr(x.null), uintptr(x.null), uintptr(code), uintptr(page), uintptr(w)}
@@ -85,7 +85,7 @@ func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 	})
 	syscall.Close(w)
 	if errno != 0 {
-		return Child{}, before(c.steps, errno)
+		return Child{PidFd: -1}, before(c.steps, errno)
 	}
 	waitEOF(r)
 	if f := s.outcome(c.steps); f != nil {
@@ -117,7 +117,7 @@ func forkInit(c *code, fds []int, files []uintptr) (Child, syscall.Errno) {
 		if !ok {
 			errno = syscall.EIO
 		}
-		return Child{}, errno
+		return Child{PidFd: -1}, errno
 	}
 	child.Pid = pid
 	return child, 0
