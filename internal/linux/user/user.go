@@ -1,0 +1,93 @@
+//go:build linux
+
+// Package user finds users and groups in a container's own files.
+package user
+
+import (
+	"io"
+	"os"
+
+	"github.com/moby/sys/user"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/linux/mount"
+)
+
+// User is who a process is to be.
+type User struct {
+	UID, GID uint32
+	Groups   []uint32 // supplementary
+	Home     string   // "/" when the passwd file does not say
+}
+
+// Lookup finds what Docker's --user says: "", "name", "uid", "name:group",
+// "uid:gid". Names are looked for in /etc/passwd and /etc/group inside root
+// (an O_PATH descriptor will do); numbers need no entry. groups are further
+// groups by name or number (--group-add). A missing file counts as empty.
+// Errors are Invalid, in Docker's words.
+func Lookup(root *os.File, spec string, groups []string) (User, error) {
+	passwd, err := open(root, "/etc/passwd")
+	if err != nil {
+		return User{}, err
+	}
+	defer passwd.Close()
+	group, err := open(root, "/etc/group")
+	if err != nil {
+		return User{}, err
+	}
+	defer group.Close()
+	found, err := user.GetExecUser(spec, &user.ExecUser{Home: "/"}, passwd, group)
+	if err != nil {
+		return User{}, fault.As(fault.Invalid, err)
+	}
+	u := User{UID: uint32(found.Uid), GID: uint32(found.Gid), Home: found.Home}
+	gids := found.Sgids
+	if len(groups) > 0 {
+		if _, err := group.Seek(0, io.SeekStart); err != nil {
+			return User{}, fault.Wrap(fault.Internal, err, "The container's /etc/group cannot be read")
+		}
+		more, err := user.GetAdditionalGroups(groups, group)
+		if err != nil {
+			return User{}, fault.As(fault.Invalid, err)
+		}
+		gids = append(gids, more...)
+	}
+	seen := map[int]bool{}
+	for _, gid := range gids {
+		if !seen[gid] {
+			seen[gid] = true
+			u.Groups = append(u.Groups, uint32(gid))
+		}
+	}
+	return u, nil
+}
+
+// database is a passwd or group file, or the nothing that stands for a missing one.
+type database interface {
+	io.ReadSeeker
+	io.Closer
+}
+
+// open opens a file of the container's. Anything but a regular file counts as
+// missing: reading a pipe would block.
+func open(root *os.File, name string) (database, error) {
+	file, err := mount.OpenIn(root, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if fault.Is(err, fault.NotFound) {
+		return nothing{}, nil
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "The container's %s cannot be read", name)
+	}
+	if st, err := file.Stat(); err != nil || !st.Mode().IsRegular() {
+		file.Close()
+		return nothing{}, nil
+	}
+	return file, nil
+}
+
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error)       { return 0, io.EOF }
+func (nothing) Seek(int64, int) (int64, error) { return 0, nil }
+func (nothing) Close() error                   { return nil }
