@@ -1,0 +1,132 @@
+//go:build linux
+
+package runtime
+
+import (
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/program"
+)
+
+// Compile makes the program of a container's first process. Errors are
+// fault.Invalid for a spec that contradicts itself, fault.Unsupported for what
+// this engine cannot do, and fault.Internal when a descriptor is missing.
+//
+// The order is runc's (libcontainer/standard_init_linux.go) but for two
+// things: everything that is taken from the host is cloned before the root
+// changes, so that afterwards no path can lead out of the container; and the
+// limits come after the files, so that a low limit cannot stop the start.
+func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
+	if err := check(spec, in); err != nil {
+		return nil, err
+	}
+	b := newBuilder(in.Fds)
+	m := &mounter{builder: b, spec: spec, in: in, trees: map[int]int{}, pty: -1}
+
+	b.namespaces(spec)
+	b.session()
+	b.join(in.Cgroup.Join)
+	b.oomScore(spec.Process)
+	b.enter(spec)
+	b.names(spec)
+
+	b.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))
+	b.add("make all mounts private", "nothing that happens here may reach the host", unix.SYS_MOUNT,
+		program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(unix.MS_REC|unix.MS_PRIVATE), program.Imm(0))
+	m.fromHost()
+	m.finish(m.changeRoot())
+
+	b.stdio(spec.Process)
+	b.become(spec.Process, in.Seccomp)
+	b.execute(spec.Process)
+	return b.prog, b.err
+}
+
+// fromHost clones what comes from the host. Bind sources come first: they are
+// in the host's peer groups, which "make all mounts private" would take away;
+// so it stands before that step in the program.
+func (m *mounter) fromHost() {
+	private := m.prog.Steps[m.here()-1]
+	m.prog.Steps = m.prog.Steps[:m.here()-1]
+	m.sources()
+	m.hierarchySources()
+	m.prog.Add(private)
+	m.emptyDir()
+}
+
+// changeRoot makes the container's root the process's, and the host's tree
+// disappear.
+func (m *mounter) changeRoot() []mask {
+	masks := m.maskSources()
+	root := m.need(FdRootfs)
+	m.add("mount the root on the staging directory", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
+		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
+	m.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
+	m.add("pivot the root", "the old root comes to lie on top of the new one", unix.SYS_PIVOT_ROOT, program.Str("."), program.Str("."))
+	m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
+	m.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
+	return masks
+}
+
+// finish makes the mounts and what depends on them.
+func (m *mounter) finish(masks []mask) {
+	m.mounts()
+	m.finishDev()
+	m.sysctls()
+	m.workdir()
+	m.readOnly()
+	m.mask(masks)
+	if flag := propagationOptions()[m.spec.Linux.RootfsPropagation]; flag.flag&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 {
+		if flag.spread {
+			flag.flag |= unix.MS_REC
+		}
+		m.add("set the root's propagation", "the spec asks for it; private and slave it already is", unix.SYS_MOUNT,
+			program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(flag.flag), program.Imm(0))
+	}
+	if m.spec.Root != nil && m.spec.Root.Readonly {
+		m.setattrOrRemount("make the root read-only", "the last place has been made in it", program.Fd(m.fd(FdRootfs)), "/")
+	}
+}
+
+// check refuses a spec before anything is made of it.
+func check(spec *specs.Spec, in Inputs) error {
+	switch {
+	case spec == nil || spec.Process == nil || spec.Linux == nil:
+		return fault.New(fault.Invalid, "The spec has no process or no linux section.")
+	case in.Staging == "":
+		return fault.New(fault.Internal, "The program needs a staging directory.")
+	}
+	if err := checkSupported(spec); err != nil {
+		return err
+	}
+	if err := checkNamespaces(spec); err != nil {
+		return err
+	}
+	if err := checkMounts(spec.Mounts); err != nil {
+		return err
+	}
+	if (spec.Linux.Seccomp != nil) != (len(in.Seccomp.Bytes) > 0) {
+		return fault.New(fault.Internal, "The spec's seccomp profile and the compiled filter do not go together.")
+	}
+	return checkProcess(spec.Process, in.Fds)
+}
+
+// checkProcess refuses a process that cannot be started.
+func checkProcess(p *specs.Process, fds []string) error {
+	if err := checkProcessSupported(p); err != nil {
+		return err
+	}
+	switch {
+	case len(p.Args) == 0:
+		return fault.New(fault.Invalid, "The spec has no command to run.")
+	case p.Cwd == "" || p.Cwd[0] != '/':
+		return fault.New(fault.Invalid, "the working directory '%s' is invalid, it needs to be an absolute path", p.Cwd)
+	case p.Terminal != slices.Contains(fds, FdPty):
+		return fault.New(fault.Internal, "The spec's terminal and the descriptors do not go together.")
+	}
+	return checkStrings(p)
+}

@@ -1,0 +1,135 @@
+//go:build linux
+
+package runtime
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/program"
+)
+
+// mask is one masked path and the steps that made what can cover it.
+type mask struct {
+	path      string
+	file, dir int // steps whose results are detached mounts, or -1
+}
+
+// maskSources clones what masked paths are covered with, while the host's
+// tree can be seen: its /dev/null for files (never the container's, which may
+// be something else: CVE-2025-31133), and for directories an empty read-only
+// tmpfs that has been mounted on the staging directory.
+func (m *mounter) maskSources() []mask {
+	var masks []mask
+	for _, p := range m.spec.Linux.MaskedPaths {
+		k := mask{path: path.Clean(p), file: -1, dir: -1}
+		if !path.IsAbs(k.path) {
+			m.fail(fault.Invalid, "The masked path %q is not absolute.", p)
+		}
+		file, dir := kindOf(k.path)
+		if file {
+			k.file = m.add("take /dev/null for "+k.path, "the host's, because the container's cannot be trusted", unix.SYS_OPEN_TREE,
+				program.Imm(cwd), program.Str("/dev/null"), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+		}
+		if dir {
+			k.dir = m.add("take the empty directory for "+k.path, "it covers directories", unix.SYS_OPEN_TREE,
+				program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+		}
+		masks = append(masks, k)
+	}
+	return masks
+}
+
+// kindOf tells what a masked path can be. The kernel's own are known; for
+// others both have to be ready.
+func kindOf(p string) (file, dir bool) {
+	switch {
+	case slices.Contains([]string{"/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"}, p),
+		strings.HasPrefix(p, "/sys/devices/system/cpu/") && strings.HasSuffix(p, "/thermal_throttle"):
+		return false, true
+	case slices.Contains([]string{"/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats"}, p):
+		return true, false
+	}
+	return true, true
+}
+
+// emptyDir mounts an empty read-only tmpfs on the staging directory, in the
+// child's own mount namespace. The container's root goes on top of it.
+func (m *mounter) emptyDir() {
+	if !slices.ContainsFunc(m.spec.Linux.MaskedPaths, func(p string) bool { _, dir := kindOf(path.Clean(p)); return dir }) {
+		return
+	}
+	o := mountOptions{flags: []string{"ro"}, values: [][2]string{{"mode", "755"}, {"nr_blocks", "1"}}}
+	o.attr.set = unix.MOUNT_ATTR_RDONLY
+	tree := m.newFS("tmpfs", "tmpfs", "masks", o)
+	m.add("mount the empty directory", "only what is mounted can be cloned", unix.SYS_MOVE_MOUNT,
+		program.Res(tree), program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
+}
+
+// mask covers the masked paths that are there.
+func (m *mounter) mask(masks []mask) {
+	for _, k := range masks {
+		open := m.open("find "+k.path, "to mask it", k.path, unix.O_PATH, resolveFor(k.path))
+		var first int
+		switch {
+		case k.file >= 0 && k.dir >= 0:
+			first = m.move("mask "+k.path, "as a file", program.Res(k.file), program.Res(open))
+			m.on(first, unix.ENOTDIR, first+1)
+			m.on(first, unix.EINVAL, first+1)
+			m.okTo(first, first+2)
+			m.move("mask "+k.path, "as a directory", program.Res(k.dir), program.Res(open))
+		case k.file >= 0:
+			m.move("mask "+k.path, "it tells about the host", program.Res(k.file), program.Res(open))
+		default:
+			m.move("mask "+k.path, "it tells about the host", program.Res(k.dir), program.Res(open))
+		}
+		m.on(open, unix.ENOENT, m.here())
+		m.on(open, unix.ENOTDIR, m.here())
+	}
+}
+
+// readOnly makes the spec's read-only paths read-only by covering each with a
+// read-only clone of itself.
+func (m *mounter) readOnly() {
+	for _, p := range m.spec.Linux.ReadonlyPaths {
+		p = path.Clean(p)
+		if !path.IsAbs(p) {
+			m.fail(fault.Invalid, "The read-only path %q is not absolute.", p)
+		}
+		open := m.open("find "+p, "to make it read-only", p, unix.O_PATH, resolveFor(p))
+		tree := m.add("clone "+p, "the clone will be read-only", unix.SYS_OPEN_TREE, program.Res(open), program.Str(""),
+			program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE))
+		if !m.in.NoMountSetattr {
+			m.setattr("make the clone of "+p+" read-only", "before it can be seen", program.Res(tree), true, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
+		}
+		m.move("make "+p+" read-only", "it changes the whole host", program.Res(tree), program.Res(open))
+		if m.in.NoMountSetattr {
+			// /proc's own flags have to be said again: this sets all of them.
+			m.add("make "+p+" read-only", "the kernel cannot do it before", unix.SYS_MOUNT, program.Imm(0), m.pathArg(p), program.Imm(0),
+				program.Imm(unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC), program.Imm(0))
+		}
+		m.on(open, unix.ENOENT, m.here())
+		m.on(open, unix.ENOTDIR, m.here())
+	}
+}
+
+func resolveFor(p string) uint64 {
+	if engineOwned(p) {
+		return noLinks
+	}
+	return inRoot
+}
+
+// setattrOrRemount makes the mount at a path, which an earlier step holds as
+// tree, read-only.
+func (m *mounter) setattrOrRemount(name, why string, tree program.Arg, at string) {
+	if !m.in.NoMountSetattr {
+		m.setattr(name, why, tree, false, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
+		return
+	}
+	m.add(name, why, unix.SYS_MOUNT, program.Imm(0), m.pathArg(at), program.Imm(0), program.Imm(unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY), program.Imm(0))
+}

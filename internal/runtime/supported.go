@@ -1,0 +1,66 @@
+//go:build linux
+
+package runtime
+
+import (
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+)
+
+// checkSupported names the first thing in a spec that this engine cannot do.
+func checkSupported(s *specs.Spec) error {
+	l, h := s.Linux, s.Hooks
+	return firstUnsupported([]feature{
+		//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
+		{"hooks", h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0},
+		{"a section for another operating system", s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil},
+		{"user namespaces", len(l.UIDMappings)+len(l.GIDMappings) > 0},
+		{"network devices", len(l.NetDevices) > 0},
+		{"a mount label", l.MountLabel != ""},
+		{"Intel RDT", l.IntelRdt != nil},
+		{"a memory policy", l.MemoryPolicy != nil},
+		{"a personality", l.Personality != nil},
+		{"time namespaces", len(l.TimeOffsets) > 0},
+	})
+}
+
+// checkProcessSupported does the same for a process.
+func checkProcessSupported(p *specs.Process) error {
+	return firstUnsupported([]feature{
+		{"an AppArmor profile", p.ApparmorProfile != "" && p.ApparmorProfile != "unconfined"},
+		{"an SELinux label", p.SelinuxLabel != ""},
+		{"a scheduler", p.Scheduler != nil},
+		{"an I/O priority", p.IOPriority != nil},
+		{"a CPU affinity", p.ExecCPUAffinity != nil},
+		{"a Windows command line", p.CommandLine != ""},
+	})
+}
+
+type feature struct {
+	what  string
+	asked bool
+}
+
+func firstUnsupported(list []feature) error {
+	for _, f := range list {
+		if f.asked {
+			return fault.New(fault.Unsupported, "The spec asks for %s, which is not supported yet.", f.what)
+		}
+	}
+	return nil
+}
+
+// checkStrings refuses NUL bytes, which would cut what the kernel reads.
+func checkStrings(p *specs.Process) error {
+	for _, list := range [][]string{p.Args, p.Env, {p.Cwd}} {
+		for _, s := range list {
+			if strings.IndexByte(s, 0) >= 0 {
+				return fault.New(fault.Invalid, "%q has a NUL byte in it.", s)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+//go:build linux
+
+package runtime
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+)
+
+// sysctls writes the spec's sysctls, before /proc/sys becomes read-only.
+func (m *mounter) sysctls() {
+	for _, key := range slices.Sorted(maps.Keys(m.spec.Linux.Sysctl)) {
+		p := sysctlPath(key)
+		m.checkSysctl(key, p)
+		file := m.open("open "+key, "it is written to", "/proc/sys/"+p, unix.O_WRONLY, noLinks)
+		m.write("set "+key, "before /proc/sys becomes read-only", file, m.spec.Linux.Sysctl[key])
+	}
+}
+
+// sysctlPath is where a sysctl lies below /proc/sys. Like sysctl(8), a name
+// whose first separator is a slash is a path already, in which dots stand for
+// themselves ("net/ipv4/conf/eth0.100/forwarding").
+func sysctlPath(key string) string {
+	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '/' {
+		return key
+	}
+	return strings.NewReplacer(".", "/", "/", ".").Replace(key)
+}
+
+// checkSysctl refuses what is not the container's own, as runc does.
+func (m *mounter) checkSysctl(key, p string) {
+	own := func(kind specs.LinuxNamespaceType) {
+		if find(m.spec, kind) == nil {
+			m.fail(fault.Invalid, "sysctl %q not allowed in host %s namespace", key, kind)
+		}
+	}
+	ipc := []string{"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"}
+	switch {
+	case slices.Contains(strings.Split(p, "/"), ".."):
+		m.fail(fault.Invalid, "sysctl %q is not a name", key)
+	case slices.Contains(ipc, p), strings.HasPrefix(p, "fs/mqueue/"):
+		own(specs.IPCNamespace)
+	case strings.HasPrefix(p, "net/"):
+		own(specs.NetworkNamespace)
+	case p == "kernel/domainname":
+		own(specs.UTSNamespace)
+	case p == "kernel/hostname":
+		m.fail(fault.Invalid, "sysctl %q conflicts with the OCI %q field", key, "hostname")
+	default:
+		m.fail(fault.Invalid, "sysctl %q is not in a separate kernel namespace", key)
+	}
+}
