@@ -1,0 +1,223 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+)
+
+// stockBody is what docker 28.2.2 sends for docker run -d --rm -p 8080:80 -v data:/data:ro x true.
+const stockBody = `{"Hostname":"","Domainname":"","User":"","AttachStdin":false,"AttachStdout":false,"AttachStderr":false,"ExposedPorts":{"80/tcp":{}},
+"Tty":false,"OpenStdin":false,"StdinOnce":false,"Env":null,"Cmd":["true"],"Image":"x","Volumes":{},"WorkingDir":"","Entrypoint":null,"OnBuild":null,"Labels":{},
+"HostConfig":{"Binds":["data:/data:ro"],"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"default","PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},
+"RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":true,"VolumeDriver":"","VolumesFrom":null,"ConsoleSize":[24,80],"CapAdd":null,"CapDrop":null,"CgroupnsMode":"",
+"Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"GroupAdd":null,"IpcMode":"","Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","Privileged":false,"PublishAllPorts":false,
+"ReadonlyRootfs":false,"SecurityOpt":null,"UTSMode":"","UsernsMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"CgroupParent":"","BlkioWeight":0,
+"BlkioWeightDevice":[],"BlkioDeviceReadBps":[],"BlkioDeviceWriteBps":[],"BlkioDeviceReadIOps":[],"BlkioDeviceWriteIOps":[],"CpuPeriod":0,"CpuQuota":0,"CpuRealtimePeriod":0,
+"CpuRealtimeRuntime":0,"CpusetCpus":"","CpusetMems":"","Devices":[],"DeviceCgroupRules":null,"DeviceRequests":null,"MemoryReservation":0,"MemorySwap":0,"MemorySwappiness":-1,
+"OomKillDisable":false,"PidsLimit":0,"Ulimits":[],"CpuCount":0,"CpuPercent":0,"IOMaximumIOps":0,"IOMaximumBandwidth":0,"MaskedPaths":null,"ReadonlyPaths":null},
+"NetworkingConfig":{"EndpointsConfig":{"default":{"IPAMConfig":null,"Links":null,"Aliases":null,"MacAddress":"","DriverOpts":null,"GwPriority":0,"NetworkID":"","EndpointID":"","Gateway":"",
+"IPAddress":"","IPPrefixLen":0,"IPv6Gateway":"","GlobalIPv6Address":"","GlobalIPv6PrefixLen":0,"DNSNames":null}}}}`
+
+func TestTheStockClientsDefaultsPass(t *testing.T) {
+	f := &fake{}
+	w := ask(f, "POST", "/v1.50/containers/create?name=web&platform=linux/amd64", stockBody)
+	if w.Code != 201 || w.Body.String() != `{"Id":"c1","Warnings":[]}`+"\n" {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	got := f.created
+	if got.Name != "web" || got.Platform != "linux/amd64" || got.EntrypointSet || !got.HostConfig.AutoRemove || got.HostConfig.ConsoleSize != [2]uint{24, 80} {
+		t.Errorf("%+v", got)
+	}
+	if want := []container.Mount{{Type: "volume", Source: "data", Target: "/data", ReadOnly: true}}; !reflect.DeepEqual(got.HostConfig.Mounts, want) {
+		t.Errorf("mounts %+v", got.HostConfig.Mounts)
+	}
+	if want := []container.PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}; !reflect.DeepEqual(got.HostConfig.PortBindings, want) {
+		t.Errorf("ports %+v", got.HostConfig.PortBindings)
+	}
+}
+
+func TestUnknownFieldsAreIgnored(t *testing.T) {
+	if w := ask(&fake{}, "POST", "/containers/create", `{"Image":"x","Odd":1,"HostConfig":{"Odder":{}}}`); w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"Image":"x","HostConfig":{"RestartPolicy":{"Name":"always"}}}`:                                                          "HostConfig.RestartPolicy is not supported yet",
+		`{"Image":"x","HostConfig":{"BlkioWeight":10}}`:                                                                           "HostConfig.BlkioWeight is not supported yet",
+		`{"Image":"x","HostConfig":{"MemorySwappiness":0}}`:                                                                       "",
+		`{"Image":"x","HostConfig":{"MemorySwappiness":10}}`:                                                                      "HostConfig.MemorySwappiness is not supported yet",
+		`{"Image":"x","HostConfig":{"OomKillDisable":true}}`:                                                                      "HostConfig.OomKillDisable is not supported yet",
+		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                "HostConfig.Init is not supported yet",
+		`{"Image":"x","HostConfig":{"Links":["a:b"]}}`:                                                                            "HostConfig.Links is not supported yet",
+		`{"Image":"x","HostConfig":{"VolumesFrom":["a"]}}`:                                                                        "HostConfig.VolumesFrom is not supported yet",
+		`{"Image":"x","HostConfig":{"UsernsMode":"keep"}}`:                                                                        "HostConfig.UsernsMode is not supported yet",
+		`{"Image":"x","HostConfig":{"DeviceRequests":[{"Count":-1}]}}`:                                                            "HostConfig.DeviceRequests is not supported yet",
+		`{"Image":"x","HostConfig":{"Runtime":"runsc"}}`:                                                                          "HostConfig.Runtime is not supported yet",
+		`{"Image":"x","HostConfig":{"StorageOpt":{"size":"1g"}}}`:                                                                 "HostConfig.StorageOpt is not supported yet",
+		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                     "Config.Healthcheck is not supported yet",
+		`{"Image":"x","Healthcheck":{"Test":["NONE"]}}`:                                                                           "",
+		`{"Image":"x","NetworkDisabled":true}`:                                                                                    "Config.NetworkDisabled is not supported yet",
+		`{"Image":"x","MacAddress":"02:42:ac:11:00:02"}`:                                                                          "Config.MacAddress is not supported yet",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}`:                                                    "",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"Aliases":["a"]}}}}`:                                       "NetworkingConfig.EndpointsConfig.Aliases is not supported yet",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`:                                                       "NetworkingConfig.EndpointsConfig for network other beside network mode bridge is not supported yet",
+		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"NonRecursive":true}}]}}`: "HostConfig.Mounts.BindOptions.NonRecursive is not supported yet",
+		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"volume","Target":"/b","VolumeOptions":{"Subpath":"a"}}]}}`:                 "HostConfig.Mounts.VolumeOptions.Subpath is not supported yet",
+		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"image","Source":"i","Target":"/b"}]}}`:                                     "HostConfig.Mounts of type image is not supported yet",
+	} {
+		w := ask(&fake{}, "POST", "/containers/create", body)
+		if want == "" {
+			if w.Code != 201 {
+				t.Errorf("%s: %d %s", body, w.Code, w.Body)
+			}
+		} else if w.Code != 501 || message(t, w) != want {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+}
+
+func TestBadGrammarIsRefusedInDockersWords(t *testing.T) {
+	for hostConfig, want := range map[string]string{
+		`{"Binds":["a:b:c:d"]}`:                                    "invalid volume specification: 'a:b:c:d'",
+		`{"Binds":["/a:rw"]}`:                                      "invalid volume specification: '/a:rw'",
+		`{"Binds":[":/b"]}`:                                        "invalid volume specification: ':/b'",
+		`{"Binds":["/a:b"]}`:                                       `invalid volume specification: '/a:b': invalid mount config for type "bind": invalid mount path: 'b' mount path must be absolute`,
+		`{"Binds":["/a:/"]}`:                                       `invalid volume specification: '/a:/': invalid mount config for type "bind": invalid specification: destination can't be '/'`,
+		`{"Binds":["/a:/b:odd"]}`:                                  "invalid mode: odd",
+		`{"Binds":["/a:/b:ro,rw"]}`:                                "invalid mode: ro,rw",
+		`{"Binds":["a/b:/c"]}`:                                     `create a/b: "a/b" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+		`{"Mounts":[{"Type":"odd","Target":"/a"}]}`:                `invalid mount config for type "odd": mount type unknown`,
+		`{"Mounts":[{"Type":"bind","Target":"/a"}]}`:               `invalid mount config for type "bind": field Source must not be empty`,
+		`{"Mounts":[{"Type":"tmpfs","Source":"x","Target":"/a"}]}`: `invalid mount config for type "tmpfs": field Source must not be specified`,
+		`{"Mounts":[{"Type":"bind","Source":"/x","Target":"/a","TmpfsOptions":{}}]}`: `invalid mount config for type "bind": field TmpfsOptions must not be specified`,
+		`{"Mounts":[{"Type":"volume","Target":""}]}`:                                 `invalid mount config for type "volume": field Target must not be empty`,
+		`{"Tmpfs":{"/a":"size=1m,odd"}}`:                                             `invalid tmpfs option "odd"`,
+		`{"PortBindings":{"80/odd":[{}]}}`:                                           `invalid port specification: "80/odd"`,
+		`{"PortBindings":{"0/tcp":[{}]}}`:                                            `invalid port specification: "0/tcp"`,
+		`{"PortBindings":{"80/tcp":[{"HostPort":"x"}]}}`:                             `invalid port specification: "x"`,
+		`{"PortBindings":{"80/tcp":[{"HostPort":"70000"}]}}`:                         `invalid port specification: "70000"`,
+		`{"Ulimits":[{"Name":"odd","Soft":1,"Hard":1}]}`:                             "invalid ulimit type: odd",
+		`{"Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}]}`:                          "ulimit soft limit must be less than or equal to hard limit: 2 > 1",
+		`{"ExtraHosts":["odd"]}`:                                                     `bad format for add-host: "odd"`,
+		`{"ExtraHosts":["a:b"]}`:                                                     `invalid IP address in add-host: "b"`,
+		`{"Devices":[{"PathOnHost":"/dev/x","CgroupPermissions":"q"}]}`:              "invalid device specification: /dev/x:/dev/x:q",
+	} {
+		w := ask(&fake{}, "POST", "/containers/create", `{"Image":"x","HostConfig":`+hostConfig+`}`)
+		if w.Code != 400 || message(t, w) != want {
+			t.Errorf("%s: %d %s", hostConfig, w.Code, w.Body)
+		}
+	}
+}
+
+func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
+	for word, want := range map[string]container.Mount{
+		"/h:/c":              {Type: "bind", Source: "/h", Target: "/c", Create: true},
+		"/h/../g/:/c/":       {Type: "bind", Source: "/g", Target: "/c", Create: true},
+		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared"},
+		"name:/c:nocopy":     {Type: "volume", Source: "name", Target: "/c", NoCopy: true},
+		"name:/c:ro,cached":  {Type: "volume", Source: "name", Target: "/c", ReadOnly: true},
+		"/c":                 {Type: "volume", Target: "/c", Anonymous: true},
+	} {
+		got, err := parseBind(word)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v", word, got, err)
+		}
+	}
+}
+
+func TestEntrypointsEmptyWordClearsTheImages(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"Image":"x","Entrypoint":[""]}`: true, `{"Image":"x","Entrypoint":null}`: false, `{"Image":"x"}`: false, `{"Image":"x","Entrypoint":["a"]}`: true,
+	} {
+		f := &fake{}
+		ask(f, "POST", "/containers/create", body)
+		if f.created.EntrypointSet != want || len(f.created.Config.Entrypoint) == 1 && f.created.Config.Entrypoint[0] == "" {
+			t.Errorf("%s: %+v", body, f.created)
+		}
+	}
+}
+
+// TestWhatIsShownCanBeCreatedAgain holds both directions of the translation together.
+func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
+	list := []string{"/proc/x"}
+	none := []string{}
+	want := container.HostConfig{
+		AutoRemove: true, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
+		DNSOptions: []string{"o"}, DNSSearch: []string{"s"}, ExtraHosts: []string{"a:1.2.3.4"}, CapAdd: []string{"A"}, CapDrop: []string{"B"}, GroupAdd: []string{"g"},
+		Privileged: true, ReadonlyRootfs: true, SecurityOpt: []string{"x"}, Devices: []container.Device{{Host: "/dev/a", Container: "/dev/b", Permissions: "r"}},
+		IpcMode: "host", PidMode: "host", UTSMode: "host", CgroupnsMode: "host", CgroupParent: "/p", ShmSize: 5, OomScoreAdj: 7, Sysctls: map[string]string{"a": "b"},
+		Ulimits: []container.Ulimit{{Name: "nofile", Soft: 1, Hard: 2}}, ConsoleSize: [2]uint{1, 2}, LogDriver: "none", LogOptions: map[string]string{"a": "b"},
+		Tmpfs: map[string]string{"/t": "size=1m"}, MaskedPaths: &list, ReadonlyPaths: &none,
+		PortBindings: []container.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080}, {Port: 81, Proto: "udp"}},
+		Resources:    container.Resources{Memory: 1, MemorySwap: 2, MemoryReservation: 3, NanoCPUs: 4, CPUShares: 5, CPUPeriod: 6, CPUQuota: 7, CpusetCpus: "0", CpusetMems: "1", PidsLimit: 8},
+		Mounts: []container.Mount{
+			{Type: "bind", Source: "/h", Target: "/c", ReadOnly: true, Create: true},
+			{Type: "bind", Source: "/h", Target: "/d", Propagation: "rslave"},
+			{Type: "volume", Source: "vol", Target: "/e", NoCopy: true},
+			{Type: "tmpfs", Target: "/f", SizeBytes: 9, Mode: 0o700, Options: []string{"noexec", "uid=1"}},
+		},
+	}
+	text, err := json.Marshal(wireHostConfig(&want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{}
+	if w := ask(f, "POST", "/containers/create", `{"Image":"x","HostConfig":`+string(text)+`}`); w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if !reflect.DeepEqual(f.created.HostConfig, want) {
+		t.Errorf("got  %+v\nwant %+v", f.created.HostConfig, want)
+	}
+}
+
+func FuzzCreate(f *testing.F) {
+	f.Add([]byte(stockBody))
+	f.Add([]byte(`{"Image":"x","HostConfig":{"Mounts":[{"Type":"tmpfs","Target":"/a","TmpfsOptions":{"Options":[["a","b"],[]]}}],"Ulimits":[null],"Devices":[{}]}}`))
+	f.Add([]byte(`{"NetworkingConfig":{"EndpointsConfig":{"":null}},"ExposedPorts":{"":{}}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var b createBody
+		if json.NewDecoder(bytes.NewReader(body)).Decode(&b) != nil {
+			return
+		}
+		req, err := createRequest(&b, maxVersion)
+		if err != nil {
+			if k := fault.KindOf(err); k != fault.Invalid && k != fault.Unsupported {
+				t.Errorf("%v is of kind %d", err, k)
+			}
+			return
+		}
+		for _, m := range req.HostConfig.Mounts {
+			if !strings.HasPrefix(m.Target, "/") || m.Target == "/" {
+				t.Errorf("a mount at %q", m.Target)
+			}
+		}
+		wireHostConfig(&req.HostConfig)
+	})
+}
+
+func FuzzBindsAndPorts(f *testing.F) {
+	for _, word := range []string{"/a:/b:ro", "v:/b:nocopy,z", "/c", "a:b:c:d", "80-90", "65535", ":", "/a:/b:,", "//:/.."} {
+		f.Add(word)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		if m, err := parseBind(word); err == nil {
+			if m.Target == "" || m.Target[0] != '/' || m.Target == "/" || (m.Type == "bind") != strings.HasPrefix(m.Source, "/") {
+				t.Errorf("%q became %+v", word, m)
+			}
+		} else if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v", word, err)
+		}
+		if _, err := hostPort(word); err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
+			t.Errorf("%q: %v", word, err)
+		}
+	})
+}

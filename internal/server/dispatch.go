@@ -1,0 +1,157 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/internal/fault"
+)
+
+// call is one request on its way through a handler.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	name    string // what stands for {id} or {name} in the path
+	version apiVersion
+	query   url.Values
+}
+
+// dispatcher finds the route of a request. Fixed paths are looked up; those with
+// a name in them are tried in table order, grouped by their first word.
+type dispatcher struct {
+	fixed map[string]*route   // "GET /images/json"
+	named map[string][]*route // "GET images"
+}
+
+// newDispatcher indexes a table of routes.
+func newDispatcher(table []route) *dispatcher {
+	d := &dispatcher{fixed: map[string]*route{}, named: map[string][]*route{}}
+	for i := range table {
+		r := &table[i]
+		open := strings.IndexByte(r.path, '{')
+		if open < 0 {
+			d.fixed[r.method+" "+r.path] = r
+			continue
+		}
+		r.before, r.after = r.path[:open], r.path[strings.IndexByte(r.path, '}')+1:]
+		key := r.method + " " + firstWord(r.path)
+		d.named[key] = append(d.named[key], r)
+	}
+	for _, routes := range d.named {
+		// A longer tail first: names may hold slashes, so /x/{id} would swallow /x/{id}/logs.
+		slices.SortStableFunc(routes, func(a, b *route) int { return len(b.after) - len(a.after) })
+	}
+	return d
+}
+
+// find returns the route of a method and a path without version, and the name in it.
+// Names may hold slashes: whatever stands between the fixed parts is the name.
+func (d *dispatcher) find(method, path string) (*route, string) {
+	if r := d.fixed[method+" "+path]; r != nil {
+		return r, ""
+	}
+	for _, r := range d.named[method+" "+firstWord(path)] {
+		if len(path) <= len(r.before)+len(r.after) || !strings.HasPrefix(path, r.before) || !strings.HasSuffix(path, r.after) {
+			continue
+		}
+		return r, path[len(r.before) : len(path)-len(r.after)]
+	}
+	return nil, ""
+}
+
+func firstWord(path string) string {
+	word, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return word
+}
+
+// ServeHTTP answers one request of any API version.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Server", s.serverHeader)
+	h.Set("Api-Version", maxVersion.String())
+	h.Set("Ostype", "linux")
+	h.Set("Docker-Experimental", "false")
+	word, path := splitVersion(r.URL.Path)
+	found, name := s.dispatch.find(r.Method, path)
+	if found == nil {
+		writeError(w, errPageNotFound)
+		return
+	}
+	c := &call{w: w, r: r, name: name, version: maxVersion}
+	if err := s.serve(found, word, c); err != nil {
+		writeError(w, err)
+	}
+}
+
+func (s *Server) serve(found *route, version string, c *call) (err error) {
+	if version != "" {
+		if c.version, err = parseVersion(version); err != nil {
+			return err
+		}
+	}
+	if found.handle == nil {
+		return fault.New(fault.Unsupported, "%s %s is not supported yet by berth", found.method, found.path)
+	}
+	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
+		return fault.As(fault.Invalid, err)
+	}
+	return found.handle(s, c)
+}
+
+// flag reads a boolean query parameter as Docker does: "", 0, no, false and none are false.
+func (c *call) flag(key string) bool { return truth(c.query.Get(key)) }
+
+func truth(s string) bool {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "", "0", "no", "false", "none":
+		return false
+	}
+	return true
+}
+
+// number reads an integer query parameter; nil when it is not there.
+func (c *call) number(key string) (*int, error) {
+	word := c.query.Get(key)
+	if word == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "invalid value %q for %s: it must be a whole number", word, key)
+	}
+	return &n, nil
+}
+
+// size reads the h and w of a resize request.
+func (c *call) size() (height, width uint, err error) {
+	for _, p := range []struct {
+		key  string
+		into *uint
+	}{{"h", &height}, {"w", &width}} {
+		n, err := strconv.ParseUint(c.query.Get(p.key), 10, 16)
+		if err != nil {
+			return 0, 0, fault.New(fault.Invalid, "invalid resize size: %s=%q is not a number of characters", p.key, c.query.Get(p.key))
+		}
+		*p.into = uint(n)
+	}
+	return height, width, nil
+}
+
+// noContent answers 204, or passes err on.
+func (c *call) noContent(err error) error {
+	if err == nil {
+		c.w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
+// json answers v with 200, or passes err on.
+func (c *call) json(v any, err error) error {
+	if err == nil {
+		writeJSON(c.w, http.StatusOK, v)
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"berth/internal/fault"
+
+	"github.com/moby/moby/api/types"
+)
+
+// stream is a connection taken over from HTTP.
+type stream struct {
+	server *Server
+	call   *call
+	cancel context.CancelFunc // ends the verb when the client is gone
+
+	conn   net.Conn  // nil until open
+	stderr io.Writer // where an error goes once open
+	watch  *os.File  // second descriptor of conn, for the hang-up watch
+}
+
+// open takes the connection over, answers the status line and returns its streams.
+// It is what the verbs call once nothing but the streams can fail.
+func (t *stream) open(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err error) {
+	conn, buffered, err := t.server.takeOver(t.call.w)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	t.conn = conn
+	if _, err := io.WriteString(conn, t.statusLine(tty)); err != nil {
+		return nil, nil, nil, fault.Wrap(fault.Cancelled, err, "the client is gone")
+	}
+	stdout, stderr = outputs(conn, tty)
+	t.stderr = stderr
+	t.watchHangup()
+	return drained(buffered, conn), stdout, stderr, nil
+}
+
+// statusLine is the answer to a request for a stream. Only clients that asked for
+// an upgrade are told about frames.
+func (t *stream) statusLine(tty bool) string {
+	if _, upgrade := t.call.r.Header["Upgrade"]; !upgrade {
+		return "HTTP/1.1 200 OK\r\nContent-Type: " + types.MediaTypeRawStream + "\r\n\r\n"
+	}
+	kind := types.MediaTypeRawStream
+	if !tty && t.call.version.has(multiplexedType) {
+		kind = types.MediaTypeMultiplexedStream
+	}
+	return "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + kind + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+}
+
+// finish ends the stream. An error from before it was open is an ordinary answer;
+// one from after goes to the client's stderr. It is deferred, so that a panic in
+// the verb gives the connection back too.
+func (t *stream) finish(err *error) {
+	t.cancel()
+	if t.conn == nil {
+		return
+	}
+	defer t.server.streams.Done()
+	if *err != nil && t.stderr != nil && !errors.Is(*err, context.Canceled) {
+		_, _ = fmt.Fprintf(t.stderr, "%v\r\n", *err)
+	}
+	*err = nil
+	if t.watch != nil {
+		_ = t.watch.Close()
+	}
+	t.server.linger(t.conn)
+}
+
+// lingerTime is how long a client may take to close its side after ours.
+const lingerTime = 2 * time.Second
+
+// linger closes the write side, reads what the client still sends, and closes.
+// Closing with unread bytes would reset the connection, and the client could lose
+// the end of the output.
+func (s *Server) linger(conn net.Conn) {
+	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(lingerTime))
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	_ = conn.Close()
+}
+
+// takeOver hijacks a connection and counts it. The reader holds what net/http has
+// already read of the client's stream.
+func (s *Server) takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
+	s.closing.Lock()
+	if s.closed {
+		s.closing.Unlock()
+		return nil, nil, fault.New(fault.Unavailable, "the daemon is shutting down")
+	}
+	s.streams.Add(1)
+	s.closing.Unlock()
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		s.streams.Done()
+		return nil, nil, fault.Wrap(fault.Internal, err, "cannot take over the connection")
+	}
+	return conn, rw.Reader, nil
+}
+
+// drained returns a reader of what is buffered and then of the connection itself,
+// so that copies from it can be spliced.
+func drained(buffered *bufio.Reader, conn net.Conn) io.Reader {
+	n := buffered.Buffered()
+	if n == 0 {
+		return conn
+	}
+	head, _ := buffered.Peek(n)
+	return &prefixed{head: head, conn: conn}
+}
+
+type prefixed struct {
+	head []byte
+	conn net.Conn
+}
+
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.head) == 0 {
+		return p.conn.Read(b)
+	}
+	n := copy(b, p.head)
+	p.head = p.head[n:]
+	return n, nil
+}

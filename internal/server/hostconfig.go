@@ -1,0 +1,160 @@
+package server
+
+import (
+	"net/netip"
+	"strings"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+
+	units "github.com/docker/go-units"
+	wire "github.com/moby/moby/api/types/container"
+)
+
+// takeHostConfig moves the host's part of a container out of from and refuses the rest.
+func takeHostConfig(from *wire.HostConfig, to *container.HostConfig, v apiVersion) error {
+	*to = container.HostConfig{
+		AutoRemove:     take(&from.AutoRemove),
+		Binds:          take(&from.Binds),
+		Tmpfs:          take(&from.Tmpfs),
+		NetworkMode:    string(take(&from.NetworkMode)),
+		PublishAll:     take(&from.PublishAllPorts),
+		DNS:            take(&from.DNS),
+		DNSOptions:     take(&from.DNSOptions),
+		DNSSearch:      take(&from.DNSSearch),
+		ExtraHosts:     take(&from.ExtraHosts),
+		CapAdd:         take(&from.CapAdd),
+		CapDrop:        take(&from.CapDrop),
+		GroupAdd:       take(&from.GroupAdd),
+		Privileged:     take(&from.Privileged),
+		ReadonlyRootfs: take(&from.ReadonlyRootfs),
+		SecurityOpt:    take(&from.SecurityOpt),
+		IpcMode:        string(take(&from.IpcMode)),
+		PidMode:        string(take(&from.PidMode)),
+		UTSMode:        string(take(&from.UTSMode)),
+		CgroupnsMode:   string(take(&from.CgroupnsMode)),
+		CgroupParent:   take(&from.CgroupParent),
+		ShmSize:        take(&from.ShmSize),
+		OomScoreAdj:    take(&from.OomScoreAdj),
+		Sysctls:        take(&from.Sysctls),
+		ConsoleSize:    take(&from.ConsoleSize),
+		LogDriver:      take(&from.LogConfig.Type),
+		LogOptions:     take(&from.LogConfig.Config),
+		MaskedPaths:    pathList(take(&from.MaskedPaths)),
+		ReadonlyPaths:  pathList(take(&from.ReadonlyPaths)),
+		Resources:      takeResources(&from.Resources),
+	}
+	if !v.has(consoleSize) {
+		to.ConsoleSize = [2]uint{}
+	}
+	for _, step := range []func(*wire.HostConfig, *container.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits} {
+		if err := step(from, to); err != nil {
+			return err
+		}
+	}
+	for _, host := range to.ExtraHosts {
+		if err := checkExtraHost(host); err != nil {
+			return err
+		}
+	}
+	dropDefaults(from)
+	return refuseRest("HostConfig", from)
+}
+
+func takeResources(from *wire.Resources) container.Resources {
+	return container.Resources{
+		Memory:            take(&from.Memory),
+		MemorySwap:        take(&from.MemorySwap),
+		MemoryReservation: take(&from.MemoryReservation),
+		NanoCPUs:          take(&from.NanoCPUs),
+		CPUShares:         take(&from.CPUShares),
+		CPUPeriod:         take(&from.CPUPeriod),
+		CPUQuota:          take(&from.CPUQuota),
+		CpusetCpus:        take(&from.CpusetCpus),
+		CpusetMems:        take(&from.CpusetMems),
+		PidsLimit:         pidsLimit(take(&from.PidsLimit)),
+	}
+}
+
+func pidsLimit(p *int64) int64 {
+	if p == nil {
+		return 0
+	}
+	return *p
+}
+
+// pathList tells the default (null) from an empty list, which clears the default.
+func pathList(list []string) *[]string {
+	if list == nil {
+		return nil
+	}
+	return &list
+}
+
+// dropDefaults takes out what clients send to mean the default, and what is
+// already so without doing anything.
+func dropDefaults(from *wire.HostConfig) {
+	if from.RestartPolicy.IsNone() && from.RestartPolicy.MaximumRetryCount == 0 {
+		from.RestartPolicy = wire.RestartPolicy{}
+	}
+	if p := from.MemorySwappiness; p != nil && *p == -1 {
+		from.MemorySwappiness = nil
+	}
+	if from.Isolation.IsDefault() {
+		from.Isolation = ""
+	}
+	if from.UsernsMode == "host" {
+		from.UsernsMode = "" // user namespaces are not remapped
+	}
+	if from.VolumeDriver == "local" {
+		from.VolumeDriver = ""
+	}
+	from.ContainerIDFile = "" // the client writes it
+}
+
+func takeDevices(from *wire.HostConfig, to *container.HostConfig) error {
+	for _, d := range take(&from.Devices) {
+		if d.PathInContainer == "" {
+			d.PathInContainer = d.PathOnHost
+		}
+		if d.CgroupPermissions == "" {
+			d.CgroupPermissions = "rwm"
+		}
+		if d.PathOnHost == "" || strings.Trim(d.CgroupPermissions, "rwm") != "" {
+			return fault.New(fault.Invalid, "invalid device specification: %s:%s:%s", d.PathOnHost, d.PathInContainer, d.CgroupPermissions)
+		}
+		to.Devices = append(to.Devices, container.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
+	}
+	return nil
+}
+
+func takeUlimits(from *wire.HostConfig, to *container.HostConfig) error {
+	for _, u := range take(&from.Ulimits) {
+		if u == nil {
+			continue
+		}
+		if _, err := units.ParseUlimit(u.Name + "=0"); err != nil {
+			return fault.New(fault.Invalid, "invalid ulimit type: %s", u.Name)
+		}
+		if u.Hard != -1 && (u.Soft == -1 || u.Soft > u.Hard) {
+			return fault.New(fault.Invalid, "ulimit soft limit must be less than or equal to hard limit: %d > %d", u.Soft, u.Hard)
+		}
+		to.Ulimits = append(to.Ulimits, container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+	}
+	return nil
+}
+
+// checkExtraHost checks name:address; host-gateway stands for the bridge's address.
+func checkExtraHost(word string) error {
+	name, addr, ok := strings.Cut(word, ":")
+	if !ok || name == "" {
+		return fault.New(fault.Invalid, "bad format for add-host: %q", word)
+	}
+	if addr == "host-gateway" {
+		return nil
+	}
+	if _, err := netip.ParseAddr(strings.Trim(addr, "[]")); err != nil {
+		return fault.New(fault.Invalid, "invalid IP address in add-host: %q", addr)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"cmp"
+	"os"
+	"strings"
+
+	"berth/internal/container"
+
+	wire "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+)
+
+// wireHostConfig shows the host's part of a container as the user gave it, with
+// the defaults that Docker fills in.
+func wireHostConfig(h *container.HostConfig) *wire.HostConfig {
+	out := &wire.HostConfig{
+		Binds:           h.Binds,
+		LogConfig:       wire.LogConfig{Type: cmp.Or(h.LogDriver, "json-file"), Config: h.LogOptions},
+		NetworkMode:     wire.NetworkMode(plainNetwork(h.NetworkMode)),
+		PortBindings:    portMap(h.PortBindings, false),
+		RestartPolicy:   wire.RestartPolicy{Name: wire.RestartPolicyDisabled},
+		AutoRemove:      h.AutoRemove,
+		ConsoleSize:     h.ConsoleSize,
+		CapAdd:          h.CapAdd,
+		CapDrop:         h.CapDrop,
+		CgroupnsMode:    wire.CgroupnsMode(h.CgroupnsMode),
+		DNS:             orEmpty(h.DNS),
+		DNSOptions:      orEmpty(h.DNSOptions),
+		DNSSearch:       orEmpty(h.DNSSearch),
+		ExtraHosts:      h.ExtraHosts,
+		GroupAdd:        h.GroupAdd,
+		IpcMode:         wire.IpcMode(cmp.Or(h.IpcMode, "private")),
+		OomScoreAdj:     h.OomScoreAdj,
+		PidMode:         wire.PidMode(h.PidMode),
+		Privileged:      h.Privileged,
+		PublishAllPorts: h.PublishAll,
+		ReadonlyRootfs:  h.ReadonlyRootfs,
+		SecurityOpt:     h.SecurityOpt,
+		Tmpfs:           h.Tmpfs,
+		UTSMode:         wire.UTSMode(h.UTSMode),
+		ShmSize:         cmp.Or(h.ShmSize, 64<<20),
+		Sysctls:         h.Sysctls,
+		Resources:       wireResources(h),
+	}
+	if out.LogConfig.Config == nil {
+		out.LogConfig.Config = map[string]string{}
+	}
+	if h.MaskedPaths != nil {
+		out.MaskedPaths = orEmpty(*h.MaskedPaths)
+	}
+	if h.ReadonlyPaths != nil {
+		out.ReadonlyPaths = orEmpty(*h.ReadonlyPaths)
+	}
+	out.Mounts = wireMounts(h)
+	return out
+}
+
+func wireResources(h *container.HostConfig) wire.Resources {
+	r := &h.Resources
+	out := wire.Resources{
+		CPUShares:         r.CPUShares,
+		Memory:            r.Memory,
+		NanoCPUs:          r.NanoCPUs,
+		CgroupParent:      h.CgroupParent,
+		CPUPeriod:         r.CPUPeriod,
+		CPUQuota:          r.CPUQuota,
+		CpusetCpus:        r.CpusetCpus,
+		CpusetMems:        r.CpusetMems,
+		MemoryReservation: r.MemoryReservation,
+		MemorySwap:        r.MemorySwap,
+		Devices:           []wire.DeviceMapping{},
+	}
+	if r.PidsLimit != 0 {
+		out.PidsLimit = &r.PidsLimit
+	}
+	for _, d := range h.Devices {
+		out.Devices = append(out.Devices, wire.DeviceMapping{PathOnHost: d.Host, PathInContainer: d.Container, CgroupPermissions: d.Permissions})
+	}
+	for _, u := range h.Ulimits {
+		out.Ulimits = append(out.Ulimits, &wire.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+	}
+	return out
+}
+
+// wireMounts shows the mounts of --mount: those that no -v word stands for.
+func wireMounts(h *container.HostConfig) []mount.Mount {
+	var out []mount.Mount
+	for i := range h.Mounts {
+		m := &h.Mounts[i]
+		if m.Anonymous || fromBind(h.Binds, m.Target) {
+			continue
+		}
+		out = append(out, wireMount(m))
+	}
+	return out
+}
+
+func wireMount(m *container.Mount) mount.Mount {
+	w := mount.Mount{Type: mount.Type(m.Type), Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
+	switch m.Type {
+	case "bind":
+		if m.Propagation != "" || m.Create {
+			w.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(m.Propagation), CreateMountpoint: m.Create}
+		}
+	case "volume":
+		if m.NoCopy {
+			w.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+		}
+	case "tmpfs":
+		if m.SizeBytes != 0 || m.Mode != 0 || len(m.Options) > 0 {
+			w.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: m.SizeBytes, Mode: os.FileMode(m.Mode)}
+			for _, o := range m.Options {
+				w.TmpfsOptions.Options = append(w.TmpfsOptions.Options, strings.SplitN(o, "=", 2))
+			}
+		}
+	}
+	return w
+}
+
+func fromBind(binds []string, target string) bool {
+	for _, word := range binds {
+		if m, err := parseBind(word); err == nil && m.Target == target {
+			return true
+		}
+	}
+	return false
+}

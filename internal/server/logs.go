@@ -1,0 +1,155 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+
+	"github.com/moby/moby/api/types"
+)
+
+// containerLogs streams a container's log.
+func (s *Server) containerLogs(c *call) error {
+	opts, err := logOptions(c, time.Now())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(c.r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	var out *flusher
+	var errs io.Writer
+	opts.Open = func(tty bool) (_ io.Reader, stdout, stderr io.Writer, err error) {
+		kind := types.MediaTypeRawStream
+		if !tty && c.version.has(multiplexedType) {
+			kind = types.MediaTypeMultiplexedStream
+		}
+		c.w.Header().Set("Content-Type", kind)
+		c.w.WriteHeader(http.StatusOK)
+		out = newFlusher(c.w)
+		stdout, errs = outputs(out, tty)
+		return nil, stdout, errs, nil
+	}
+	err = s.Streams.Logs(ctx, c.name, opts)
+	if out == nil {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		_, _ = io.WriteString(errs, "Error grabbing logs: "+err.Error()+"\n")
+	}
+	out.close()
+	return nil
+}
+
+// logOptions reads the query of logs.
+func logOptions(c *call, now time.Time) (container.LogOptions, error) {
+	o := container.LogOptions{
+		Stdout:     c.flag("stdout"),
+		Stderr:     c.flag("stderr"),
+		Follow:     c.flag("follow"),
+		Timestamps: c.flag("timestamps"),
+		Details:    c.flag("details"),
+		Tail:       -1,
+	}
+	if !o.Stdout && !o.Stderr {
+		return o, errNoStream
+	}
+	var err error
+	if o.Since, err = parseTime("since", c.query.Get("since"), now); err != nil {
+		return o, err
+	}
+	if o.Until, err = parseTime("until", c.query.Get("until"), now); err != nil {
+		return o, err
+	}
+	// Docker takes a tail that is no number for all.
+	if n, err := strconv.Atoi(c.query.Get("tail")); err == nil && n >= 0 {
+		o.Tail = n
+	}
+	return o, nil
+}
+
+// parseTime reads seconds[.nanoseconds] since the epoch, RFC 3339, or a duration
+// back from now. Empty and 0 mean no time.
+func parseTime(what, word string, now time.Time) (time.Time, error) {
+	if word == "" || word == "0" {
+		return time.Time{}, nil
+	}
+	whole, frac, _ := strings.Cut(word, ".")
+	if sec, err := strconv.ParseInt(whole, 10, 64); err == nil {
+		nano, err := strconv.ParseInt((frac + "000000000")[:9], 10, 64)
+		if err == nil {
+			return time.Unix(sec, nano), nil
+		}
+	}
+	if d, err := time.ParseDuration(word); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, word); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fault.New(fault.Invalid, "invalid value for %q: %q is neither a Unix time, nor RFC 3339, nor a duration", what, word)
+}
+
+// flusher gathers small writes to an HTTP answer and flushes them from a goroutine
+// of its own: at once when the writer pauses, and many together when it does not.
+type flusher struct {
+	mu    sync.Mutex
+	buf   *bufio.Writer
+	http  *http.ResponseController
+	dirty chan struct{}
+	done  chan struct{}
+}
+
+// newFlusher sends the header of w and starts the goroutine; close ends it.
+func newFlusher(w http.ResponseWriter) *flusher {
+	f := &flusher{
+		buf:   bufio.NewWriterSize(w, 64<<10),
+		http:  http.NewResponseController(w),
+		dirty: make(chan struct{}, 1),
+		done:  make(chan struct{}),
+	}
+	_ = f.http.Flush()
+	go func() {
+		defer close(f.done)
+		for range f.dirty {
+			f.flush()
+		}
+	}()
+	return f
+}
+
+func (f *flusher) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	n, err := f.buf.Write(p)
+	f.mu.Unlock()
+	select {
+	case f.dirty <- struct{}{}:
+	default:
+	}
+	return n, err
+}
+
+func (f *flusher) flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.buf.Flush() == nil {
+		_ = f.http.Flush()
+	}
+}
+
+// close sends what is left. Nobody may write any more.
+func (f *flusher) close() {
+	close(f.dirty)
+	<-f.done
+	f.flush()
+}

@@ -1,0 +1,310 @@
+package server
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+
+	wire "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+)
+
+// takeMounts moves mounts, those of -v first, as Docker orders them.
+func takeMounts(from *wire.HostConfig, to *container.HostConfig) error {
+	for _, word := range to.Binds {
+		m, err := parseBind(word)
+		if err != nil {
+			return err
+		}
+		to.Mounts = append(to.Mounts, m)
+	}
+	mounts := take(&from.Mounts)
+	for i := range mounts {
+		m, err := parseMount(&mounts[i])
+		if err != nil {
+			return err
+		}
+		to.Mounts = append(to.Mounts, m)
+	}
+	for target, options := range to.Tmpfs {
+		if err := checkTarget(target, "tmpfs"); err != nil {
+			return err
+		}
+		if err := checkTmpfsOptions(options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseBind reads one -v word: /host:/ctr[:mode], name:/ctr[:mode], or /ctr.
+func parseBind(word string) (container.Mount, error) {
+	parts := strings.Split(word, ":")
+	m := container.Mount{Create: true}
+	words := ""
+	switch {
+	case len(parts) > 3 || parts[0] == "":
+		return m, badVolume(word)
+	case len(parts) == 1:
+		m.Target = parts[0]
+	case len(parts) == 2 && validMode(parts[1]):
+		return m, badVolume(word) // /foo:rw names no volume
+	default:
+		m.Source, m.Target = parts[0], parts[1]
+		if len(parts) == 3 {
+			words = parts[2]
+		}
+	}
+	if !validMode(words) {
+		return m, fault.New(fault.Invalid, "invalid mode: %s", words)
+	}
+	m.Type = "volume"
+	if path.IsAbs(m.Source) {
+		m.Type = "bind"
+	}
+	if err := checkTarget(m.Target, m.Type); err != nil {
+		return m, fault.Wrap(fault.Invalid, err, "invalid volume specification: '%s'", word)
+	}
+	m.Target = path.Clean(m.Target)
+	applyMode(&m, words)
+	return m, finishSource(&m)
+}
+
+// applyMode sets what the words after the second colon say. z and Z relabel for
+// SELinux, and the consistency words are for Docker Desktop: nothing to do here.
+func applyMode(m *container.Mount, words string) {
+	for _, w := range strings.Split(words, ",") {
+		switch {
+		case w == "ro":
+			m.ReadOnly = true
+		case w == "nocopy":
+			m.NoCopy = true
+		case slices.Contains(mount.Propagations, mount.Propagation(w)):
+			m.Propagation = w
+		}
+	}
+}
+
+// finishSource cleans a host path, checks a volume name, or makes a volume anonymous.
+func finishSource(m *container.Mount) error {
+	switch {
+	case m.Type == "bind":
+		m.Source = path.Clean(m.Source)
+		return nil
+	case m.Source == "":
+		m.Anonymous, m.Create = true, false
+		return nil
+	}
+	m.Create = false
+	if !volumeName.MatchString(m.Source) {
+		return fault.New(fault.Invalid, "create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path", m.Source, m.Source)
+	}
+	return nil
+}
+
+var volumeName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`)
+
+func badVolume(word string) error {
+	return fault.New(fault.Invalid, "invalid volume specification: '%s'", word)
+}
+
+// validMode reports whether words is a comma-separated list of -v words with at most
+// one of each sort. The empty list is one.
+func validMode(words string) bool {
+	if words == "" {
+		return true
+	}
+	seen := map[string]bool{}
+	for _, w := range strings.Split(words, ",") {
+		sort := modeSort(w)
+		if sort == "" || seen[sort] {
+			return false
+		}
+		seen[sort] = true
+	}
+	return true
+}
+
+func modeSort(word string) string {
+	switch word {
+	case "rw", "ro":
+		return "access"
+	case "z", "Z":
+		return "label"
+	case "nocopy":
+		return "copy"
+	case "consistent", "cached", "delegated", "default":
+		return "consistency"
+	}
+	if slices.Contains(mount.Propagations, mount.Propagation(word)) {
+		return "propagation"
+	}
+	return ""
+}
+
+// checkTarget checks a path in the container, in the words of Docker's mount parser.
+func checkTarget(target, kind string) error {
+	switch {
+	case target == "":
+		return badMount(kind, "field Target must not be empty")
+	case !path.IsAbs(target):
+		return badMount(kind, "invalid mount path: '%s' mount path must be absolute", target)
+	case path.Clean(target) == "/":
+		return badMount(kind, "invalid specification: destination can't be '/'")
+	case strings.ContainsRune(target, 0):
+		return badMount(kind, "invalid mount path: it holds a NUL byte")
+	}
+	return nil
+}
+
+func badMount(kind, format string, args ...any) error {
+	return fault.New(fault.Invalid, "invalid mount config for type %q: %s", kind, fmt.Sprintf(format, args...))
+}
+
+// parseMount reads one --mount.
+func parseMount(from *mount.Mount) (container.Mount, error) {
+	m := container.Mount{
+		Type:     string(take(&from.Type)),
+		Source:   take(&from.Source),
+		Target:   take(&from.Target),
+		ReadOnly: take(&from.ReadOnly),
+	}
+	from.Consistency = "" // for Docker Desktop
+	if err := takeMountType(from, &m); err != nil {
+		return m, err
+	}
+	if err := checkTarget(m.Target, m.Type); err != nil {
+		return m, err
+	}
+	m.Target = path.Clean(m.Target)
+	return m, refuseRest("HostConfig.Mounts", from)
+}
+
+// takeMountType takes the options that belong to the type of a mount.
+func takeMountType(from *mount.Mount, m *container.Mount) error {
+	if err := foreignOptions(from, m.Type); err != nil {
+		return err
+	}
+	switch m.Type {
+	case "bind":
+		return takeBind(from, m)
+	case "volume":
+		return takeVolume(from, m)
+	case "tmpfs":
+		return takeTmpfs(from, m)
+	case "image", "cluster":
+		return fault.New(fault.Unsupported, "HostConfig.Mounts of type %s is not supported yet", m.Type)
+	}
+	return badMount(m.Type, "mount type unknown")
+}
+
+// foreignOptions refuses options of another type than the mount's.
+func foreignOptions(from *mount.Mount, kind string) error {
+	for _, o := range []struct {
+		kind, field string
+		set         bool
+	}{
+		{"bind", "BindOptions", from.BindOptions != nil},
+		{"volume", "VolumeOptions", from.VolumeOptions != nil},
+		{"tmpfs", "TmpfsOptions", from.TmpfsOptions != nil},
+		{"image", "ImageOptions", from.ImageOptions != nil},
+	} {
+		if o.set && o.kind != kind {
+			return badMount(kind, "field %s must not be specified", o.field)
+		}
+	}
+	return nil
+}
+
+func takeBind(from *mount.Mount, m *container.Mount) error {
+	if m.Source == "" {
+		return badMount("bind", "field Source must not be empty")
+	}
+	if !path.IsAbs(m.Source) {
+		return badMount("bind", "invalid mount path: '%s' mount path must be absolute", m.Source)
+	}
+	if o := from.BindOptions; o != nil {
+		m.Propagation = string(take(&o.Propagation))
+		if m.Propagation != "" && !slices.Contains(mount.Propagations, mount.Propagation(m.Propagation)) {
+			return badMount("bind", "invalid propagation mode: %s", m.Propagation)
+		}
+		m.Create = take(&o.CreateMountpoint)
+		return refuseUnder("HostConfig.Mounts.BindOptions", o, finishSource(m))
+	}
+	return finishSource(m)
+}
+
+func takeVolume(from *mount.Mount, m *container.Mount) error {
+	if m.Source == "" && m.ReadOnly {
+		return badMount("volume", "must not set ReadOnly mode when using anonymous volumes")
+	}
+	if o := from.VolumeOptions; o != nil {
+		m.NoCopy = take(&o.NoCopy)
+		if o.DriverConfig != nil && o.DriverConfig.Name == "local" {
+			o.DriverConfig.Name = ""
+		}
+		return refuseUnder("HostConfig.Mounts.VolumeOptions", o, finishSource(m))
+	}
+	return finishSource(m)
+}
+
+func takeTmpfs(from *mount.Mount, m *container.Mount) error {
+	if m.Source != "" {
+		return badMount("tmpfs", "field Source must not be specified")
+	}
+	o := from.TmpfsOptions
+	if o == nil {
+		return nil
+	}
+	if o.SizeBytes < 0 {
+		return badMount("tmpfs", "invalid tmpfs size: %d", o.SizeBytes)
+	}
+	m.SizeBytes, m.Mode = take(&o.SizeBytes), uint32(take(&o.Mode))
+	for _, words := range take(&o.Options) {
+		option := strings.Join(words, "=")
+		if len(words) == 0 || len(words) > 2 || !tmpfsOption(option) {
+			return badMount("tmpfs", "invalid option %q", option)
+		}
+		m.Options = append(m.Options, option)
+	}
+	return nil
+}
+
+// refuseUnder passes err on, or refuses what is left of options.
+func refuseUnder(where string, options any, err error) error {
+	if err != nil {
+		return err
+	}
+	return refuseRest(where, options)
+}
+
+// checkTmpfsOptions checks the words of --tmpfs after the colon.
+func checkTmpfsOptions(options string) error {
+	if options == "" {
+		return nil
+	}
+	for _, o := range strings.Split(options, ",") {
+		if !tmpfsOption(o) {
+			return fault.New(fault.Invalid, "invalid tmpfs option %q", o)
+		}
+	}
+	return nil
+}
+
+// tmpfsOption reports whether mount(8) knows the option for a tmpfs.
+func tmpfsOption(o string) bool {
+	if key, value, ok := strings.Cut(o, "="); ok {
+		return value != "" && slices.Contains([]string{"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"}, key)
+	}
+	switch o {
+	case "ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "sync", "async", "dirsync", "mand", "nomand",
+		"atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "remount", "defaults":
+		return true
+	}
+	return slices.Contains(mount.Propagations, mount.Propagation(o)) || strings.HasSuffix(o, "unbindable")
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Containers Containers
+	Streams    Streams
+	Execs      Execs
+	Images     Images
+	System     System
+	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil
+	Version    string                   // berth's own, "0.1.0"
+	GitCommit  string
+	BuildTime  string
+	Log        *slog.Logger // nil means slog.Default
+}
+
+// Server answers the Engine API.
+type Server struct {
+	Config
+	serverHeader string
+	dispatch     *dispatcher
+	http         *http.Server
+	ctx          context.Context // ends when hijacked streams must
+	end          context.CancelFunc
+	streams      sync.WaitGroup // hijacked connections
+	closing      sync.Mutex     // held to add to streams, or to stop that
+	closed       bool
+}
+
+// New returns a server over the given services.
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Server{Config: cfg, dispatch: newDispatcher(table())}
+	s.serverHeader = "berth/" + cfg.Version + " (linux)"
+	s.ctx, s.end = context.WithCancel(context.Background())
+	s.http = &http.Server{
+		Handler: s,
+		// Only the header has a deadline: bodies and answers are streams that last for days.
+		ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
+	}
+	// HTTP/2 cannot be hijacked.
+	s.http.Protocols.SetHTTP1(true)
+	return s
+}
+
+// Handler returns the API for use without a listener.
+func (s *Server) Handler() http.Handler { return s }
+
+// Serve answers requests on l until Shutdown; then it returns http.ErrServerClosed.
+// It may be called for several listeners at once.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown closes the listeners, ends hijacked streams, and waits until all
+// requests are done or ctx ends; then it closes what is left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.closing.Lock()
+	s.closed = true
+	s.closing.Unlock()
+	s.end()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		_ = s.http.Close()
+	}
+	done := make(chan struct{})
+	go func() { s.streams.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return err
+}
+
+// lasting returns a context for a stream: it ends with the server or with cancel,
+// and not when the client closes its write side (net/http takes that for a client
+// that is gone).
+func (s *Server) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(s.ctx, cancel)
+	return out, func() { stop(); cancel() }
+}

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"context"
+	"io"
+
+	"berth/internal/container"
+	"berth/internal/image"
+)
+
+// Containers is what the border needs of the containers' verbs.
+type Containers interface {
+	Create(ctx context.Context, req container.CreateRequest) (container.CreateResult, error)
+	Get(ref string) (container.Container, error)
+	List() []container.Container
+	Start(ctx context.Context, ref string) error
+	Stop(ctx context.Context, ref string, opts container.StopOptions) error
+	Kill(ctx context.Context, ref, signal string) error
+	Remove(ctx context.Context, ref string, opts container.RemoveOptions) error
+	Wait(ctx context.Context, ref string, cond container.WaitCondition) (<-chan container.WaitResult, error)
+}
+
+// Streams is what the border needs of a container's output and terminal.
+type Streams interface {
+	Attach(ctx context.Context, ref string, opts container.AttachOptions) error
+	Logs(ctx context.Context, ref string, opts container.LogOptions) error
+	Resize(ctx context.Context, ref string, height, width uint) error
+}
+
+// Execs is what the border needs of further programs in a container.
+type Execs interface {
+	ExecCreate(ctx context.Context, ref string, cfg container.ExecConfig) (string, error)
+	ExecStart(ctx context.Context, id string, opts container.ExecStartOptions) error
+	ExecInspect(id string) (container.Exec, error)
+	ExecResize(ctx context.Context, id string, height, width uint) error
+}
+
+// Images is what the border needs of the image store.
+type Images interface {
+	Get(ctx context.Context, ref string) (image.Image, error)
+	List(ctx context.Context) ([]image.Image, error)
+	Load(ctx context.Context, r io.Reader, quiet bool, progress func(string)) ([]string, error)
+	Import(ctx context.Context, r io.Reader, opts image.ImportOptions) (image.Image, error)
+	Tag(ctx context.Context, src, target string) error
+	Remove(ctx context.Context, ref string, opts image.RemoveOptions) ([]image.Removal, error)
+}
+
+// System tells what the host and the daemon are.
+type System interface {
+	// Host is asked at every /info and /version; it must not block.
+	Host() Host
+}
+
+// Host is what /info and /version say beyond what the other services know.
+type Host struct {
+	ID              string // of this daemon, stable over restarts
+	Name            string // host name
+	RootDir         string // data root
+	KernelVersion   string
+	OperatingSystem string // "Debian GNU/Linux 12 (bookworm)"
+	OSVersion       string // "12"
+	NCPU            int
+	MemTotal        int64  // bytes
+	CgroupVersion   string // "1" or "2"
+	CgroupDriver    string // "cgroupfs"
+	SecurityOptions []string
+	DriverStatus    [][2]string
+	Components      []Component // berthd, keeper, ...
+	Warnings        []string
+	Limits          Limits
+	IPv4Forwarding  bool
+	Debug           bool
+}
+
+// Limits says which limits the host's control groups can enforce.
+type Limits struct {
+	Memory, Swap, CPUShares, CPUQuota, CPUSet, Pids bool
+}
+
+// Component is one program or kernel that makes up the engine.
+type Component struct {
+	Name    string
+	Version string
+	Details map[string]string
+}

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"os"
+	goruntime "runtime"
+	"time"
+
+	"berth/internal/container"
+
+	"github.com/moby/moby/api/types/registry"
+	"github.com/moby/moby/api/types/swarm"
+	"github.com/moby/moby/api/types/system"
+)
+
+// ping answers without asking anybody: it is how clients find out the version.
+func (s *Server) ping(c *call) error {
+	h := c.w.Header()
+	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
+	h.Set("Pragma", "no-cache")
+	h.Set("Swarm", "inactive")
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	if c.r.Method == http.MethodHead {
+		h.Set("Content-Length", "0")
+		return nil
+	}
+	_, _ = io.WriteString(c.w, "OK")
+	return nil
+}
+
+func (s *Server) versionInfo(c *call) error {
+	h := s.System.Host()
+	answer := system.VersionResponse{
+		Platform:      system.PlatformInfo{Name: "berth"},
+		Version:       s.Version,
+		APIVersion:    maxVersion.String(),
+		MinAPIVersion: minVersion.String(),
+		Os:            goruntime.GOOS,
+		Arch:          goruntime.GOARCH,
+		GitCommit:     s.GitCommit,
+		GoVersion:     goruntime.Version(),
+		KernelVersion: h.KernelVersion,
+		BuildTime:     s.BuildTime,
+	}
+	// docker version prints the deprecated fields as a component called Engine
+	// unless there is one of that name.
+	engine := system.ComponentVersion{Name: "Engine", Version: s.Version, Details: map[string]string{
+		"ApiVersion":    answer.APIVersion,
+		"MinAPIVersion": answer.MinAPIVersion,
+		"Os":            answer.Os,
+		"Arch":          answer.Arch,
+		"GitCommit":     s.GitCommit,
+		"GoVersion":     answer.GoVersion,
+		"KernelVersion": h.KernelVersion,
+		"BuildTime":     s.BuildTime,
+		"Experimental":  "false",
+	}}
+	answer.Components = append(answer.Components, engine)
+	for _, part := range h.Components {
+		answer.Components = append(answer.Components, system.ComponentVersion{Name: part.Name, Version: part.Version, Details: part.Details})
+	}
+	return c.json(answer, nil)
+}
+
+func (s *Server) info(c *call) error {
+	images, err := s.Images.List(c.r.Context())
+	if err != nil {
+		return err
+	}
+	h := s.System.Host()
+	answer := hostInfo(&h)
+	answer.Images = len(images)
+	list := s.Containers.List()
+	answer.Containers = len(list)
+	for i := range list {
+		if list[i].State == container.Running {
+			answer.ContainersRunning++
+		} else {
+			answer.ContainersStopped++
+		}
+	}
+	answer.ServerVersion = s.Version
+	return c.json(answer, nil)
+}
+
+// hostInfo says what is true of the host and of this engine.
+func hostInfo(h *Host) *system.Info {
+	return &system.Info{
+		ID:                 h.ID,
+		Name:               h.Name,
+		Driver:             "overlayfs",
+		DriverStatus:       h.DriverStatus,
+		Plugins:            system.PluginsInfo{Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: []string{"json-file"}},
+		MemoryLimit:        h.Limits.Memory,
+		SwapLimit:          h.Limits.Swap,
+		CPUCfsPeriod:       h.Limits.CPUQuota,
+		CPUCfsQuota:        h.Limits.CPUQuota,
+		CPUShares:          h.Limits.CPUShares,
+		CPUSet:             h.Limits.CPUSet,
+		PidsLimit:          h.Limits.Pids,
+		IPv4Forwarding:     h.IPv4Forwarding,
+		Debug:              h.Debug,
+		NFd:                openFiles(),
+		NGoroutines:        goruntime.NumGoroutine(),
+		SystemTime:         time.Now().Format(time.RFC3339Nano),
+		LoggingDriver:      "json-file",
+		CgroupDriver:       h.CgroupDriver,
+		CgroupVersion:      h.CgroupVersion,
+		KernelVersion:      h.KernelVersion,
+		OperatingSystem:    h.OperatingSystem,
+		OSVersion:          h.OSVersion,
+		OSType:             goruntime.GOOS,
+		Architecture:       machine(goruntime.GOARCH),
+		IndexServerAddress: "https://index.docker.io/v1/",
+		RegistryConfig:     &registry.ServiceConfig{IndexConfigs: map[string]*registry.IndexInfo{}, Mirrors: []string{}},
+		NCPU:               h.NCPU,
+		MemTotal:           h.MemTotal,
+		DockerRootDir:      h.RootDir,
+		Labels:             []string{},
+		Runtimes:           map[string]system.RuntimeWithStatus{"berth": {Runtime: system.Runtime{Path: "berth-keeper"}}},
+		DefaultRuntime:     "berth",
+		Swarm:              swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
+		LiveRestoreEnabled: true,
+		SecurityOptions:    orEmpty(h.SecurityOptions),
+		CDISpecDirs:        []string{},
+		Warnings:           h.Warnings,
+	}
+}
+
+// machine is uname's name for an architecture of Go's, as docker info shows it.
+func machine(arch string) string {
+	switch arch {
+	case "amd64":
+		return "x86_64"
+	case "arm64":
+		return "aarch64"
+	}
+	return arch
+}
+
+// openFiles counts the daemon's descriptors; 0 when /proc is not there.
+func openFiles() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	return len(entries)
+}

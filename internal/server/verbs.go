@@ -1,0 +1,104 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+
+	wire "github.com/moby/moby/api/types/container"
+)
+
+func (s *Server) containerStart(c *call) error {
+	// Docker lets "null" and "{}" pass: older clients send them.
+	if c.r.ContentLength > 7 || c.r.ContentLength == -1 {
+		return fault.New(fault.Invalid, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
+	}
+	if c.query.Get("checkpoint") != "" || c.query.Get("checkpoint-dir") != "" {
+		return fault.New(fault.Unsupported, "starting from a checkpoint is not supported yet by berth")
+	}
+	return c.noContent(s.Containers.Start(c.r.Context(), c.name))
+}
+
+func (s *Server) containerStop(c *call) error {
+	seconds, err := c.number("t")
+	if err != nil {
+		return err
+	}
+	opts := container.StopOptions{Timeout: seconds}
+	if c.version.has(stopSignal) {
+		opts.Signal = c.query.Get("signal")
+	}
+	return c.noContent(s.Containers.Stop(c.r.Context(), c.name, opts))
+}
+
+func (s *Server) containerKill(c *call) error {
+	return c.noContent(s.Containers.Kill(c.r.Context(), c.name, c.query.Get("signal")))
+}
+
+func (s *Server) containerRemove(c *call) error {
+	if c.flag("link") {
+		return fault.New(fault.Unsupported, "removing links is not supported yet by berth")
+	}
+	opts := container.RemoveOptions{Force: c.flag("force"), Volumes: c.flag("v")}
+	return c.noContent(s.Containers.Remove(c.r.Context(), c.name, opts))
+}
+
+func (s *Server) containerResize(c *call) error {
+	height, width, err := c.size()
+	if err != nil {
+		return err
+	}
+	return s.Streams.Resize(c.r.Context(), c.name, height, width)
+}
+
+// containerWait answers when the condition holds. From API 1.30 the header is sent
+// once the wait is registered, so that a client may start the container then.
+func (s *Server) containerWait(c *call) error {
+	cond := container.WaitNotRunning
+	if c.version.has(waitConditions) {
+		switch asked := container.WaitCondition(c.query.Get("condition")); asked {
+		case "":
+		case container.WaitNotRunning, container.WaitNextExit, container.WaitRemoved:
+			cond = asked
+		default:
+			return fault.New(fault.Invalid, "invalid condition: %q", string(asked))
+		}
+	}
+	ctx, cancel := context.WithCancel(c.r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	results, err := s.Containers.Wait(ctx, c.name, cond)
+	if err != nil {
+		return err
+	}
+	if c.version.has(waitConditions) {
+		c.w.Header().Set("Content-Type", "application/json")
+		c.w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(c.w).Flush()
+	}
+	select {
+	case r := <-results:
+		if cond == container.WaitRemoved && r.Err != "" && !c.version.has(waitReportsErrors) {
+			return nil // an empty body is how these versions report it
+		}
+		c.writeWait(r)
+	case <-ctx.Done():
+		panic(http.ErrAbortHandler) // cut the stream: an orderly end would read as an answer
+	}
+	return nil
+}
+
+func (c *call) writeWait(r container.WaitResult) {
+	answer := wire.WaitResponse{StatusCode: int64(r.Code)}
+	if r.Err != "" {
+		answer.Error = &wire.WaitExitError{Message: r.Err}
+	}
+	if !c.version.has(waitConditions) {
+		writeJSON(c.w, http.StatusOK, answer)
+		return
+	}
+	_ = json.NewEncoder(c.w).Encode(answer)
+}
