@@ -284,3 +284,38 @@ func TestOutputThatCannotBeSpooledWaits(t *testing.T) {
 	})
 	w.connect()
 }
+
+func TestAFullSpoolHoldsTheProgramBackAndLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	const size, limit = 130 << 20, 128 << 20
+	j := w.start("flood", "head -c "+strconv.Itoa(size)+" /dev/zero")
+	j.close()
+	w.Client.Close()
+	w.until("the spool is full", func() bool {
+		log, _ := os.ReadFile(filepath.Join(w.root, "keeper.log"))
+		return strings.Contains(string(log), "is full")
+	})
+	if info, err := os.Stat(filepath.Join(w.root, "flood.spool")); err != nil || info.Size() > limit {
+		t.Fatalf("the spool is %v, %v", info, err)
+	}
+	w.connect()
+	a, err := w.Adopt(w.ctx, "flood")
+	w.must(err)
+	defer a.Close()
+	total := int64(0)
+	w.must(keeper.ReadSpool(a.Process.Spool, func(_ byte, _ time.Time, data []byte) error {
+		total += int64(len(data))
+		return nil
+	}))
+	for _, h := range a.Held {
+		if h.Name == keeper.StreamStdout {
+			n, err := io.Copy(io.Discard, h.File)
+			w.must(err)
+			total += n
+		}
+	}
+	if total != size {
+		t.Fatalf("%d of %d bytes", total, size)
+	}
+	w.event()
+}
