@@ -56,6 +56,7 @@ func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment,
 			s.fw.unpublish(e.Address.Addr(), ports), box.ns.Close())
 	}
 	s.endpoints[id] = e
+	s.forgetUDP(e, true)
 	return &Attachment{Endpoint: e, NetNS: box.ns}, nil
 }
 
@@ -115,12 +116,17 @@ func (s *Service) Disconnect(_ context.Context, endpoint string) error {
 	s.mu.Lock()
 	e, ok := s.endpoints[endpoint]
 	delete(s.endpoints, endpoint)
+	closed := s.closed
 	s.mu.Unlock()
+	if closed {
+		return fault.New(fault.Unavailable, "the network is shutting down")
+	}
 	if !ok {
 		return fault.New(fault.NotFound, "endpoint %s not found", endpoint)
 	}
 	err := s.fw.unpublish(e.Address.Addr(), e.Ports)
 	s.giveBack(e)
+	s.forgetUDP(e, false)
 	return err
 }
 

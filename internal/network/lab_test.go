@@ -58,6 +58,14 @@ func newLab(t *testing.T) *lab {
 			Dst: netns.IPNet(netip.MustParsePrefix("172.16.0.0/12")), Gw: net.IPv4(198, 51, 100, 1),
 		})
 	})
+	links, err := netns.OpenSocket(l.host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer links.Close()
+	if err := links.WaitUp("uplink"); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		l.host.Close()
 		l.outside.Close()
@@ -137,16 +145,13 @@ func (l *lab) connect(s *Service, ports ...PortBinding) *Attachment {
 // the caller's address as it was seen there.
 func (l *lab) serve(ns *os.File, port int) {
 	l.Helper()
+	l.answer(ns, port, "")
 	var tcp net.Listener
-	var udp net.PacketConn
 	l.in(ns, func() (err error) {
-		if tcp, err = net.Listen("tcp4", fmt.Sprintf(":%d", port)); err != nil {
-			return err
-		}
-		udp, err = net.ListenPacket("udp4", fmt.Sprintf(":%d", port))
+		tcp, err = net.Listen("tcp4", fmt.Sprintf(":%d", port))
 		return err
 	})
-	l.Cleanup(func() { tcp.Close(); udp.Close() })
+	l.Cleanup(func() { tcp.Close() })
 	go func() {
 		for {
 			c, err := tcp.Accept()
@@ -157,13 +162,28 @@ func (l *lab) serve(ns *os.File, port int) {
 			c.Close()
 		}
 	}()
+}
+
+// answer answers every UDP packet on port in ns with text, or with the caller's address.
+func (l *lab) answer(ns *os.File, port int, text string) {
+	l.Helper()
+	var udp net.PacketConn
+	l.in(ns, func() (err error) {
+		udp, err = net.ListenPacket("udp4", fmt.Sprintf(":%d", port))
+		return err
+	})
+	l.Cleanup(func() { udp.Close() })
 	go func() {
 		for buf := make([]byte, 64); ; {
 			_, from, err := udp.ReadFrom(buf)
 			if err != nil {
 				return
 			}
-			_, _ = udp.WriteTo([]byte(from.(*net.UDPAddr).IP.String()), from)
+			reply := text
+			if reply == "" {
+				reply = from.(*net.UDPAddr).IP.String()
+			}
+			_, _ = udp.WriteTo([]byte(reply), from)
 		}
 	}()
 }

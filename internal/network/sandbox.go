@@ -35,30 +35,41 @@ func (s *Service) makeSandbox() (*sandbox, error) {
 		if err := base(); err != nil {
 			return err
 		}
-		err := s.links.AddVeth(netns.Veth{
-			Host: b.hostLink, Bridge: s.bridge.index, Peer: containerLink,
-			NS: ns, PeerMAC: b.mac, MTU: s.cfg.MTU,
-		})
-		if err != nil {
-			return err
-		}
-		if s.bridge.filtered {
-			if err := s.links.Hairpin(b.hostLink); err != nil {
-				return err
-			}
-		}
-		// As in Docker on a network without IPv6: before the link comes up,
-		// or it would give itself a link-local address. lo keeps ::1.
-		if err := netns.Sysctl("ipv6/conf/"+containerLink+"/disable_ipv6", "1"); err != nil {
-			return err
-		}
-		return netns.Configure(containerLink, address, s.bridge.gateway())
+		return s.plug(b, ns)
 	})
 	if err != nil {
 		s.addresses.release(address.Addr(), b.hostLink)
 		return nil, err
 	}
 	return b, nil
+}
+
+// plug gives the sandbox its interface. It runs inside ns.
+func (s *Service) plug(b *sandbox, ns *os.File) error {
+	err := s.links.AddVeth(netns.Veth{
+		Host: b.hostLink, Bridge: s.bridge.index, Peer: containerLink,
+		NS: ns, PeerMAC: b.mac, MTU: s.cfg.MTU,
+	})
+	if err != nil {
+		return err
+	}
+	if s.bridge.filtered {
+		if err := s.links.Hairpin(b.hostLink); err != nil {
+			return err
+		}
+	}
+	// As in Docker on a network without IPv6: before the link comes up,
+	// or it would give itself a link-local address. lo keeps ::1.
+	if err := netns.Sysctl("ipv6/conf/"+containerLink+"/disable_ipv6", "1"); err != nil {
+		return err
+	}
+	if err := netns.Configure(containerLink, b.address, s.bridge.gateway()); err != nil {
+		return err
+	}
+	if err := s.links.WaitUp(b.hostLink); err != nil {
+		return err
+	}
+	return s.links.WaitUp(s.bridge.name) // its carrier comes with the first port
 }
 
 func (s *Service) dropSandbox(b *sandbox) {

@@ -36,6 +36,8 @@ type Service struct {
 	ports *portTable
 	none  *pool[*os.File]
 
+	background sync.WaitGroup // conntrack searches
+
 	mu        sync.Mutex
 	endpoints map[string]Endpoint // by EndpointID
 	bridge    *bridge             // nil until Restore; not changed after
@@ -93,6 +95,7 @@ func (s *Service) Close(_ context.Context, removeAll bool) error {
 	left := len(s.endpoints)
 	s.mu.Unlock()
 
+	s.background.Wait()
 	s.none.close()
 	var errs []error
 	if s.bridge != nil {

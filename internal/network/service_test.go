@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -94,13 +95,9 @@ func TestNeighboursReachNothingThatIsNotPublished(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			// The local table's route to 127/8 would keep the packets inside.
-			lo := netlink.Route{LinkIndex: 1, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Dst: netns.IPNet(netip.MustParsePrefix("127.0.0.0/8"))}
-			if err := netlink.RouteDel(&lo); err != nil {
-				return err
-			}
-			one := netlink.Route{LinkIndex: 1, Table: unix.RT_TABLE_LOCAL, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Dst: netns.IPNet(netip.MustParsePrefix("127.0.0.1/32"))}
-			if err := netlink.RouteDel(&one); err != nil {
+			// With its own loopback address gone, nothing keeps the packets inside.
+			lo := netlink.Addr{IPNet: netns.IPNet(netip.MustParsePrefix("127.0.0.1/8"))}
+			if err := netlink.AddrDel(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Index: 1}}, &lo); err != nil {
 				return err
 			}
 			return netlink.RouteAdd(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: net.ParseIP(via), Dst: netns.IPNet(netip.MustParsePrefix("127.0.0.0/8"))})
@@ -212,6 +209,7 @@ func TestASandboxLooksLikeDockers(t *testing.T) {
 	for _, ns := range []*os.File{a.NetNS, none} {
 		l.in(ns, func() error {
 			for name, want := range map[string]string{
+				"ipv6/conf/default/disable_ipv6": "0", "ipv6/conf/lo/disable_ipv6": "0",
 				"ipv4/ip_unprivileged_port_start": "0", "ipv4/ping_group_range": "0\t2147483647",
 			} {
 				got, err := os.ReadFile("/proc/sys/net/" + name)
@@ -335,9 +333,11 @@ func TestABridgeOfTheUsersStays(t *testing.T) {
 		return address("mine", "172.31.5.1/24")
 	})
 	s := l.open(Config{Bridge: "mine"})
-	if a := l.connect(s); a.Address.String() != "172.31.5.2/24" {
-		t.Errorf("address %s", a.Address)
-	} else if err := s.Disconnect(t.Context(), a.EndpointID); err != nil {
+	a := l.connect(s)
+	if a.Address.Masked().String() != "172.31.5.0/24" || a.Gateway.String() != "172.31.5.1" {
+		t.Errorf("address %s via %s", a.Address, a.Gateway)
+	}
+	if err := s.Disconnect(t.Context(), a.EndpointID); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(context.Background(), true); err != nil {
@@ -376,5 +376,36 @@ func TestManyContainersConnectAtOnceAndAllDiffer(t *testing.T) {
 	}
 	if n, err := s.Inspect("bridge"); err != nil || len(n.Endpoints) != cap(got) {
 		t.Errorf("inspect: %d endpoints, %v", len(n.Endpoints), err)
+	}
+}
+
+func TestAUDPFlowFollowsThePortToTheNextContainer(t *testing.T) {
+	l := newLab(t)
+	s := l.open(Config{})
+	port := PortBinding{Port: 80, HostPort: 8080, Proto: "udp"}
+	var client net.Conn // one flow all the way
+	l.in(l.outside, func() (err error) {
+		client, err = net.Dial("udp4", "198.51.100.1:8080")
+		return err
+	})
+	defer client.Close()
+	for _, name := range []string{"first", "second"} {
+		// The first goes on serving in its namespace, as a slow one might.
+		a := l.connect(s, port)
+		l.answer(a.NetNS, 80, name)
+		l.eventually("the "+name+" container answers", func() string {
+			_ = client.SetDeadline(time.Now().Add(silence))
+			if _, err := client.Write([]byte("hello")); err != nil {
+				return err.Error()
+			}
+			buf := make([]byte, 64)
+			if n, err := client.Read(buf); err != nil || string(buf[:n]) != name {
+				return fmt.Sprintf("%q, %v", buf[:n], err)
+			}
+			return ""
+		})
+		if err := s.Disconnect(t.Context(), a.EndpointID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -53,7 +54,8 @@ type Veth struct {
 
 // AddVeth makes the pair with one message: the peer is born in its namespace
 // and the port is born on the bridge and up. Moving a finished link instead
-// would wait 18-30 ms for an RCU grace period. The peer is left down.
+// would wait 18-30 ms for an RCU grace period. The peer is left down, as the
+// kernel refuses to bring it up before it has the other end.
 func (s *Socket) AddVeth(v Veth) error {
 	mtu := nl.Uint32Attr(uint32(v.MTU))
 	req := s.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
@@ -105,11 +107,38 @@ func (s *Socket) Hairpin(port string) error {
 
 // HasLink reports whether a link of that name is in the socket's namespace.
 func (s *Socket) HasLink(name string) bool {
-	_, err := s.index(name)
+	_, err := s.get(name)
 	return err == nil
 }
 
+// WaitUp waits until a link that is up and has just got its carrier passes
+// packets. The kernel sees to that in deferred work (linkwatch, which may take a
+// second), and until then drops what is sent through the link without a word; the
+// question alone makes newer kernels do it at once. The wait ends after 100 ms
+// without an error: what remains is the first packet's retransmission.
+func (s *Socket) WaitUp(name string) error {
+	for range 100 {
+		link, err := s.get(name)
+		if err != nil {
+			return fmt.Errorf("find %s: %w", name, err)
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
 func (s *Socket) index(name string) (int32, error) {
+	link, err := s.get(name)
+	if err != nil {
+		return 0, err
+	}
+	return int32(link.Attrs().Index), nil
+}
+
+func (s *Socket) get(name string) (netlink.Link, error) {
 	req := s.request(unix.RTM_GETLINK, 0)
 	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
@@ -117,12 +146,12 @@ func (s *Socket) index(name string) (int32, error) {
 	defer s.mu.Unlock()
 	answers, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if len(answers) != 1 {
-		return 0, unix.ENODEV
+		return nil, unix.ENODEV
 	}
-	return nl.DeserializeIfInfomsg(answers[0]).Index, nil
+	return netlink.LinkDeserialize(nil, answers[0])
 }
 
 // Loopback brings lo up in the calling thread's namespace.

@@ -1,0 +1,72 @@
+//go:build linux
+
+package network
+
+import (
+	"net/netip"
+	"testing"
+)
+
+func TestTheBridgeIsChosenFromWhatTheHostHas(t *testing.T) {
+	p := netip.MustParsePrefix
+	own := ownName("/run/x")
+	for _, c := range []struct {
+		name  string
+		cfg   Config
+		links []seenLink
+		taken []netip.Prefix
+		want  string // name address
+		flags string // c=create f=foreign a=assign r=remove
+	}{
+		{"empty host", Config{}, nil, nil, "berth0 172.17.0.1/16", "ca"},
+		{"name and subnet taken", Config{}, []seenLink{{name: "berth0", alias: "berth:/run/y"}}, []netip.Prefix{p("172.17.0.0/16")}, own + " 172.18.0.1/16", "ca"},
+		{"172.16/12 is routed", Config{}, nil, []netip.Prefix{p("172.16.0.0/12")}, "berth0 192.168.0.1/20", "ca"},
+		{"ours from before", Config{}, []seenLink{{name: "berth0"}, {name: own, alias: "berth:/run/x", addresses: []netip.Prefix{p("172.18.0.1/16")}}},
+			[]netip.Prefix{p("172.18.0.0/16")}, own + " 172.18.0.1/16", ""},
+		{"ours, to be readdressed", Config{BIP: p("10.9.0.1/24")}, []seenLink{{name: "berth0", alias: "berth:/run/x", addresses: []netip.Prefix{p("172.17.0.1/16")}}},
+			nil, "berth0 10.9.0.1/24", "ar"},
+		{"the user's name, new", Config{Bridge: "docker0", BIP: p("10.9.0.1/24")}, nil, nil, "docker0 10.9.0.1/24", "ca"},
+		{"the user's bridge", Config{Bridge: "br0"}, []seenLink{{name: "br0", addresses: []netip.Prefix{p("10.1.0.1/24"), p("10.2.0.1/24")}}}, nil, "br0 10.1.0.1/24", "f"},
+	} {
+		c.cfg.Root, c.cfg.Pools = "/run/x", DefaultPools()
+		plan, err := planBridge(c.cfg, c.links, c.taken)
+		flags := ""
+		for _, f := range []struct {
+			set  bool
+			flag string
+		}{{plan.create, "c"}, {plan.foreign, "f"}, {plan.assign, "a"}, {len(plan.remove) > 0, "r"}} {
+			if f.set {
+				flags += f.flag
+			}
+		}
+		if got := plan.name + " " + plan.address.String(); err != nil || got != c.want || flags != c.flags {
+			t.Errorf("%s: %s %q (%v), want %s %q", c.name, got, flags, err, c.want, c.flags)
+		}
+	}
+	if _, err := planBridge(Config{Pools: DefaultPools()}, nil, []netip.Prefix{p("0.0.0.0/1"), p("128.0.0.0/1")}); err == nil {
+		t.Error("a subnet was found where everything is taken")
+	}
+}
+
+func TestAnAddressComesBackOnlyWhenItsLastOwnerIsGone(t *testing.T) {
+	alive := map[string]bool{"vetha": true}
+	a := newAddresses(netip.MustParsePrefix("10.0.0.0/29"), netip.MustParseAddr("10.0.0.1"), func(l string) bool { return alive[l] })
+	take := func(want string) {
+		t.Helper()
+		if got, err := a.take(); (err == nil && got.String() != want) || (err != nil) != (want == "") {
+			t.Errorf("got %s (%v), want %q", got, err, want)
+		}
+	}
+	a.reserve(netip.MustParseAddr("10.0.0.3"))
+	take("10.0.0.2/29")
+	a.release(netip.MustParseAddr("10.0.0.2"), "vetha")
+	take("10.0.0.4/29")
+	take("10.0.0.5/29")
+	take("10.0.0.6/29")
+	take("") // .7 is broadcast, .2 lingers
+	alive["vetha"] = false
+	take("10.0.0.2/29")
+	take("")
+	a.release(netip.MustParseAddr("10.0.0.6"), "")
+	take("10.0.0.6/29")
+}
