@@ -13,7 +13,7 @@ import (
 const minMemory = 6 << 20
 
 // check refuses what contradicts itself, in Docker's wording. It may normalize the request.
-func (s *Service) check(req *CreateRequest) error {
+func check(x *index, req *CreateRequest) error {
 	c, h := &req.Config, &req.HostConfig
 	if c.WorkingDir != "" && !path.IsAbs(c.WorkingDir) {
 		return fault.New(fault.Invalid, "the working directory '%s' is invalid, it needs to be an absolute path", c.WorkingDir)
@@ -32,7 +32,7 @@ func (s *Service) check(req *CreateRequest) error {
 		func() error { return checkMemory(h.Resources) },
 		func() error { return checkCPU(h.Resources) },
 		func() error { return checkTargets(h.Mounts, h.Tmpfs) },
-		func() error { return s.checkNetwork(c, h) },
+		func() error { return checkNetwork(x, c, h) },
 		func() error { return checkModes(h) },
 	} {
 		if err := f(); err != nil {
@@ -117,7 +117,7 @@ func checkTargets(mounts []Mount, tmpfs map[string]string) error {
 }
 
 // checkNetwork resolves the network mode and what conflicts with it.
-func (s *Service) checkNetwork(c *Config, h *HostConfig) error {
+func checkNetwork(x *index, c *Config, h *HostConfig) error {
 	switch mode := h.NetworkMode; {
 	case mode == "" || mode == "default":
 		h.NetworkMode = "bridge"
@@ -140,7 +140,7 @@ func (s *Service) checkNetwork(c *Config, h *HostConfig) error {
 		if len(c.ExposedPorts) > 0 {
 			return fault.New(fault.Invalid, "conflicting options: port exposing and the container type network mode")
 		}
-		other, err := s.index.find(strings.TrimPrefix(mode, "container:"))
+		other, err := x.find(strings.TrimPrefix(mode, "container:"))
 		if err != nil {
 			return err
 		}

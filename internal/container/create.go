@@ -35,7 +35,7 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, 
 	if err := checkName(req.Name); err != nil {
 		return CreateResult{}, err
 	}
-	if err := s.check(&req); err != nil {
+	if err := check(s.index, &req); err != nil {
 		return CreateResult{}, err
 	}
 	img, err := s.deps.Images.Resolve(ctx, req.Config.Image, req.Platform)
@@ -54,7 +54,7 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, 
 	c.Path, c.Args = argv[0], argv[1:]
 	var undo undo
 	defer undo.run()
-	if c.Name, err = s.reserveName(req.Name, c.ID); err != nil {
+	if c.Name, err = s.index.takeName(req.Name, c.ID); err != nil {
 		return CreateResult{}, err
 	}
 	undo.add(func() { s.index.drop(c.ID, c.Name) })
@@ -90,20 +90,20 @@ func (s *Service) makeDir(ctx context.Context, c *Container, undo *undo) error {
 	return s.host.makeVolumes(ctx, c, undo)
 }
 
-func (s *Service) reserveName(name, id string) (string, error) {
+func (x *index) takeName(name, id string) (string, error) {
 	if name != "" {
-		return name, s.index.reserve(name, id)
+		return name, x.reserve(name, id)
 	}
 	for try := range 6 {
 		name = generateName()
 		if try > 0 {
 			name += strconv.Itoa(try)
 		}
-		if s.index.reserve(name, id) == nil {
+		if x.reserve(name, id) == nil {
 			return name, nil
 		}
 	}
-	return id[:12], s.index.reserve(id[:12], id)
+	return id[:12], x.reserve(id[:12], id)
 }
 
 func checkName(name string) error {

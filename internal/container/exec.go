@@ -60,8 +60,14 @@ type execution struct {
 	ended   chan struct{} // closed when it has ended
 }
 
+// Execs is the further processes in the containers of a Service.
+type Execs struct{ *Service }
+
+// Execs returns the verbs of further processes.
+func (s *Service) Execs() Execs { return Execs{s} }
+
 // ExecCreate prepares an exec in a running container.
-func (s *Service) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string, error) {
+func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string, error) {
 	e, err := s.index.find(ref)
 	if err != nil {
 		return "", err
@@ -84,7 +90,7 @@ func (s *Service) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (str
 }
 
 // ExecInspect returns a snapshot of an exec.
-func (s *Service) ExecInspect(id string) (Exec, error) {
+func (s Execs) ExecInspect(id string) (Exec, error) {
 	x := s.execs.get(id)
 	if x == nil {
 		return Exec{}, noExec(id)
@@ -96,7 +102,7 @@ func (s *Service) ExecInspect(id string) (Exec, error) {
 }
 
 // ExecResize sets the size of a running exec's terminal, in characters.
-func (s *Service) ExecResize(_ context.Context, id string, height, width uint) error {
+func (s Execs) ExecResize(_ context.Context, id string, height, width uint) error {
 	x := s.execs.get(id)
 	if x == nil {
 		return noExec(id)

@@ -12,7 +12,7 @@ import (
 
 // ExecStart runs an exec. With a client attached it returns when the process
 // has ended or the client detached; detached, when the process runs.
-func (s *Service) ExecStart(ctx context.Context, id string, opts ExecStartOptions) error {
+func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) error {
 	x := s.execs.get(id)
 	if x == nil {
 		return noExec(id)
@@ -94,7 +94,7 @@ func (x *execution) unclaim(code int) {
 }
 
 // runExec starts the process; on failure everything is given back.
-func (s *Service) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
 	err := s.launchExec(context.WithoutCancel(ctx), e, l, x, opts)
 	var exit *exitError
 	switch {
@@ -109,7 +109,7 @@ func (s *Service) runExec(ctx context.Context, e *entry, l *live, x *execution, 
 	return err
 }
 
-func (s *Service) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
 	var undo undo
 	defer undo.run()
 	client, err := s.deps.Keeper()

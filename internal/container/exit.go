@@ -79,7 +79,8 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 		}
 	}
 	client.Forget(context.Background(), e.id)
-	s.release(c, endpoint, l)
+	s.host.release(c, endpoint, l)
+	s.execs.orphan(c.ID)
 	e.over()
 	e.tell(WaitNotRunning, WaitNextExit)
 	if c.HostConfig.AutoRemove {
@@ -90,29 +91,36 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 }
 
 // release gives back what a run held: addresses, ports, control group, descriptors.
-func (s *Service) release(c Container, endpoint Endpoint, l *live) {
+func (h *host) release(c Container, endpoint Endpoint, l *live) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if endpoint.Address.IsValid() {
-		if err := s.deps.Networks.Disconnect(ctx, endpoint); err != nil {
-			s.deps.Warn("container %s: %v", c.ID, err)
+		if err := h.deps.Networks.Disconnect(ctx, endpoint); err != nil {
+			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}
 	if l.group != nil {
 		if err := l.group.Remove(ctx); err != nil {
-			s.deps.Warn("container %s: %v", c.ID, err)
+			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}
 	closeAll(l.pidfd)
 	if l.rootfs != nil {
 		// The last reference unmounts, and unmounting syncs: nobody waits for it.
-		s.host.background.Go(func() { l.rootfs.Close() })
+		h.background.Go(func() { l.rootfs.Close() })
 	}
-	s.execs.orphan(c.ID)
 }
 
-// signalFd sends a signal to the process behind a pidfd.
+// signalFd sends a signal to the process behind a pidfd. ESRCH also when the
+// run has ended and its pidfd is closed already.
 func signalFd(pidfd *os.File, sig unix.Signal) error {
-	err := unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0)
-	return fault.Wrap(fault.Internal, err, "the signal cannot be sent")
+	conn, err := pidfd.SyscallConn()
+	if err != nil {
+		return unix.ESRCH
+	}
+	var serr error
+	if conn.Control(func(fd uintptr) { serr = unix.PidfdSendSignal(int(fd), sig, nil, 0) }) != nil {
+		return unix.ESRCH
+	}
+	return fault.Wrap(fault.Internal, serr, "the signal cannot be sent")
 }

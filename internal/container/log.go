@@ -31,7 +31,7 @@ func checkLog(h *HostConfig) error {
 
 // sink opens the run's log and returns what takes output in; nil when the
 // container keeps no log.
-func (s *Service) sink(e *entry, c Container) (stream.Sink, error) {
+func openSink(e *entry, c Container) (stream.Sink, error) {
 	if c.LogPath == "" {
 		return nil, nil
 	}

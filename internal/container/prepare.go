@@ -88,7 +88,7 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 		return nil, err
 	}
 	p.spec, p.process = spec, spec.Process
-	if err := h.enterGroup(ctx, c, spec, p, &names, undo); err != nil {
+	if err := h.enterGroup(ctx, p, &names, undo); err != nil {
 		return nil, err
 	}
 	if err := p.openStreams(c, &names, undo); err != nil {
@@ -98,9 +98,9 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 }
 
 // enterGroup makes the control group with its limits.
-func (h *host) enterGroup(ctx context.Context, c Container, spec *specs.Spec, p *prepared, names *[]string, undo *undo) (err error) {
-	if p.group, err = h.deps.Cgroups.Create(spec.Linux.CgroupsPath, spec.Linux.Resources); err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "the control group of container %s cannot be made", c.ID[:12])
+func (h *host) enterGroup(ctx context.Context, p *prepared, names *[]string, undo *undo) (err error) {
+	if p.group, err = h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources); err != nil {
+		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
 	undo.add(func() { p.group.Remove(context.WithoutCancel(ctx)) })
 	dir, err := p.group.Open()
@@ -135,7 +135,9 @@ func (h *host) compile(c Container, spec *specs.Spec, p *prepared, names []strin
 	if err != nil {
 		return err
 	}
-	in.Seccomp = filter
+	if in.Seccomp = filter; filter.Len() > 0 {
+		spec.Linux.Seccomp = &specs.LinuxSeccomp{} // compiled: the filter has what it says
+	}
 	if p.prog, err = runtime.Compile(spec, in); err != nil {
 		return err
 	}

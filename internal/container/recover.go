@@ -24,10 +24,20 @@ const lostExit = 255
 // are adopted, ends that happened meanwhile are recorded, and what a crash
 // left half-done is cleaned up. It is called once, before any other method.
 func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
+	return recovery{s, client}.run(ctx)
+}
+
+// recovery is the boot's work, with the keeper that knows what runs.
+type recovery struct {
+	*Service
+	client *keeper.Client
+}
+
+func (s recovery) run(ctx context.Context) error {
 	if err := s.readRecords(); err != nil {
 		return err
 	}
-	procs, err := client.List(ctx)
+	procs, err := s.client.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -37,14 +47,14 @@ func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
 	for _, p := range procs {
 		e, err := s.index.find(p.Container)
 		if err != nil || e.id != p.Container {
-			s.abandon(ctx, client, p)
+			s.abandon(ctx, p)
 			continue
 		}
 		if p.ID != p.Container {
-			s.adoptExec(ctx, client, p)
+			s.adoptExec(ctx, p)
 			continue
 		}
-		ports, err := s.adopt(ctx, client, e, p)
+		ports, err := s.adopt(ctx, e, p)
 		if err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 			continue
@@ -55,7 +65,7 @@ func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
 			closeAll(ports...)
 		}
 		if p.Exit != nil {
-			finish = append(finish, func() { s.ended(client, p.ID, *p.Exit) })
+			finish = append(finish, func() { s.ended(s.client, p.ID, *p.Exit) })
 		}
 	}
 	if err := s.deps.Networks.Restore(ctx, connected); err != nil {
@@ -68,7 +78,7 @@ func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
 	return nil
 }
 
-func (s *Service) readRecords() error {
+func (s recovery) readRecords() error {
 	return s.deps.Store.Each(bucket, func(id string, value []byte) error {
 		var c Container
 		if err := json.Unmarshal(value, &c); err != nil {
@@ -83,8 +93,8 @@ func (s *Service) readRecords() error {
 }
 
 // adopt takes a running container's streams back, and the sockets of its ports.
-func (s *Service) adopt(ctx context.Context, client *keeper.Client, e *entry, p keeper.Process) ([]*os.File, error) {
-	a, err := client.Adopt(ctx, p.ID)
+func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.File, error) {
+	a, err := s.client.Adopt(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +109,7 @@ func (s *Service) adopt(ctx context.Context, client *keeper.Client, e *entry, p 
 	if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
 		l.group = g
 	}
-	sink, err := s.sink(e, c)
+	sink, err := openSink(e, c)
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
@@ -109,7 +119,7 @@ func (s *Service) adopt(ctx context.Context, client *keeper.Client, e *entry, p 
 	io, ports := stdioOf(a)
 	l.pty = io.pty
 	e.live.Store(l)
-	e.hub.Run(io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	e.hub.Run(io.ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
 }
 
@@ -162,8 +172,8 @@ func stdioOf(a *keeper.Adopted) (io *stdio, ports []*os.File) {
 }
 
 // adoptExec keeps an exec inspectable; whoever was attached to it is gone.
-func (s *Service) adoptExec(ctx context.Context, client *keeper.Client, p keeper.Process) {
-	a, err := client.Adopt(ctx, p.ID)
+func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
+	a, err := s.client.Adopt(ctx, p.ID)
 	if err != nil {
 		s.deps.Warn("exec %s: %v", p.ID, err)
 		return
@@ -176,25 +186,25 @@ func (s *Service) adoptExec(ctx context.Context, client *keeper.Client, p keeper
 	x.hub.Run(io.ends(true, nil), nil)
 	close(x.up)
 	if p.Exit != nil {
-		go s.ended(client, p.ID, *p.Exit)
+		go s.ended(s.client, p.ID, *p.Exit)
 	}
 }
 
 // abandon ends a process that belongs to no container that we know.
-func (s *Service) abandon(ctx context.Context, client *keeper.Client, p keeper.Process) {
-	if a, err := client.Adopt(ctx, p.ID); err == nil {
+func (s recovery) abandon(ctx context.Context, p keeper.Process) {
+	if a, err := s.client.Adopt(ctx, p.ID); err == nil {
 		if p.Exit == nil {
 			signalFd(a.Pidfd, unix.SIGKILL)
 		}
 		a.Close()
 	}
 	if p.Exit != nil {
-		client.Forget(ctx, p.ID)
+		s.client.Forget(ctx, p.ID)
 	} // else its exit event forgets it
 }
 
 // settle gives every container that is not running a state that says so.
-func (s *Service) settle(ctx context.Context) {
+func (s recovery) settle(ctx context.Context) {
 	for _, e := range s.index.all() {
 		c := e.snapshot()
 		if e.live.Load() != nil {
@@ -218,7 +228,7 @@ func (s *Service) settle(ctx context.Context) {
 
 // lost records the end of a run that went with the machine or the keeper. The
 // keeper's exit file knows more if it is still there.
-func (s *Service) lost(e *entry) {
+func (s recovery) lost(e *entry) {
 	exit, err := keeper.ReadExitFile(s.host.exitFile(e.id))
 	if err != nil {
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}

@@ -22,7 +22,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	if err != nil {
 		return err
 	}
-	if err := s.stopForRemoval(ctx, e, opts.Force); err != nil {
+	if err := e.stopForRemoval(ctx, opts.Force); err != nil {
 		return err
 	}
 	if err := e.lock(ctx); err != nil {
@@ -42,7 +42,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 }
 
 // stopForRemoval kills a running container when the user forces its removal.
-func (s *Service) stopForRemoval(ctx context.Context, e *entry, force bool) error {
+func (e *entry) stopForRemoval(ctx context.Context, force bool) error {
 	l, down := e.live.Load(), e.ended()
 	if l == nil || !force {
 		return nil

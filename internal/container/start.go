@@ -65,7 +65,7 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return err
 	}
-	sink, err := s.sink(e, c)
+	sink, err := openSink(e, c)
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
 		return nil, err
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Streams: d.containers, Execs: d.containers, Images: servedImages{d.images, d.containers},
+		Containers: d.containers, Streams: d.containers, Execs: d.containers.Execs(), Images: servedImages{d.images, d.containers},
 		System: d, Version: version.Version, Log: d.log,
 	})
 	if err := d.listen(); err != nil {
