@@ -27,8 +27,8 @@ $(BIN)/berth: FORCE
 $(BIN)/berth-keeper: FORCE
 	$(GOBUILD) -o $@ ./cmd/berth-keeper
 
-$(BIN)/berth-runtime: $(BIN)/berth-keeper
-	@ln -sf berth-keeper $@
+$(BIN)/berth-runtime: FORCE
+	$(GOBUILD) -o $@ ./cmd/berth-runtime
 
 FORCE:
 
@@ -56,8 +56,7 @@ bench: deps build
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -m 755 $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(DESTDIR)$(PREFIX)/bin/
-	ln -sf berth-keeper $(DESTDIR)$(PREFIX)/bin/berth-runtime
+	install -m 755 $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(BIN)/berth-runtime $(DESTDIR)$(PREFIX)/bin/
 	for unit in berth.service berth-keeper.service berth.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' contrib/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
 

@@ -126,7 +126,7 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	}
 	undo.add(p.io.closeAll)
 	defer p.closeChildEnds()
-	proc, pidfd, err := client.Start(ctx, keeper.StartRequest{
+	proc, pidfd, err := startProgram(ctx, client, keeper.StartRequest{
 		ID: x.id, Container: e.id, Spool: s.host.spool(x.id), ExitFile: s.host.exitFile(x.id),
 		Program: p.program, Fds: p.fds, Held: p.held,
 	})

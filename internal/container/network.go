@@ -26,7 +26,7 @@ func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connectio
 	}
 	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c))
 	if err != nil {
-		return nil, err
+		return nil, fault.Wrap(fault.KindOf(err), err, "failed to set up container networking")
 	}
 	undo.add(func() { h.deps.Networks.Disconnect(context.WithoutCancel(ctx), conn.Endpoint) })
 	return conn, nil

@@ -64,7 +64,7 @@ func capabilities(h HostConfig) ([]string, error) {
 	}
 	switch {
 	case h.Privileged:
-		return all, nil
+		return runtime.AvailableCapabilities(), nil
 	case slices.Contains(add, "ALL"):
 		return slices.DeleteFunc(all, func(c string) bool { return slices.Contains(drop, c) }), nil
 	case slices.Contains(drop, "ALL"):

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/fault"
+	"berth/internal/linux/mount"
 	"berth/internal/linux/user"
 	"berth/internal/runtime"
 )
@@ -48,7 +49,7 @@ func (h *host) spec(c Container, root *os.File, ownNetwork bool) (*specs.Spec, e
 	if err := addDevices(spec, hc); err != nil {
 		return nil, err
 	}
-	if spec.Mounts, err = h.mounts(c, spec.Mounts); err != nil {
+	if spec.Mounts, err = h.mounts(c, root, spec.Mounts); err != nil {
 		return nil, err
 	}
 	who, err := user.Lookup(root, c.Config.User, hc.GroupAdd)
@@ -153,7 +154,7 @@ func addDevices(spec *specs.Spec, hc HostConfig) error {
 
 // mounts puts the user's mounts behind the default ones; one at the same place
 // replaces it. Shallow ones come first, so that none hides another.
-func (h *host) mounts(c Container, defaults []specs.Mount) ([]specs.Mount, error) {
+func (h *host) mounts(c Container, root *os.File, defaults []specs.Mount) ([]specs.Mount, error) {
 	var user []specs.Mount
 	for _, m := range c.HostConfig.Mounts {
 		om, err := h.mount(m)
@@ -185,7 +186,24 @@ func (h *host) mounts(c Container, defaults []specs.Mount) ([]specs.Mount, error
 	slices.SortStableFunc(user, func(a, b specs.Mount) int {
 		return strings.Count(path.Clean(a.Destination), "/") - strings.Count(path.Clean(b.Destination), "/")
 	})
-	return append(defaults, user...), nil
+	return resolve(root, append(defaults, user...))
+}
+
+// resolve follows the links of the image in the mounts' destinations, also
+// those that lead to nothing. The engine's own mounts stay where they belong:
+// a link in their place fails the start.
+func resolve(root *os.File, mounts []specs.Mount) ([]specs.Mount, error) {
+	for i, m := range mounts {
+		if m.Type != "bind" && m.Type != "tmpfs" || strings.HasPrefix(m.Destination+"/", "/dev/") {
+			continue
+		}
+		to, err := mount.ResolveIn(root, m.Destination)
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "the mount destination %s cannot be resolved", m.Destination)
+		}
+		mounts[i].Destination = to
+	}
+	return mounts, nil
 }
 
 func (h *host) mount(m Mount) (specs.Mount, error) {

@@ -9,6 +9,7 @@ import (
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/program"
+	"berth/internal/runtime"
 )
 
 // startTimeout bounds a start that nothing else bounds: the client may be gone.
@@ -78,7 +79,7 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 		c.State, c.Endpoint = Running, p.endpoint
 		recorded <- s.deps.Store.Commit(put(c))
 	}()
-	proc, pidfd, err := client.Start(ctx, p.request(s.host, c))
+	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c))
 	rerr := <-recorded
 	if err != nil {
 		return startError(err, p)
@@ -99,6 +100,21 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	e.hub.Run(p.io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
 	undo.clear()
 	return nil
+}
+
+// startTries is how often a program is started that fails for a reason that
+// passes: a mount or a rename elsewhere on the host at the wrong moment.
+const startTries = 5
+
+func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequest) (proc keeper.Process, pidfd *os.File, err error) {
+	for range startTries {
+		var f *program.Failure
+		proc, pidfd, err = client.Start(ctx, q)
+		if !errors.As(err, &f) || !runtime.Transient(f) {
+			break
+		}
+	}
+	return proc, pidfd, err
 }
 
 // startFailed puts the container back and says why, in its state.

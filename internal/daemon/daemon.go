@@ -73,7 +73,8 @@ func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
 	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Streams: d.containers, Execs: d.containers.Execs(), Images: servedImages{d.images, d.containers},
-		System: d, Version: version.Version, Log: d.log,
+		System: d, VolumeDir: func(name string) string { return cfg.DataRoot + "/volumes/" + name + "/_data" },
+		Version: version.Version, Log: d.log,
 	})
 	if err := d.listen(); err != nil {
 		return nil, err
