@@ -1,0 +1,29 @@
+package container
+
+import (
+	"berth/internal/cli/session"
+
+	"github.com/spf13/cobra"
+)
+
+// NewCommand returns `container` with its verbs.
+func NewCommand(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "container",
+		Short: "Manage containers",
+		Args:  session.NoArgs,
+	}
+	cmd.AddCommand(verbs(s)...)
+	cmd.AddCommand(NewLs(s), NewInspect(s))
+	return cmd
+}
+
+// TopLevel returns the verbs that are also commands of their own.
+func TopLevel(s *session.Session) []*cobra.Command { return append(verbs(s), NewPs(s)) }
+
+func verbs(s *session.Session) []*cobra.Command {
+	return []*cobra.Command{
+		NewAttach(s), NewCreate(s), NewExec(s), NewKill(s), NewLogs(s), NewRm(s),
+		NewRun(s), NewStart(s), NewStop(s), NewWait(s),
+	}
+}

@@ -1,0 +1,185 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"berth/internal/cli/imageref"
+	"berth/internal/cli/progress"
+	"berth/internal/cli/session"
+	"berth/internal/cli/terminal"
+	"berth/internal/fault"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/spf13/cobra"
+)
+
+// NewCreate returns `create`.
+func NewCreate(s *session.Session) *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
+		Short: "Create a new container",
+		Args:  session.MinArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCreate(cmd.Context(), s, o, args, cmd.Flags().Changed)
+		},
+		Annotations: aliases("berth container create, berth create"),
+	}
+	cmd.Flags().SetInterspersed(false)
+	o.install(cmd.Flags(), defaultPlatform(s))
+	return cmd
+}
+
+func runCreate(ctx context.Context, s *session.Session, o *options, args []string, changed func(string) bool) error {
+	req, err := o.prepare(s, args, changed)
+	if err != nil {
+		return &session.StatusError{Code: 125, Text: session.WithHelp(err, "create"), Cause: err}
+	}
+	id, err := create(ctx, s, o, req)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.Out, id)
+	return err
+}
+
+// prepare reads everything that can be wrong without asking the daemon.
+func (o *options) prepare(s *session.Session, args []string, changed func(string) bool) (container.CreateRequest, error) {
+	if err := checkPull(o.pull); err != nil {
+		return container.CreateRequest{}, err
+	}
+	var proxy []string
+	if c := s.Config(); len(c.Proxies) > 0 {
+		client, err := s.Engine()
+		if err != nil {
+			return container.CreateRequest{}, err
+		}
+		proxy = c.ProxyEnv(client.Host())
+	}
+	return o.request(args, changed, proxy)
+}
+
+// create makes the container, pulling its image first when it must, and
+// returns the full ID.
+func create(ctx context.Context, s *session.Session, o *options, req container.CreateRequest) (id string, err error) {
+	client, err := s.Engine()
+	if err != nil {
+		return "", err
+	}
+	cid, err := openCIDFile(req.HostConfig.ContainerIDFile)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, cid.close()) }()
+	var ref imageref.Ref
+	byID := imageref.IsID(req.Image)
+	if !byID {
+		if ref, err = imageref.Parse(req.Image); err != nil {
+			return "", err
+		}
+	}
+	if o.pull == pullAlways {
+		if err := pull(ctx, s, o, ref); err != nil {
+			return "", err
+		}
+	}
+	h, w := terminal.Size(s.Out)
+	req.HostConfig.ConsoleSize = [2]uint{h, w}
+	resp, err := client.Containers().Create(ctx, o.name, o.platform, req)
+	if fault.Is(err, fault.NotFound) && !byID && (o.pull == pullMissing || o.pull == "") {
+		if !o.quiet {
+			_, _ = fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", ref.WithDefaultTag().Familiar())
+		}
+		if err := pull(ctx, s, o, ref); err != nil {
+			return "", err
+		}
+		resp, err = client.Containers().Create(ctx, o.name, o.platform, req)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, w := range resp.Warnings {
+		_, _ = fmt.Fprintln(s.Err, "WARNING:", w)
+	}
+	return resp.ID, cid.write(resp.ID)
+}
+
+func pull(ctx context.Context, s *session.Session, o *options, ref imageref.Ref) error {
+	client, err := s.Engine()
+	if err != nil {
+		return err
+	}
+	ref = ref.WithDefaultTag()
+	tag := ref.Tag
+	if ref.Digest != "" {
+		tag = ref.Digest
+	}
+	body, err := client.Images().Pull(ctx, ref.FamiliarName(), tag, o.platform)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	out := s.Err
+	if o.quiet {
+		out = io.Discard
+	}
+	return progress.Show(body, out)
+}
+
+// cidFile holds the new container's ID; it goes again when there is none.
+type cidFile struct {
+	path    string
+	file    *os.File
+	written bool
+}
+
+func openCIDFile(path string) (*cidFile, error) {
+	if path == "" {
+		return &cidFile{}, nil
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) // #nosec G302 -- as docker's, for scripts of other users
+	if errors.Is(err, os.ErrExist) {
+		return nil, errors.New("container ID file found, make sure the other container isn't running or delete " + path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("failed to create the container ID file: %w", err)
+	}
+	return &cidFile{path: path, file: f}, nil
+}
+
+func (c *cidFile) write(id string) error {
+	if c.file == nil {
+		return nil
+	}
+	if _, err := c.file.WriteString(id); err != nil {
+		return fmt.Errorf("failed to write the container ID (%s) to file: %w", id, err)
+	}
+	c.written = true
+	return nil
+}
+
+func (c *cidFile) close() error {
+	if c.file == nil {
+		return nil
+	}
+	_ = c.file.Close()
+	if c.written {
+		return nil
+	}
+	if err := os.Remove(c.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("failed to remove the CID file: %w", err)
+	}
+	return nil
+}
+
+func defaultPlatform(s *session.Session) string {
+	v, _ := s.Getenv("DOCKER_DEFAULT_PLATFORM")
+	return v
+}
+
+// aliases are shown by help under "Aliases".
+func aliases(text string) map[string]string { return map[string]string{"aliases": text} }

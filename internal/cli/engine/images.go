@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/moby/moby/api/types/image"
+)
+
+// Images are the calls under /images. A ref is a name, an ID or a prefix of one.
+type Images struct{ c *Client }
+
+// imagePath keeps the slashes of a name, as the API's routes want them.
+func imagePath(ref, verb string) string {
+	p := "/images/" + (&url.URL{Path: ref}).EscapedPath()
+	if verb != "" {
+		p += "/" + verb
+	}
+	return p
+}
+
+// List returns images.
+func (x Images) List(ctx context.Context, all bool, filters map[string][]string) ([]image.Summary, error) {
+	q := url.Values{}
+	boolQuery(q, "all", all)
+	if err := filterQuery(q, filters); err != nil {
+		return nil, err
+	}
+	var out []image.Summary
+	err := x.c.json(ctx, request{method: http.MethodGet, path: "/images/json", query: q}, &out)
+	return out, err
+}
+
+// InspectRaw returns the image as JSON.
+func (x Images) InspectRaw(ctx context.Context, ref string) ([]byte, error) {
+	return x.c.raw(ctx, request{method: http.MethodGet, path: imagePath(ref, "json")})
+}
+
+// Load sends an archive and returns the daemon's progress as a JSON stream.
+func (x Images) Load(ctx context.Context, archive io.Reader, quiet bool) (io.ReadCloser, error) {
+	q := url.Values{"quiet": {"0"}}
+	boolQuery(q, "quiet", quiet)
+	resp, err := x.c.do(ctx, request{
+		method: http.MethodPost, path: "/images/load", query: q, body: archive,
+		header: http.Header{"Content-Type": {"application/x-tar"}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// ImportOptions name the image that an import makes. Source is "-" for a body or a URL.
+type ImportOptions struct {
+	Source, Repo, Tag string
+	Message, Platform string
+	Changes           []string
+}
+
+// Import makes an image of a tar; body is nil when the daemon fetches a URL.
+func (x Images) Import(ctx context.Context, body io.Reader, o ImportOptions) (io.ReadCloser, error) {
+	q := url.Values{"fromSrc": {o.Source}, "changes": o.Changes}
+	for name, v := range map[string]string{"repo": o.Repo, "tag": o.Tag, "message": o.Message, "platform": o.Platform} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	resp, err := x.c.do(ctx, request{method: http.MethodPost, path: "/images/create", query: q, body: body})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Pull fetches name:tag from its registry and returns the progress as a JSON stream.
+func (x Images) Pull(ctx context.Context, name, tag, platform string) (io.ReadCloser, error) {
+	q := url.Values{"fromImage": {name}, "tag": {tag}}
+	if platform != "" {
+		q.Set("platform", platform)
+	}
+	resp, err := x.c.do(ctx, request{method: http.MethodPost, path: "/images/create", query: q})
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Remove removes a name or an image and says what went.
+func (x Images) Remove(ctx context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error) {
+	q := url.Values{}
+	boolQuery(q, "force", force)
+	boolQuery(q, "noprune", noPrune)
+	var out []image.DeleteResponse
+	err := x.c.json(ctx, request{method: http.MethodDelete, path: imagePath(ref, ""), query: q}, &out)
+	return out, err
+}
+
+// Tag gives an image one more name.
+func (x Images) Tag(ctx context.Context, ref, repo, tag string) error {
+	return x.c.json(ctx, request{
+		method: http.MethodPost, path: imagePath(ref, "tag"), query: url.Values{"repo": {repo}, "tag": {tag}},
+	}, nil)
+}

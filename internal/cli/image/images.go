@@ -1,0 +1,113 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"berth/internal/cli/format"
+	"berth/internal/cli/opts"
+	"berth/internal/cli/session"
+
+	"github.com/spf13/cobra"
+)
+
+type imagesOptions struct {
+	all, quiet, noTrunc, digests bool
+	format                       string
+	filter                       opts.Filters
+}
+
+// NewImages returns `images`.
+func NewImages(s *session.Session) *cobra.Command {
+	o := &imagesOptions{}
+	cmd := &cobra.Command{
+		Use:   "images [OPTIONS] [REPOSITORY[:TAG]]",
+		Short: "List images",
+		Args:  session.MaxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := runImages(cmd.Context(), s, o, args)
+			if err == nil && n == 0 && len(args) > 0 && cmd.CalledAs() == "images" {
+				hint(s, args[0])
+			}
+			return err
+		},
+		Annotations: map[string]string{
+			"category-top": "7", "aliases": "berth image ls, berth image list, berth images",
+		},
+	}
+	fs := cmd.Flags()
+	fs.BoolVarP(&o.all, "all", "a", false, "Show all images (default hides intermediate images)")
+	fs.BoolVar(&o.digests, "digests", false, "Show digests")
+	fs.VarP(&o.filter, "filter", "f", "Filter output based on conditions provided")
+	fs.StringVar(&o.format, "format", "", format.Help)
+	fs.BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate output")
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "Only show image IDs")
+	session.Refuse(fs, session.Refused{Name: "tree", Bool: true})
+	return cmd
+}
+
+// NewLs returns `image ls`, which is images.
+func NewLs(s *session.Session) *cobra.Command {
+	cmd := NewImages(s)
+	cmd.Use, cmd.Aliases = "ls [OPTIONS] [REPOSITORY[:TAG]]", []string{"list"}
+	return cmd
+}
+
+func runImages(ctx context.Context, s *session.Session, o *imagesOptions, args []string) (int, error) {
+	client, err := s.Engine()
+	if err != nil {
+		return 0, err
+	}
+	if len(args) > 0 {
+		o.filter.Add("reference", args[0])
+	}
+	images, err := client.Images().List(ctx, o.all, o.filter.Values)
+	if err != nil {
+		return 0, err
+	}
+	text := o.format
+	if text == "" && !o.quiet {
+		text = s.Config().ImagesFormat
+	}
+	if text == "" {
+		text = "table"
+	}
+	text = imagesFormat(text, o.quiet, o.digests)
+	var rows []*imageRow
+	for _, img := range images {
+		rows = append(rows, expand(img, needsDigests(text, o.digests), o.digests, !o.noTrunc)...)
+	}
+	return len(images), format.Write(s.Out, text, imageHeader(), rows)
+}
+
+func imagesFormat(text string, quiet, digests bool) string {
+	digest := ""
+	switch {
+	case quiet && text == "raw":
+		return "image_id: {{.ID}}"
+	case quiet && text == "table":
+		return "{{.ID}}"
+	case text == "table":
+		if digests {
+			digest = `{{.Digest}}\t`
+		}
+		return `table {{.Repository}}\t{{.Tag}}\t` + digest +
+			`{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`
+	case text == "raw":
+		if digests {
+			digest = "digest: {{.Digest}}\n"
+		}
+		return "repository: {{ .Repository }}\ntag: {{.Tag}}\n" + digest +
+			"image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+	}
+	return text
+}
+
+// hint helps those who typed `images ls` and meant `image ls`.
+func hint(s *session.Session, name string) {
+	verbs := []string{"build", "history", "import", "inspect", "list", "load", "ls", "prune", "pull", "push", "rm", "save", "tag"}
+	if slices.Contains(verbs, name) {
+		_, _ = fmt.Fprintf(s.Err, "No images found matching %q: did you mean \"berth image %[1]s\"?\n", name)
+	}
+}

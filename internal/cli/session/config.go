@@ -1,0 +1,70 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Config is the part of docker's config.json that the client uses.
+type Config struct {
+	DetachKeys   string           `json:"detachKeys"`
+	PsFormat     string           `json:"psFormat"`
+	ImagesFormat string           `json:"imagesFormat"`
+	Proxies      map[string]Proxy `json:"proxies"`
+}
+
+// Proxy is an entry of config.json's "proxies".
+type Proxy struct {
+	HTTP  string `json:"httpProxy"`
+	HTTPS string `json:"httpsProxy"`
+	No    string `json:"noProxy"`
+	FTP   string `json:"ftpProxy"`
+	All   string `json:"allProxy"`
+}
+
+// Config returns the user's configuration. A file that cannot be read is
+// warned about, as docker does, and counts as empty.
+func (s *Session) Config() Config {
+	s.configOnce.Do(func() {
+		dir := s.Flags.ConfigDir
+		if dir == "" {
+			dir = s.configDir()
+		}
+		path := filepath.Join(dir, "config.json")
+		b, err := os.ReadFile(path)
+		if os.IsNotExist(err) {
+			return
+		}
+		if err == nil {
+			err = json.Unmarshal(b, &s.config)
+		}
+		if err != nil {
+			_, _ = fmt.Fprintf(s.Err, "WARNING: Error loading config file: %s: %v\n", path, err)
+		}
+	})
+	return s.config
+}
+
+// ProxyEnv returns the proxy variables of the configuration for a daemon, in
+// both spellings, as NAME=value.
+func (c Config) ProxyEnv(host string) []string {
+	p, ok := c.Proxies[host]
+	if !ok {
+		p = c.Proxies["default"]
+	}
+	var env []string
+	for _, v := range []struct{ upper, lower, value string }{
+		{"HTTP_PROXY", "http_proxy", p.HTTP},
+		{"HTTPS_PROXY", "https_proxy", p.HTTPS},
+		{"NO_PROXY", "no_proxy", p.No},
+		{"FTP_PROXY", "ftp_proxy", p.FTP},
+		{"ALL_PROXY", "all_proxy", p.All},
+	} {
+		if v.value != "" {
+			env = append(env, v.upper+"="+v.value, v.lower+"="+v.value)
+		}
+	}
+	return env
+}
