@@ -38,6 +38,8 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// A reload is not supported yet; a SIGHUP must not end the daemon.
+	signal.Ignore(syscall.SIGHUP)
 	d, err := daemon.Start(ctx, cfg)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/containerd/log"
 	"golang.org/x/sync/errgroup"
 
 	"berth/internal/container"
@@ -52,6 +53,11 @@ func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(map[bool]string{true: "debug", false: levelOf(cfg.LogLevel)}[cfg.Debug])); err != nil {
 		return nil, fault.New(fault.Invalid, "invalid logging level: %s", cfg.LogLevel)
+	}
+	// containerd's libraries log through a logger of their own, which warns of
+	// what is normal here.
+	if err := log.SetLevel("error"); err != nil {
+		return nil, fault.As(fault.Internal, err)
 	}
 	d = &Daemon{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
 	defer func() {
@@ -199,6 +205,15 @@ func (d *Daemon) Wait(ctx context.Context) error {
 			}
 		}()
 	}
+	if err := notifyReady(); err != nil {
+		d.log.Warn("systemd cannot be told that the daemon is ready: " + err.Error())
+	}
+	// Images are made ready when nobody waits for them.
+	d.background.Go(func() {
+		if err := d.images.EnsureEmbedded(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("the embedded image: " + err.Error())
+		}
+	})
 	var err error
 	select {
 	case <-ctx.Done():
