@@ -53,11 +53,7 @@ func TestPsPrintsDockersTable(t *testing.T) {
 
 func TestPsAsksForSizesOnlyWhenTheyAreShown(t *testing.T) {
 	f := newFake(t)
-	var query string
-	f.on("GET /containers/json", func(w http.ResponseWriter, r *http.Request) {
-		query = r.URL.RawQuery
-		answer(http.StatusOK, []container.Summary{})(w, r)
-	})
+	f.on("GET /containers/json", answer(http.StatusOK, []container.Summary{}))
 	for _, c := range []struct{ args, want string }{
 		{"ps", ""},
 		{"ps -a -n 3", "all=1&limit=3"},
@@ -66,7 +62,8 @@ func TestPsAsksForSizesOnlyWhenTheyAreShown(t *testing.T) {
 		{"ps --format {{.ID}}", ""},
 		{"ps -f name=x -f NAME=y", "filters=%7B%22name%22%3A%7B%22x%22%3Atrue%2C%22y%22%3Atrue%7D%7D"},
 	} {
-		if f.run("", strings.Fields(c.args)...); query != c.want {
+		f.run("", strings.Fields(c.args)...)
+		if query := f.lastQuery(); query != c.want {
 			t.Errorf("%s asks %q, want %q", c.args, query, c.want)
 		}
 	}
@@ -130,7 +127,7 @@ func TestExecStreamsAndEndsWithTheProcessesCode(t *testing.T) {
 	f.run("", "exec", "-e", "A=1", "-w", "/w", "-u", "u", "web", "sh", "-c", "x").want(t, 126, "out", "err")
 	const want = `{"User":"u","Privileged":false,"Tty":false,"AttachStdin":false,"AttachStderr":true,"AttachStdout":true,` +
 		`"DetachKeys":"","Env":["A=1"],"WorkingDir":"/w","Cmd":["sh","-c","x"]}`
-	if got := string(f.bodys["exec"]); got != want {
+	if got := f.body("exec"); got != want {
 		t.Errorf("request %s", got)
 	}
 	f.on("POST /exec/e1/start", answer(http.StatusOK, nil))
@@ -166,8 +163,12 @@ func TestLogsBelieveTheContentTypeAndElseAskTheContainer(t *testing.T) {
 func TestAttachEndsWithTheContainersCodeAndRefusesAStoppedOne(t *testing.T) {
 	f := newFake(t)
 	end := make(chan struct{})
-	state := map[string]any{"Running": true}
-	f.on("GET /containers/c/json", answer(http.StatusOK, map[string]any{"Id": id, "State": state, "Config": map[string]any{"OpenStdin": true}}))
+	inspect := func(running bool) http.HandlerFunc {
+		return answer(http.StatusOK, map[string]any{
+			"Id": id, "State": map[string]any{"Running": running}, "Config": map[string]any{"OpenStdin": true},
+		})
+	}
+	f.on("GET /containers/c/json", inspect(true))
 	f.on("POST /containers/"+id+"/wait", lateWait(3, end))
 	f.on("POST /containers/"+id+"/attach", stream(framed, func(c net.Conn, in io.Reader) {
 		b, _ := io.ReadAll(in)
@@ -175,7 +176,7 @@ func TestAttachEndsWithTheContainersCodeAndRefusesAStoppedOne(t *testing.T) {
 		close(end)
 	}))
 	f.run("hello", "attach", "c").want(t, 3, "hello", "")
-	state["Running"] = false
+	f.on("GET /containers/c/json", inspect(false))
 	f.run("", "attach", "c").want(t, 1, "", "cannot attach to a stopped container, start it first\n")
 }
 
@@ -189,8 +190,8 @@ func TestLoadSendsTheArchiveAndPrintsTheDaemonsStream(t *testing.T) {
 	f.on("POST /images/load", f.keep("load", answer(http.StatusOK, map[string]string{"stream": "Loaded image: a:b\n"})))
 	f.run("", "load", "-i", path).want(t, 0, "Loaded image: a:b\n", "")
 	f.run("piped", "load").want(t, 0, "Loaded image: a:b\n", "")
-	if string(f.bodys["load"]) != "piped" {
-		t.Errorf("sent %q", f.bodys["load"])
+	if f.body("load") != "piped" {
+		t.Errorf("sent %q", f.body("load"))
 	}
 	f.on("POST /images/load", f.keep("load", answer(http.StatusOK, map[string]any{"errorDetail": map[string]string{"message": "invalid tar header"}})))
 	f.run("", "load", "-i", path).want(t, 1, "", "invalid tar header\n")
@@ -199,18 +200,14 @@ func TestLoadSendsTheArchiveAndPrintsTheDaemonsStream(t *testing.T) {
 func TestImportTagAndRmi(t *testing.T) {
 	f := newFake(t)
 	f.on("HEAD /_ping", noContent)
-	var query string
-	note := func(h http.HandlerFunc) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { query = r.URL.RawQuery; h(w, r) }
-	}
-	f.on("POST /images/create", note(f.keep("import", answer(http.StatusOK, map[string]string{"status": "sha256:1"}))))
+	f.on("POST /images/create", f.keep("import", answer(http.StatusOK, map[string]string{"status": "sha256:1"})))
 	f.run("tar", "import", "-m", "msg", "-c", "CMD x", "-", "deb:12").want(t, 0, "sha256:1\n", "")
-	if want := "changes=CMD+x&fromSrc=-&message=msg&repo=deb&tag=12"; query != want || string(f.bodys["import"]) != "tar" {
-		t.Errorf("query %q body %q", query, f.bodys["import"])
+	if want := "changes=CMD+x&fromSrc=-&message=msg&repo=deb&tag=12"; f.lastQuery() != want || f.body("import") != "tar" {
+		t.Errorf("query %q body %q", f.lastQuery(), f.body("import"))
 	}
-	f.on("POST /images/a/b:1/tag", note(answer(http.StatusCreated, nil)))
+	f.on("POST /images/a/b:1/tag", answer(http.StatusCreated, nil))
 	f.run("", "tag", "a/b:1", "c").want(t, 0, "", "")
-	if query != "repo=c&tag=latest" {
+	if query := f.lastQuery(); query != "repo=c&tag=latest" {
 		t.Errorf("query %q", query)
 	}
 	f.on("DELETE /images/a", answer(http.StatusOK, []image.DeleteResponse{{Untagged: "a:latest"}, {Deleted: "sha256:1"}}))
@@ -230,10 +227,10 @@ func TestVersionShowsBothSidesAndTheClientAloneWithoutADaemon(t *testing.T) {
 }
 
 func TestAnOlderDaemonsVersionIsSpokenAfterOneRefusal(t *testing.T) {
-	var paths []string
+	seen := make(chan string, 9)
 	f := newFake(t)
 	f.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		paths = append(paths, r.URL.Path)
+		seen <- r.URL.Path
 		w.Header().Set("Api-Version", "1.41")
 		if !strings.HasPrefix(r.URL.Path, "/v1.41/") {
 			refusal(http.StatusBadRequest, "client version 1.55 is too new")(w, r)
@@ -242,8 +239,11 @@ func TestAnOlderDaemonsVersionIsSpokenAfterOneRefusal(t *testing.T) {
 		answer(http.StatusOK, []container.Summary{})(w, r)
 	})
 	f.run("", "ps", "-q").want(t, 0, "", "")
-	if want := []string{"/v1.55/containers/json", "/v1.41/containers/json"}; !slices.Equal(paths, want) {
-		t.Errorf("paths %q", paths)
+	close(seen)
+	for _, want := range []string{"/v1.55/containers/json", "/v1.41/containers/json", ""} {
+		if got := <-seen; got != want {
+			t.Errorf("path %q, want %q", got, want)
+		}
 	}
 }
 

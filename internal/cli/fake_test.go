@@ -25,6 +25,7 @@ type fake struct {
 	mu    sync.Mutex
 	calls []string
 	bodys map[string][]byte
+	query string
 }
 
 func newFake(t *testing.T) *fake {
@@ -42,9 +43,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key := r.Method + " " + path
 	f.mu.Lock()
 	f.calls = append(f.calls, key)
+	f.query = r.URL.RawQuery
 	f.mu.Unlock()
 	w.Header().Set("Api-Version", "1.55")
+	f.mu.Lock()
 	h, ok := f.routes[key]
+	f.mu.Unlock()
 	if !ok {
 		answer(http.StatusNotFound, map[string]string{"message": "page not found"})(w, r)
 		return
@@ -54,8 +58,24 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // on scripts a route.
 func (f *fake) on(route string, h http.HandlerFunc) *fake {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.routes[route] = h
 	return f
+}
+
+// body returns what keep recorded.
+func (f *fake) body(name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return string(f.bodys[name])
+}
+
+// lastQuery returns the query of the latest request.
+func (f *fake) lastQuery() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.query
 }
 
 // keep records a request's body before it is answered.

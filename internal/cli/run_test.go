@@ -180,7 +180,7 @@ func TestTheCreateRequestCarriesEveryFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got, expected any
-	if err := json.Unmarshal(f.bodys["create"], &got); err != nil {
+	if err := json.Unmarshal([]byte(f.body("create")), &got); err != nil {
 		t.Fatal(err)
 	}
 	_ = json.Unmarshal(want, &expected)

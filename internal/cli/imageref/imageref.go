@@ -13,6 +13,7 @@ const (
 	defaultDomain = "docker.io"
 	legacyDomain  = "index.docker.io"
 	officialRepo  = "library/"
+	maxPath       = 255 // characters of a repository's name without its registry
 )
 
 // Ref is an image name in parts. Domain and Path are normalized: "busybox" is
@@ -46,6 +47,9 @@ func Parse(s string) (Ref, error) {
 	}
 	if !validDomain(r.Domain) || !validPath(r.Path) {
 		return Ref{}, fault.New(fault.Invalid, "invalid reference format")
+	}
+	if len(r.Path) > maxPath {
+		return Ref{}, fault.New(fault.Invalid, "repository name must not be more than %d characters", maxPath)
 	}
 	return r, nil
 }
@@ -156,5 +160,5 @@ func validPath(p string) bool {
 			i = j
 		}
 	}
-	return len(p) <= 255
+	return true
 }
