@@ -125,8 +125,8 @@ func (x *streams) copyOutput() error {
 	return err
 }
 
-// followSize sends the terminal's size now and whenever it changes. The first
-// one is tried again in the background, since the container may be starting.
+// followSize sends the terminal's size now, without being waited for, and
+// whenever it changes.
 func followSize(ctx context.Context, s *session.Session, resize func(ctx context.Context, height, width uint) error) (stop func()) {
 	send := func() {
 		if h, w := terminal.Size(s.Out); h != 0 || w != 0 {

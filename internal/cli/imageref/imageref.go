@@ -126,15 +126,33 @@ func validTag(t string) bool {
 		only(t, func(c byte) bool { return isAlnum(c) || c == '_' || c == '.' || c == '-' })
 }
 
+// validDigest checks algorithm:hex for the algorithms that registries use.
 func validDigest(d string) bool {
-	algorithm, hex, ok := strings.Cut(d, ":")
-	return ok && algorithm != "" && len(hex) >= 32 && only(hex, isHex)
+	algorithm, hex, _ := strings.Cut(d, ":")
+	digits := map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}[algorithm]
+	return digits > 0 && len(hex) == digits && only(hex, isHex)
 }
 
+// validDomain checks a host name or an IPv6 address in brackets, and a port.
 func validDomain(d string) bool {
-	return d != "" && only(d, func(c byte) bool {
-		return isAlnum(c) || strings.IndexByte(".-:[]", c) >= 0
-	})
+	host, port, hasPort := d, "", false
+	if i := strings.LastIndexByte(d, ':'); i >= 0 && !strings.HasSuffix(d, "]") {
+		host, port, hasPort = d[:i], d[i+1:], true
+	}
+	if hasPort && (port == "" || !only(port, func(c byte) bool { return c >= '0' && c <= '9' })) {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		return ok && inner != "" && only(inner, func(c byte) bool { return isHex(c) || c >= 'A' && c <= 'F' || c == ':' })
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' ||
+			!only(label, func(c byte) bool { return isAlnum(c) || c == '-' }) {
+			return false
+		}
+	}
+	return true
 }
 
 // validPath checks components of lower-case letters and digits that are
