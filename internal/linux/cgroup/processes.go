@@ -1,0 +1,229 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+)
+
+// Procs lists the processes of the group and of groups made inside it.
+func (g *Group) Procs() ([]int, error) {
+	p := g.places[0]
+	if fz, ok := g.place("freezer"); ok {
+		p = fz
+	}
+	var out []int
+	err := eachDir(p.dir, func(dir string) error {
+		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if err != nil && !gone(err) {
+			return err
+		}
+		for _, f := range strings.Fields(string(b)) {
+			// 0 is a process outside this pid namespace.
+			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+				out = append(out, pid)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, explain(err, "cgroup.procs")
+	}
+	return out, nil
+}
+
+// gone reports whether a group disappeared under a reader.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) }
+
+// eachDir visits a group's directories, the deepest first.
+func eachDir(dir string, visit func(string) error) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !gone(err) {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := eachDir(filepath.Join(dir, e.Name()), visit); err != nil {
+				return err
+			}
+		}
+	}
+	return visit(dir)
+}
+
+// poll runs done until it says yes, fails, or ctx ends, at growing intervals.
+func poll(ctx context.Context, what string, done func() (bool, error)) error {
+	for wait := 50 * time.Microsecond; ; wait = min(2*wait, 10*time.Millisecond) {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return fault.Wrap(fault.Cancelled, ctx.Err(), "The control group was not %s in time", what)
+		case <-t.C:
+		}
+	}
+}
+
+// Freeze stops every process of the group, and returns when all have stopped.
+// When ctx ends first the group is thawed again.
+func (g *Group) Freeze(ctx context.Context) error {
+	err := g.freeze(ctx)
+	if err != nil {
+		return errors.Join(err, g.Thaw(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+func (g *Group) freeze(ctx context.Context) error {
+	p, ok := g.place("freezer")
+	if !ok {
+		return fault.New(fault.Unsupported, "This host has no freezer controller.")
+	}
+	if g.h.version == V2 {
+		if err := put(filepath.Join(p.dir, "cgroup.freeze"), "1"); err != nil {
+			return explain(err, "cgroup.freeze")
+		}
+		return poll(ctx, "frozen", func() (bool, error) {
+			n, err := g.keyed("", "cgroup.events", "frozen")
+			return n == 1, err
+		})
+	}
+	state := filepath.Join(p.dir, "freezer.state")
+	return poll(ctx, "frozen", func() (bool, error) {
+		// Written again each time: a fork in between can leave it FREEZING
+		// for ever (freezer-subsystem.rst).
+		if err := put(state, "FROZEN"); err != nil {
+			return false, explain(err, "freezer.state")
+		}
+		b, err := os.ReadFile(state)
+		return strings.TrimSpace(string(b)) == "FROZEN", err
+	})
+}
+
+// Thaw lets a frozen group run again.
+func (g *Group) Thaw(ctx context.Context) error {
+	p, ok := g.place("freezer")
+	if !ok {
+		return fault.New(fault.Unsupported, "This host has no freezer controller.")
+	}
+	if g.h.version == V2 {
+		if err := put(filepath.Join(p.dir, "cgroup.freeze"), "0"); err != nil {
+			return explain(err, "cgroup.freeze")
+		}
+		return poll(ctx, "thawed", func() (bool, error) {
+			n, err := g.keyed("", "cgroup.events", "frozen")
+			return n == 0, err
+		})
+	}
+	if err := put(filepath.Join(p.dir, "freezer.state"), "THAWED"); err != nil {
+		return explain(err, "freezer.state")
+	}
+	return nil
+}
+
+// Frozen reports whether the group is frozen, or on its way there.
+func (g *Group) Frozen() (bool, error) {
+	p, ok := g.place("freezer")
+	if !ok {
+		return false, nil
+	}
+	file, thawed := "freezer.state", "THAWED"
+	if g.h.version == V2 {
+		file, thawed = "cgroup.freeze", "0"
+	}
+	b, err := os.ReadFile(filepath.Join(p.dir, file))
+	if err != nil {
+		return false, explain(err, file)
+	}
+	return strings.TrimSpace(string(b)) != thawed, nil
+}
+
+// Kill sends SIGKILL to every process of the group, frozen or not, and
+// returns when none is left or ctx ends. A group that is gone has none.
+func (g *Group) Kill(ctx context.Context) error {
+	if g.h.version == V2 {
+		err := put(filepath.Join(g.places[0].dir, "cgroup.kill"), "1")
+		if err == nil {
+			return poll(ctx, "empty", func() (bool, error) {
+				n, err := g.keyed("", "cgroup.events", "populated")
+				if fault.Is(err, fault.NotFound) {
+					return true, nil
+				}
+				return n == 0, err
+			})
+		}
+		// cgroup.kill is there from Linux 5.14.
+		if !gone(err) {
+			return explain(err, "cgroup.kill")
+		}
+	}
+	return poll(ctx, "empty", func() (bool, error) {
+		// A frozen group cannot fork ahead of us, nor can its pids be reused.
+		// What does not freeze at once (a task in the kernel) is met next time.
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		_ = g.freeze(short)
+		cancel()
+		procs, err := g.Procs()
+		for _, pid := range procs {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		// Without a freezer, or without the group, there is nothing to thaw.
+		thawed := g.Thaw(ctx)
+		if err == nil && !fault.Is(thawed, fault.Unsupported) && !fault.Is(thawed, fault.NotFound) {
+			err = thawed
+		}
+		return err == nil && len(procs) == 0, err
+	})
+}
+
+// Remove takes the group away, and groups made inside it. The kernel lets go
+// of the last process a little after it is reaped, so it tries for a second
+// at most, or until ctx ends. A group that is gone is fine. The error is
+// fault.Conflict when processes are left.
+func (g *Group) Remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var failed error
+	for _, p := range g.places {
+		if err := removeDir(ctx, p.dir); err != nil {
+			failed = errors.Join(failed, explain(err, p.dir))
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return fault.Wrap(fault.KindOf(failed), failed, "The control group %s cannot be removed", g.path)
+}
+
+func removeDir(ctx context.Context, dir string) error {
+	last := error(nil)
+	err := poll(ctx, "removable", func() (bool, error) {
+		last = unix.Rmdir(dir)
+		if errors.Is(last, unix.EBUSY) || errors.Is(last, unix.ENOTEMPTY) {
+			last = eachDir(dir, func(d string) error { return unix.Rmdir(d) })
+		}
+		if last == nil || gone(last) {
+			return true, nil
+		}
+		if errors.Is(last, unix.EBUSY) || errors.Is(last, unix.ENOTEMPTY) || errors.Is(last, unix.EINTR) {
+			return false, nil
+		}
+		return false, last
+	})
+	if err != nil && last != nil {
+		return last
+	}
+	return err
+}
