@@ -244,6 +244,9 @@ func (d *Daemon) close() error {
 	if d.networks != nil {
 		errs = append(errs, d.networks.Close(context.Background(), !running))
 	}
+	if d.containers != nil && !running {
+		d.removeCgroupParent()
+	}
 	if d.images != nil {
 		errs = append(errs, d.images.Close())
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,7 +24,10 @@ func (d *Daemon) Host() server.Host {
 		ID: d.id(), Name: name, RootDir: d.cfg.DataRoot, NCPU: runtime.NumCPU(), CgroupVersion: "1", CgroupDriver: "cgroupfs",
 		SecurityOptions: []string{"name=seccomp,profile=builtin"}, Debug: d.cfg.Debug,
 		Components: []server.Component{{Name: "berth-keeper", Version: version.Version}},
-		Limits:     server.Limits{Memory: true, CPUShares: true, CPUQuota: true, CPUSet: true, Pids: true},
+		Limits: server.Limits{
+			Memory: d.cgroups.Has("memory"), CPUShares: d.cgroups.Has("cpu"), CPUQuota: d.cgroups.Has("cpu"),
+			CPUSet: d.cgroups.Has("cpuset"), Pids: d.cgroups.Has("pids"),
+		},
 	}
 	if d.cgroups.Version() == cgroup.V2 {
 		h.CgroupVersion = "2"
@@ -42,6 +46,19 @@ func (d *Daemon) Host() server.Host {
 	h.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
 	h.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
 	return h
+}
+
+// removeCgroupParent removes the group that containers were in, now that there
+// are none. One that the user named is the user's.
+func (d *Daemon) removeCgroupParent() {
+	if d.cfg.CgroupParent != "" {
+		return
+	}
+	if g, err := d.cgroups.Open(d.cgroupParent()); err == nil {
+		if err := g.Remove(context.Background()); err != nil {
+			d.log.Debug("the control group of the containers stays: " + err.Error())
+		}
+	}
 }
 
 // release reads os-release(5).

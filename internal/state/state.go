@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // Op is one write: Value under Key in Bucket, or the key's removal when Value is nil.
@@ -70,7 +71,7 @@ func (s *Store) Commit(ops ...Op) error {
 	select {
 	case s.pending <- c:
 	case <-s.done:
-		return bbolt.ErrDatabaseNotOpen
+		return berrors.ErrDatabaseNotOpen
 	}
 	select {
 	case err := <-c.result:
@@ -80,7 +81,7 @@ func (s *Store) Commit(ops ...Op) error {
 		case err := <-c.result:
 			return err
 		default:
-			return bbolt.ErrDatabaseNotOpen
+			return berrors.ErrDatabaseNotOpen
 		}
 	}
 }
