@@ -22,7 +22,11 @@ func ways(t *testing.T) map[string]maker {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
-	return map[string]maker{"new": overlayNew, "old": overlayOld}
+	all := map[string]maker{"new": overlayNew, "old": overlayOld}
+	if !takesLowerPlus() {
+		delete(all, "new")
+	}
+	return all
 }
 
 func forEach(t *testing.T, test func(t *testing.T, overlay maker)) {

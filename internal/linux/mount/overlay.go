@@ -3,7 +3,7 @@
 package mount
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,30 +28,38 @@ func Overlay(lowers []string, upper, work string, options ...string) (*os.File, 
 	if len(lowers) == 0 || (upper == "") != (work == "") {
 		return nil, fault.New(fault.Internal, "An overlay needs lower directories, and either both of upper and work or neither.")
 	}
-	file, err := overlayNew(lowers, upper, work, options)
-	if errors.Is(err, errNoLowerPlus) {
-		file, err = overlayOld(lowers, upper, work, options)
+	overlay := overlayOld
+	if takesLowerPlus() {
+		overlay = overlayNew
 	}
+	file, err := overlay(lowers, upper, work, options)
 	return file, fault.Wrap(fault.Internal, err, "The container's file system cannot be mounted")
 }
 
-// errNoLowerPlus says that the kernel has no lowerdir+ option, or no fsopen.
-var errNoLowerPlus = errors.New("overlay takes no lowerdir+ here")
+// takesLowerPlus tells whether overlay has the option lowerdir+: from Linux 6.5.
+// Trying is no way to know. Older kernels collect whatever options they get,
+// and refuse the mount with the same error as for any other reason, and with a
+// line in the kernel's log for each container.
+func takesLowerPlus() bool {
+	var uts unix.Utsname
+	if unix.Uname(&uts) != nil {
+		return false
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major > 6 || major == 6 && minor >= 5
+}
 
 func overlayNew(lowers []string, upper, work string, options []string) (*os.File, error) {
 	fs, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)
-	if err == unix.ENOSYS {
-		return nil, errNoLowerPlus
-	}
 	if err != nil {
 		return nil, os.NewSyscallError("fsopen", err)
 	}
 	defer unix.Close(fs)
-	for i, lower := range lowers {
-		switch err := setDir(fs, "lowerdir+", lower); {
-		case err == unix.EINVAL && i == 0:
-			return nil, errNoLowerPlus
-		case err != nil:
+	for _, lower := range lowers {
+		if err := setDir(fs, "lowerdir+", lower); err != nil {
 			return nil, explain(fs, "lower directory "+lower, err)
 		}
 	}
@@ -177,6 +185,11 @@ func overlayAway(lowers []string, upper, work string, options []string) (*os.Fil
 	data = append(data, options...)
 	target := lowers[0] // any directory will do: the namespace ends with the thread
 	if err := unix.Mount("overlay", target, "overlay", 0, strings.Join(data, ",")); err != nil {
+		for _, dir := range lowers { // the kernel tells its log only which one it was
+			if _, err := os.Stat(dir); err != nil {
+				return nil, err
+			}
+		}
 		return nil, &os.PathError{Op: "overlay", Path: strings.Join(data, ","), Err: err}
 	}
 	fd, err := unix.OpenTree(unix.AT_FDCWD, target, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
