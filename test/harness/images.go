@@ -1,0 +1,129 @@
+//go:build linux
+
+package harness
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// images are those that a daemon has been given.
+type images struct {
+	busybox, debian sync.Once
+}
+
+// Busybox imports a small image with the usual commands, once a daemon, and
+// returns its name.
+func (d *Daemon) Busybox() string {
+	d.t.Helper()
+	d.images.busybox.Do(func() {
+		d.Import("busybox", bytes.NewReader(BusyboxTar(d.t)), `CMD ["sh"]`)
+	})
+	return "busybox"
+}
+
+// Debian imports a Debian of minimal size with nginx, once a daemon, and
+// returns its name.
+func (d *Daemon) Debian() string {
+	d.t.Helper()
+	d.images.debian.Do(func() {
+		f, err := os.Open(DebianTar(d.t))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		defer f.Close()
+		d.Import("debian", f, `CMD ["bash"]`)
+	})
+	return "debian"
+}
+
+// Import makes an image of a root file system's tar.
+func (d *Daemon) Import(name string, root io.Reader, changes ...string) {
+	d.t.Helper()
+	query := url.Values{"fromSrc": {"-"}, "repo": {name}, "tag": {"latest"}, "changes": changes}
+	resp, err := d.HTTP().Post("http://berth/v1.47/images/create?"+query.Encode(), "application/x-tar", root)
+	if err != nil {
+		d.t.Fatalf("import %s: %v", name, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || bytes.Contains(b, []byte(`"error"`)) {
+		d.t.Fatalf("import %s: %s: %s (%v)", name, resp.Status, b, err)
+	}
+}
+
+// File is an entry of a tar that a test makes. One with a Link and no Kind is
+// a symbolic link; one whose Name ends in a slash is a directory.
+type File struct {
+	Name, Link string
+	Body       []byte
+	Mode       int64 // 0755 when zero
+	Kind       byte
+}
+
+// Tar makes a tar of files.
+func Tar(t testing.TB, files ...File) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, f := range files {
+		h := &tar.Header{Name: f.Name, Linkname: f.Link, Typeflag: f.Kind, Mode: f.Mode, Size: int64(len(f.Body))}
+		if h.Mode == 0 {
+			h.Mode = 0o755
+		}
+		switch {
+		case h.Typeflag != 0:
+		case f.Link != "":
+			h.Typeflag = tar.TypeSymlink
+		case strings.HasSuffix(f.Name, "/"):
+			h.Typeflag = tar.TypeDir
+		default:
+			h.Typeflag = tar.TypeReg
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(f.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// BusyboxTar is a root file system of Debian's static busybox, with a link for
+// each of its commands and a user beside root.
+func BusyboxTar(t testing.TB) []byte {
+	t.Helper()
+	path := Tool(t, "busybox")
+	program, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	applets, err := exec.Command(path, "--list").Output()
+	if err != nil {
+		t.Fatal(fmt.Errorf("list the commands of %s: %w", path, err))
+	}
+	files := []File{
+		{Name: "bin/"}, {Name: "bin/busybox", Body: program}, {Name: "etc/"}, {Name: "root/", Mode: 0o700}, {Name: "tmp/", Mode: 0o1777},
+		{Name: "etc/passwd", Mode: 0o644, Body: []byte("root:x:0:0:root:/root:/bin/sh\nwww:x:33:33:www:/tmp:/bin/sh\n")},
+		{Name: "etc/group", Mode: 0o644, Body: []byte("root:x:0:\nwww:x:33:\nextra:x:44:www\n")},
+	}
+	for _, name := range strings.Fields(string(applets)) {
+		if name != "busybox" {
+			files = append(files, File{Name: "bin/" + name, Link: "busybox"})
+		}
+	}
+	return Tar(t, files...)
+}
