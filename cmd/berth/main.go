@@ -8,15 +8,9 @@ import (
 	"berth/internal/cli"
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
-)
-
-// Set by the linker (-X main.version=…); never written afterwards.
-var (
-	version = "0.1.0-dev"
-	commit  string
-	built   string
+	"berth/internal/version"
 )
 
 func main() {
-	os.Exit(cli.Main(session.New(), system.Build{Version: version, Commit: commit, Time: built}, os.Args[1:]))
+	os.Exit(cli.Main(session.New(), system.Build{Version: version.Version}, os.Args[1:]))
 }

@@ -37,8 +37,9 @@ func Main(s *session.Session, b system.Build, args []string) int {
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	s.Terminal.Restore()
+	// A container that got the signal has a code of its own, which counts.
 	var ended terminated
-	if err != nil && errors.As(context.Cause(ctx), &ended) {
+	if errors.As(context.Cause(ctx), &ended) && (errors.As(err, new(terminated)) || errors.Is(err, context.Canceled)) {
 		return 128 + terminal.Number(ended.sig)
 	}
 	return report(s, err)
@@ -86,7 +87,7 @@ func onSignals(s *session.Session, cancel context.CancelCauseFunc) (stop func())
 	}
 }
 
-// logLevels are the values of --log-level.
+// validLogLevel knows the values of --log-level.
 func validLogLevel(level string) bool {
 	return slices.Contains([]string{"debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"}, level)
 }

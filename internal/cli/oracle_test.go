@@ -155,8 +155,10 @@ func TestTheCreateRequestIsTheStockClients(t *testing.T) {
 		for _, k := range []string{"MemorySwappiness", "OomKillDisable", "PidsLimit"} {
 			delete(host, k)
 		}
-		if binds, ok := host["Binds"].([]any); ok { // in no order with docker
-			slices.SortFunc(binds, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		for _, list := range []any{host["Binds"], m["Env"]} { // in no order with docker
+			if l, ok := list.([]any); ok {
+				slices.SortFunc(l, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+			}
 		}
 		prune(m)
 		return m

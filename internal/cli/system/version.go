@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Build says what this program is made of. The linker may set its fields.
+// Build says what this program is made of.
 type Build struct {
 	Version, Commit, Time string
 }
