@@ -87,10 +87,16 @@ func runExec(ctx context.Context, s *session.Session, o *execOptions, args []str
 	if o.detach {
 		return client.Execs().Start(ctx, id, start)
 	}
-	return execAttached(ctx, s, client, id, req, start)
+	return o.attached(ctx, s, id, start)
 }
 
-func execAttached(ctx context.Context, s *session.Session, client *engine.Client, id string, req *container.ExecCreateRequest, start container.ExecStartRequest) error {
+// attached starts the prepared process and stays with it.
+func (o *execOptions) attached(ctx context.Context, s *session.Session, id string, start container.ExecStartRequest) error {
+	req := &o.request
+	client, err := s.Engine()
+	if err != nil {
+		return err
+	}
 	conn, err := client.Execs().Attach(ctx, id, start)
 	if err != nil {
 		return err
