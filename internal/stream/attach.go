@@ -32,13 +32,13 @@ type Member struct {
 }
 
 // Join takes a place: at the present run, or between runs at the next one.
-// With present, a place between runs has ended already. The caller serves or
-// leaves it.
+// With present, and while a run that is over has not been settled, a place
+// between runs has ended already. The caller serves or leaves it.
 func (h *Hub) Join(present bool) *Member {
 	m := &Member{hub: h, ready: make(chan struct{}), ended: make(chan struct{})}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if present && h.run == nil {
+	if h.run == nil && (present || h.over) {
 		m.end(nil)
 	} else {
 		h.members[m] = struct{}{}
@@ -127,13 +127,19 @@ func (h *Hub) current(c *Member) *run {
 		h.mu.Lock()
 		r, started := h.run, h.started
 		h.mu.Unlock()
-		if r != nil {
-			return r
+		if r == nil {
+			select {
+			case <-started:
+				continue
+			case <-c.ended:
+				return nil
+			}
 		}
 		select {
-		case <-started:
-		case <-c.ended:
+		case <-c.ended: // r may be the run after the one that it watched
 			return nil
+		default:
+			return r
 		}
 	}
 }

@@ -17,9 +17,9 @@ const chunkSize = 64 << 10
 // From a pipe, a chunk is first duplicated with tee(2), written to the log,
 // and only then taken out of the pipe: a daemon that is killed in between
 // leaves the chunk to whoever reads next. A pty master cannot be teed.
-func (h *Hub) copyOut(stream byte, f *os.File, tty bool, sink Sink) {
+func (h *Hub) copyOut(r *run, stream byte, f *os.File, sink Sink) {
 	src := source{f: f}
-	if !tty {
+	if !r.ends.TTY {
 		src.peek()
 	}
 	defer src.close()
@@ -36,7 +36,7 @@ func (h *Hub) copyOut(stream byte, f *os.File, tty bool, sink Sink) {
 			if cerr := src.consume(n); cerr != nil && err == nil {
 				err = cerr
 			}
-			h.deliver(stream, chunk)
+			h.deliver(r, stream, chunk)
 		}
 		if err != nil {
 			return
@@ -54,6 +54,7 @@ type source struct {
 
 type teeConn interface {
 	Read(func(fd uintptr) bool) error
+	Control(func(fd uintptr)) error
 }
 
 // peek prepares the two steps; when it cannot, chunks are read directly.
@@ -114,12 +115,17 @@ func (s *source) next(buf []byte) (int, error) {
 	return readFull(s.r, buf[:n])
 }
 
-// consume takes n bytes that next has shown out of the pipe.
-func (s *source) consume(n int) error {
+// consume takes n bytes that next has shown out of the pipe. They are there, so
+// it does not wait, and an Interrupt does not keep it from them: what has been
+// logged must not be found again.
+func (s *source) consume(n int) (err error) {
 	if s.r == 0 {
 		return nil
 	}
-	_, err := io.ReadFull(s.f, s.scratch[:n])
+	cerr := s.conn.Control(func(fd uintptr) { _, err = readFull(int(fd), s.scratch[:n]) })
+	if cerr != nil {
+		return cerr
+	}
 	return err
 }
 
@@ -132,6 +138,9 @@ func readFull(fd int, buf []byte) (int, error) {
 		}
 		if err != nil {
 			return got, err
+		}
+		if n == 0 {
+			return got, io.ErrUnexpectedEOF
 		}
 		got += n
 	}

@@ -38,6 +38,7 @@ type Hub struct {
 	mu      sync.Mutex
 	members map[*Member]struct{}
 	run     *run          // the present run, nil between runs
+	over    bool          // a run's output has ended and Settle has not been called
 	started chan struct{} // closed when a run begins
 }
 
@@ -56,19 +57,21 @@ func NewHub() *Hub {
 
 // Run serves one run: it copies output to sink and clients until every stream
 // has ended, then lets the clients go. It returns at once; Done tells the end.
+// A run before it that has not come to its end (Interrupt) has no clients any more.
 func (h *Hub) Run(ends Ends, sink Sink) {
 	r := &run{ends: ends, done: make(chan struct{})}
 	h.mu.Lock()
-	h.run = r
+	h.run, h.over = r, false
 	close(h.started)
+	h.started = make(chan struct{})
 	h.mu.Unlock()
 
 	var copies sync.WaitGroup
 	if ends.Stdout != nil {
-		copies.Go(func() { h.copyOut(Stdout, ends.Stdout, ends.TTY, sink) })
+		copies.Go(func() { h.copyOut(r, Stdout, ends.Stdout, sink) })
 	}
 	if ends.Stderr != nil {
-		copies.Go(func() { h.copyOut(Stderr, ends.Stderr, false, sink) })
+		copies.Go(func() { h.copyOut(r, Stderr, ends.Stderr, sink) })
 	}
 	go func() {
 		copies.Wait()
@@ -76,8 +79,8 @@ func (h *Hub) Run(ends Ends, sink Sink) {
 	}()
 }
 
-// finish closes the run's ends and lets its clients go, as one step: who
-// attaches later waits for the next run.
+// finish closes the run's ends and lets its clients go, as one step. Who
+// attaches between it and Settle comes too late for this run and is let go too.
 func (h *Hub) finish(r *run) {
 	r.closeStdin(false)
 	if r.ends.Stdout != nil {
@@ -88,13 +91,23 @@ func (h *Hub) finish(r *run) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	close(r.done)
+	if h.run != r {
+		return // the next run has begun
+	}
 	for c := range h.members {
 		c.end(nil)
 	}
 	clear(h.members)
-	close(r.done)
-	h.run = nil
-	h.started = make(chan struct{})
+	h.run, h.over = nil, true
+}
+
+// Settle says that the end of the last run is known to all: who attaches from
+// now on waits for the next.
+func (h *Hub) Settle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.over = false
 }
 
 // Done returns a channel that is closed when the present run's output has all
@@ -144,9 +157,13 @@ func (h *Hub) Interrupt() {
 	}
 }
 
-// deliver gives a chunk to every client. A client that cannot take it is let go.
-func (h *Hub) deliver(stream byte, chunk []byte) {
+// deliver gives a run's chunk to every client. A client that cannot take it is let go.
+func (h *Hub) deliver(r *run, stream byte, chunk []byte) {
 	h.mu.Lock()
+	if h.run != r {
+		h.mu.Unlock()
+		return
+	}
 	clients := make([]*Member, 0, len(h.members))
 	for c := range h.members {
 		clients = append(clients, c)

@@ -1,0 +1,139 @@
+package stream
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stuck is a client that takes nothing until it is let go.
+type stuck struct {
+	entered chan struct{}
+	freed   chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	select {
+	case s.entered <- struct{}{}:
+	default:
+	}
+	<-s.freed
+	return 0, io.ErrClosedPipe
+}
+
+func within(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(30 * time.Second):
+		t.Fatal(what)
+	}
+}
+
+func TestAClientThatTakesNothingDoesNotKeepTheNextRunFromBeginning(t *testing.T) {
+	h := NewHub()
+	or, ow := pipe(t)
+	slow := &stuck{entered: make(chan struct{}, 1), freed: make(chan struct{})}
+	served := make(chan struct{})
+	m := h.Join(false)
+	go func() {
+		_ = m.Serve(context.Background(), Client{Stdout: slow})
+		close(served)
+	}()
+	h.Run(Ends{Stdout: or}, nil)
+	first := h.Done()
+	io.WriteString(ow, "x")
+	within(t, "the client was not written to", slow.entered)
+	h.Abort(nil) // the process has ended and nobody waits for its clients
+	within(t, "the client was not let go", served)
+	h.Settle()
+
+	or2, ow2 := pipe(t)
+	var out syncBuffer
+	next := h.Join(false)
+	ended := make(chan struct{})
+	go func() {
+		if err := next.Serve(context.Background(), Client{Stdout: &out}); err != nil {
+			t.Error(err)
+		}
+		close(ended)
+	}()
+	h.Run(Ends{Stdout: or2}, nil)
+	io.WriteString(ow, "of the first run")
+	close(slow.freed)
+	ow.Close()
+	within(t, "the first run did not end", first)
+	if !h.Live() {
+		t.Fatal("the end of the first run ended the second")
+	}
+	io.WriteString(ow2, "second")
+	ow2.Close()
+	within(t, "the second run's client was not let go", ended)
+	if out.String() != "second" {
+		t.Errorf("the second run's client got %q", out.String())
+	}
+}
+
+func TestWhoAttachesAfterTheOutputAndBeforeTheExitDoesNotWait(t *testing.T) {
+	h := NewHub()
+	or, ow := pipe(t)
+	h.Run(Ends{Stdout: or}, nil)
+	ow.Close()
+	within(t, "the run did not end", h.Done())
+	if err := h.Join(false).Serve(context.Background(), Client{Stdout: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	h.Settle()
+	ctx, cancel := context.WithCancel(context.Background())
+	m := h.Join(false)
+	cancel()
+	if err := m.Serve(ctx, Client{Stdout: io.Discard}); err != context.Canceled {
+		t.Fatalf("a place between runs ended with %v", err)
+	}
+}
+
+func TestInputMeantForOneRunDoesNotReachTheNext(t *testing.T) {
+	h := NewHub()
+	or, ow := pipe(t)
+	h.Run(Ends{Stdout: or}, nil)
+	m := h.Join(true)
+	ow.Close()
+	within(t, "the run did not end", h.Done())
+	ir, iw := pipe(t)
+	or2, _ := pipe(t)
+	h.Run(Ends{Stdin: iw, Stdout: or2, StdinOnce: true}, nil)
+	m.Client = Client{Stdin: strings.NewReader("stray")}
+	h.copyIn(m, make(chan error, 1))
+	ir.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if b, err := io.ReadAll(ir); len(b) > 0 || err == nil {
+		t.Errorf("the next run got %q, %v", b, err)
+	}
+}
+
+func TestAnInterruptedReadLeavesWhatWasNotTakenAndOnlyThat(t *testing.T) {
+	or, ow := pipe(t)
+	io.WriteString(ow, "taken")
+	src := source{f: or}
+	src.peek()
+	defer src.close()
+	buf := make([]byte, 100)
+	n, err := src.next(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	or.SetReadDeadline(time.Unix(1, 0)) // the interrupt comes between log and pipe
+	if err := src.consume(n); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := src.next(buf); err == nil {
+		t.Fatal("an interrupted source is still read")
+	}
+	or.SetReadDeadline(time.Time{})
+	io.WriteString(ow, "left")
+	n, _ = or.Read(buf)
+	if string(buf[:n]) != "left" {
+		t.Fatalf("the next reader got %q", buf[:n])
+	}
+}
