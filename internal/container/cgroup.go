@@ -1,6 +1,8 @@
 package container
 
 import (
+	"context"
+	"errors"
 	"path"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -17,6 +19,17 @@ func (h *host) cgroupPath(c Container) string {
 		parent = h.deps.Paths.CgroupParent
 	}
 	return path.Join("/", parent, c.ID)
+}
+
+// clearGroup kills what is left in a control group and removes it. A start
+// whose answer was lost may have left a process there.
+func (h *host) clearGroup(ctx context.Context, g *cgroup.Group) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
+	defer cancel()
+	err := g.Kill(ctx)
+	if rerr := g.Remove(ctx); rerr != nil {
+		h.deps.Warn("%v", errors.Join(err, rerr))
+	}
 }
 
 // cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.

@@ -75,11 +75,13 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 		p.ours = append(p.ours, conn.NetNS)
 		p.add(&names, runtime.FdNetNS, conn.NetNS)
 	}
-	if p.rootfs, err = h.mountRoot(ctx, c); err != nil {
+	root, err := h.mountRoot(ctx, c)
+	if err != nil {
 		return nil, err
 	}
-	undo.add(func() { p.rootfs.Close() })
-	p.add(&names, runtime.FdRootfs, p.rootfs)
+	p.rootfs = root
+	undo.add(func() { root.Close() })
+	p.add(&names, runtime.FdRootfs, root)
 	if c, err = h.writeFiles(c, conn.Endpoint); err != nil {
 		return nil, err
 	}
@@ -98,12 +100,14 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 }
 
 // enterGroup makes the control group with its limits.
-func (h *host) enterGroup(ctx context.Context, p *prepared, names *[]string, undo *undo) (err error) {
-	if p.group, err = h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources); err != nil {
+func (h *host) enterGroup(ctx context.Context, p *prepared, names *[]string, undo *undo) error {
+	group, err := h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources)
+	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
-	undo.add(func() { p.group.Remove(context.WithoutCancel(ctx)) })
-	dir, err := p.group.Open()
+	p.group = group
+	undo.add(func() { h.clearGroup(ctx, group) })
+	dir, err := group.Open()
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the control group cannot be opened")
 	}
