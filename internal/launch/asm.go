@@ -164,7 +164,6 @@ type loaded struct {
 	end    *op        // one past the last op, in mem
 	pidfd  *int32     // in mem
 	status *status    // in page
-	cgroup uint64
 }
 
 // cloneArgs is struct clone_args of clone3(2).

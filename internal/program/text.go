@@ -80,7 +80,7 @@ func (w *writer) call(s Step) {
 	if !ok {
 		name = "syscall " + strconv.FormatUint(uint64(s.Call), 10)
 	}
-	f, ok := forms[s.Call]
+	f := forms[s.Call]
 	count := f.count
 	for k := count; k < len(s.Args); k++ {
 		// A call without a form shows as many arguments as say something.
