@@ -68,7 +68,7 @@ func capabilities(h HostConfig) ([]string, error) {
 	case slices.Contains(add, "ALL"):
 		return slices.DeleteFunc(all, func(c string) bool { return slices.Contains(drop, c) }), nil
 	case slices.Contains(drop, "ALL"):
-		return add, nil
+		return append([]string{}, add...), nil // never nil, which would mean the default set
 	}
 	set := slices.DeleteFunc(runtime.DefaultCapabilities(), func(c string) bool { return slices.Contains(drop, c) })
 	for _, c := range add {

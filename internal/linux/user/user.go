@@ -17,7 +17,7 @@ import (
 // User is who a process is to be.
 type User struct {
 	UID, GID uint32
-	Groups   []uint32 // supplementary
+	Groups   []uint32 // supplementary; GID comes first
 	Home     string   // "/" when the passwd file does not say
 }
 
@@ -42,7 +42,9 @@ func Lookup(root *os.File, spec string, groups []string) (User, error) {
 		return User{}, fault.As(fault.Invalid, err)
 	}
 	u := User{UID: uint32(found.Uid), GID: uint32(found.Gid), Home: found.Home}
-	gids := found.Sgids
+	// The user's own group is among them: a program that changes its group must
+	// not get rid of what a mode like 0707 forbids that group (CVE-2022-36109).
+	gids := append([]int{found.Gid}, found.Sgids...)
 	if len(groups) > 0 {
 		if _, err := group.Seek(0, io.SeekStart); err != nil {
 			return User{}, fault.Wrap(fault.Internal, err, "The container's /etc/group cannot be read")
