@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
@@ -29,8 +28,8 @@ func capNames() []string {
 // capSets are a process's capabilities as bit sets.
 type capSets struct{ bounding, effective, permitted, inheritable, ambient uint64 }
 
-func (b *builder) capabilities(p *specs.Process) capSets {
-	if p.Capabilities == nil {
+func (p *process) capabilities() capSets {
+	if p.spec.Capabilities == nil {
 		return capSets{}
 	}
 	names := capNames()
@@ -39,23 +38,23 @@ func (b *builder) capabilities(p *specs.Process) capSets {
 		for _, name := range list {
 			i := slices.Index(names, strings.ToUpper(name))
 			if i < 0 {
-				b.fail(fault.Invalid, "unknown capability: %q", name)
+				p.fail(fault.Invalid, "unknown capability: %q", name)
 				continue
 			}
 			bits |= 1 << i
 		}
 		return bits
 	}
-	c := p.Capabilities
+	c := p.spec.Capabilities
 	return capSets{set(c.Bounding), set(c.Effective), set(c.Permitted), set(c.Inheritable), set(c.Ambient)}
 }
 
 // dropBounding takes capabilities away for good. Numbers past the known ones
 // are tried too: a newer kernel may have them.
-func (b *builder) dropBounding(keep uint64) {
+func (p *process) dropBounding(keep uint64) {
 	names := capNames()
 	drop := func(number int, name string) int {
-		return b.add("drop "+name+" for good", "while there is CAP_SETPCAP", unix.SYS_PRCTL, program.Imm(unix.PR_CAPBSET_DROP), program.Imm(uint64(number)), program.Imm(0), program.Imm(0), program.Imm(0))
+		return p.add("drop "+name+" for good", "while there is CAP_SETPCAP", unix.SYS_PRCTL, program.Imm(unix.PR_CAPBSET_DROP), program.Imm(uint64(number)), program.Imm(0), program.Imm(0), program.Imm(0))
 	}
 	for i, name := range names {
 		if keep&(1<<i) == 0 {
@@ -64,13 +63,13 @@ func (b *builder) dropBounding(keep uint64) {
 	}
 	first := drop(len(names), "capabilities of newer kernels")
 	second := drop(len(names)+1, "capabilities of newer kernels")
-	b.on(first, unix.EINVAL, b.here())
-	b.on(second, unix.EINVAL, b.here())
+	p.on(first, unix.EINVAL, p.here())
+	p.on(second, unix.EINVAL, p.here())
 }
 
 // setCaps sets the capabilities of the process itself, and the ambient ones,
 // which outlive execve of a program without file capabilities.
-func (b *builder) setCaps(c capSets) {
+func (p *process) setCaps(c capSets) {
 	header := binary.NativeEndian.AppendUint32(nil, unix.LINUX_CAPABILITY_VERSION_3)
 	header = binary.NativeEndian.AppendUint32(header, 0)
 	var data []byte
@@ -79,10 +78,10 @@ func (b *builder) setCaps(c capSets) {
 			data = binary.NativeEndian.AppendUint32(data, uint32(set>>shift))
 		}
 	}
-	b.add("set the capabilities", "after the change of user, which resets them", unix.SYS_CAPSET, program.Bytes(header), program.Bytes(data))
+	p.add("set the capabilities", "after the change of user, which resets them", unix.SYS_CAPSET, program.Bytes(header), program.Bytes(data))
 	for i, name := range capNames() {
 		if c.ambient&(1<<i) != 0 {
-			b.add("raise "+name, "ambient ones follow the permitted and inheritable", unix.SYS_PRCTL,
+			p.add("raise "+name, "ambient ones follow the permitted and inheritable", unix.SYS_PRCTL,
 				program.Imm(unix.PR_CAP_AMBIENT), program.Imm(unix.PR_CAP_AMBIENT_RAISE), program.Imm(uint64(i)), program.Imm(0), program.Imm(0))
 		}
 	}

@@ -19,7 +19,7 @@ import (
 // links for hierarchies of several controllers.
 func (m *mounter) cgroup(mount specs.Mount, o mountOptions, at mountpoint) {
 	if m.in.Cgroup.Unified {
-		m.attach(m.fsMount(mount, o, at), at)
+		attach(m.builder, m.fsMount(mount, o, at), at)
 		return
 	}
 	readOnly := o.attr.set & unix.MOUNT_ATTR_RDONLY
@@ -36,7 +36,7 @@ func (m *mounter) cgroup(mount specs.Mount, o mountOptions, at mountpoint) {
 				m.pathArg(h.dir()), tmpfs, m.pathArg(name))
 		}
 	}
-	m.attach(tmpfs, at)
+	attach(m.builder, tmpfs, at)
 	for i, h := range m.in.Cgroup.Hierarchies {
 		m.hierarchy(i, h, o, at)
 	}
@@ -60,7 +60,7 @@ func (m *mounter) hierarchy(i int, h Hierarchy, o mountOptions, at mountpoint) {
 	place := at.path + "/" + h.dir()
 	sub := mountpoint{path: place, what: "mount cgroup on " + place, resolve: noLinks}
 	if tree, ok := m.trees[hierarchyKey(i)]; ok {
-		m.attach(program.Res(tree), sub)
+		attach(m.builder, program.Res(tree), sub)
 		return
 	}
 	opts := mountOptions{attr: o.attr, flags: h.Controllers}
@@ -68,7 +68,7 @@ func (m *mounter) hierarchy(i int, h Hierarchy, o mountOptions, at mountpoint) {
 		opts.values = [][2]string{{"name", h.Name}}
 		opts.flags = append(slices.Clone(h.Controllers), "none")
 	}
-	m.attach(program.Res(m.newFS("cgroup", "cgroup", place, opts)), sub)
+	attach(m.builder, program.Res(m.newFS("cgroup", "cgroup", place, opts)), sub)
 }
 
 // hierarchyKey keeps the trees of hierarchies apart from those of mounts.
@@ -87,7 +87,7 @@ func (m *mounter) hierarchySources() {
 		if h.Path == "" {
 			m.fail(fault.Internal, "The cgroup hierarchy %s has no directory for the container.", h.dir())
 		}
-		if m.in.NoMountSetattr {
+		if m.noSetattr {
 			m.fail(fault.Unsupported, "The host's cgroup namespace needs Linux 5.12 on cgroup v1.")
 		}
 		tree := m.add("take "+h.Path, "the container sees its own group only", unix.SYS_OPEN_TREE,

@@ -25,24 +25,26 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 		return nil, err
 	}
 	b := newBuilder(in.Fds)
-	m := &mounter{builder: b, spec: spec, in: in, trees: map[int]int{}, pty: -1}
+	m := newMounter(b, spec, in)
+	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp}
 
-	b.namespaces(spec)
-	b.session()
-	b.join(in.Cgroup.Join)
-	b.oomScore(spec.Process)
-	b.enter(spec)
-	b.names(spec)
+	cloneNamespaces(b, spec)
+	startSession(b)
+	joinCgroups(b, in.Cgroup.Join)
+	p.oomScore()
+	enterNamespaces(b, spec)
+	setNames(b, spec)
 
 	b.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))
 	b.add("make all mounts private", "nothing that happens here may reach the host", unix.SYS_MOUNT,
 		program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(unix.MS_REC|unix.MS_PRIVATE), program.Imm(0))
 	m.fromHost()
-	m.finish(m.changeRoot())
+	m.changeRoot()
+	m.finish()
 
-	b.stdio(spec.Process)
-	b.become(spec.Process, in.Seccomp)
-	b.execute(spec.Process)
+	p.stdio()
+	p.become()
+	p.execute()
 	return b.prog, b.err
 }
 
@@ -55,13 +57,13 @@ func (m *mounter) fromHost() {
 	m.sources()
 	m.hierarchySources()
 	m.prog.Add(private)
-	m.emptyDir()
+	m.masks.emptyDir()
 }
 
 // changeRoot makes the container's root the process's, and the host's tree
 // disappear.
-func (m *mounter) changeRoot() []mask {
-	masks := m.maskSources()
+func (m *mounter) changeRoot() {
+	m.masks.sources()
 	root := m.need(FdRootfs)
 	m.add("mount the root on the staging directory", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
 		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
@@ -69,17 +71,16 @@ func (m *mounter) changeRoot() []mask {
 	m.add("pivot the root", "the old root comes to lie on top of the new one", unix.SYS_PIVOT_ROOT, program.Str("."), program.Str("."))
 	m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
 	m.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
-	return masks
 }
 
 // finish makes the mounts and what depends on them.
-func (m *mounter) finish(masks []mask) {
+func (m *mounter) finish() {
 	m.mounts()
-	m.finishDev()
-	m.sysctls()
-	m.workdir()
-	m.readOnly()
-	m.mask(masks)
+	m.dev.finish(m.bound("/dev"))
+	setSysctls(m.builder, m.spec)
+	makeWorkdir(m.builder, m.spec.Process.Cwd)
+	m.masks.readOnly()
+	m.masks.cover()
 	if flag := propagationOptions()[m.spec.Linux.RootfsPropagation]; flag.flag&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 {
 		if flag.spread {
 			flag.flag |= unix.MS_REC

@@ -19,17 +19,18 @@ func CompileExec(p *specs.Process, in ExecInputs) (*program.Program, error) {
 		return nil, err
 	}
 	b := newBuilder(in.Fds)
+	proc := &process{builder: b, spec: p, filter: in.Seccomp}
 	pidfd := b.need(FdPidfd)
 	b.prog.Clone.PidNS = b.fd(FdPidfd)
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	b.add("forbid core dumps and tracing", "the container can see this process from now on", unix.SYS_PRCTL, program.Imm(unix.PR_SET_DUMPABLE), program.Imm(0), program.Imm(0), program.Imm(0), program.Imm(0))
-	b.session()
-	b.join(in.Join)
-	b.oomScore(p)
+	startSession(b)
+	joinCgroups(b, in.Join)
+	proc.oomScore()
 	b.add("join the container's namespaces", "all at once, so that none is left out; the root and the working directory become the container's", unix.SYS_SETNS,
 		pidfd, program.Imm(unix.CLONE_NEWNS|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC|unix.CLONE_NEWNET|unix.CLONE_NEWCGROUP))
-	b.stdio(p)
-	b.become(p, in.Seccomp)
-	b.execute(p)
+	proc.stdio()
+	proc.become()
+	proc.execute()
 	return b.prog, b.err
 }

@@ -6,7 +6,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/program"
@@ -22,42 +21,42 @@ const (
 
 // execute becomes the program. A name without a slash is looked for in the
 // PATH of the process's own environment, as exec.LookPath does.
-func (b *builder) execute(p *specs.Process) {
-	env := lastWins(p.Env)
-	if strings.Contains(p.Args[0], "/") {
-		b.executePath(p, env)
+func (p *process) execute() {
+	env := lastWins(p.spec.Env)
+	if strings.Contains(p.spec.Args[0], "/") {
+		p.executePath(env)
 		return
 	}
 	for _, dir := range strings.Split(lookup(env, "PATH"), ":") {
-		if !path.IsAbs(dir) || p.Args[0] == "" {
+		if !path.IsAbs(dir) || p.spec.Args[0] == "" {
 			continue // the current directory is never searched
 		}
-		b.exec(nameExec, "PATH names "+dir, path.Join(dir, p.Args[0]), p.Args, env)
-		b.tolerate(unix.ENOENT, unix.ENOTDIR, unix.EACCES)
+		p.exec(nameExec, "PATH names "+dir, path.Join(dir, p.spec.Args[0]), env)
+		p.tolerate(unix.ENOENT, unix.ENOTDIR, unix.EACCES)
 	}
-	b.exec(nameSearch, "it always fails: there is no such file", "", p.Args, env)
+	p.exec(nameSearch, "it always fails: there is no such file", "", env)
 }
 
 // executePath executes a path. When it fails, the steps after it find out why,
 // since execve(2) says the same of a missing file and a missing interpreter,
 // and of a directory and a file that is not executable.
-func (b *builder) executePath(p *specs.Process, env []string) {
-	file := p.Args[0]
-	exec := b.exec(nameExec, "all is set up", file, p.Args, env)
-	b.on(exec, unix.ENOENT, b.here())
-	stat := b.add(nameStat, "if it is there, its interpreter is not", unix.SYS_FACCESSAT, program.Imm(cwd), b.pathArg(file), program.Imm(unix.F_OK))
-	b.on(exec, unix.EACCES, b.here())
-	isDir := b.add(nameIsDir, "execve does not tell; a directory cannot be truncated, and \"/.\" makes sure that nothing else is", unix.SYS_TRUNCATE,
-		b.pathArg(file+"/."), program.Imm(0))
-	b.okTo(stat, b.here())
+func (p *process) executePath(env []string) {
+	file := p.spec.Args[0]
+	exec := p.exec(nameExec, "all is set up", file, env)
+	p.on(exec, unix.ENOENT, p.here())
+	stat := p.add(nameStat, "if it is there, its interpreter is not", unix.SYS_FACCESSAT, program.Imm(cwd), p.pathArg(file), program.Imm(unix.F_OK))
+	p.on(exec, unix.EACCES, p.here())
+	isDir := p.add(nameIsDir, "execve does not tell; a directory cannot be truncated, and \"/.\" makes sure that nothing else is", unix.SYS_TRUNCATE,
+		p.pathArg(file+"/."), program.Imm(0))
+	p.okTo(stat, p.here())
 	for _, errno := range []unix.Errno{unix.ENOTDIR, unix.EACCES, unix.EPERM} {
-		b.on(isDir, errno, b.here())
+		p.on(isDir, errno, p.here())
 	}
-	b.exec(nameExec, "it fails again, and says why", file, p.Args, env)
+	p.exec(nameExec, "it fails again, and says why", file, env)
 }
 
-func (b *builder) exec(name, why, file string, args, env []string) int {
-	return b.add(name, why, unix.SYS_EXECVE, b.pathArg(file), program.Vec(args), program.Vec(env))
+func (p *process) exec(name, why, file string, env []string) int {
+	return p.add(name, why, unix.SYS_EXECVE, p.pathArg(file), program.Vec(p.spec.Args), program.Vec(env))
 }
 
 // lastWins keeps the last of entries with the same name, in place of the first.

@@ -15,12 +15,21 @@ import (
 
 // mounter compiles the mounts of a start program.
 type mounter struct {
-	*builder
+	*filesystems
 	spec  *specs.Spec
 	in    Inputs
 	trees map[int]int // mount's index → step that cloned its source
-	dev   bool        // /dev has been filled
-	pty   int         // step that cloned the terminal, or -1
+	dev   *devices
+	masks *masks
+}
+
+func newMounter(b *builder, spec *specs.Spec, in Inputs) *mounter {
+	fs := &filesystems{builder: b, noSetattr: in.NoMountSetattr}
+	return &mounter{
+		filesystems: fs, spec: spec, in: in, trees: map[int]int{},
+		dev:   &devices{filesystems: fs, nodes: spec.Linux.Devices, terminal: spec.Process.Terminal, pty: -1},
+		masks: &masks{filesystems: fs, linux: spec.Linux, staging: in.Staging},
+	}
 }
 
 // mountName is the name of the step that puts a mount in its place. The
@@ -84,28 +93,9 @@ func (m *mounter) sources() {
 		tree := m.add("take "+mount.Source, "it lies on the host, whose tree is about to go", unix.SYS_OPEN_TREE,
 			program.Imm(cwd), m.pathArg(mount.Source), program.Imm(flags))
 		m.trees[i] = tree
-		if !m.in.NoMountSetattr {
+		if !m.noSetattr {
 			m.dress(program.Res(tree), mount, o)
 		}
-	}
-}
-
-// dress gives a cloned tree its attributes before anybody can see it.
-func (m *mounter) dress(tree program.Arg, mount specs.Mount, o mountOptions) {
-	if o.propagation == 0 {
-		o.propagation, o.spread = unix.MS_PRIVATE, true
-	}
-	own, all := o.attr, o.recursiveAttr
-	if o.spread {
-		all.propagation = o.propagation
-	} else {
-		own.propagation = o.propagation
-	}
-	if !all.isZero() {
-		m.setattr("set up the tree of "+mount.Source, "before it can be seen", tree, true, all)
-	}
-	if !own.isZero() {
-		m.setattr("set up "+mount.Source, "before it can be seen", tree, false, own)
 	}
 }
 
@@ -119,17 +109,21 @@ func (m *mounter) mounts() {
 		}
 		if tree, ok := m.trees[i]; ok {
 			at.either = true
-			m.attach(program.Res(tree), at)
-			if m.in.NoMountSetattr {
+			attach(m.builder, program.Res(tree), at)
+			if m.noSetattr {
 				m.dressByPath(mount, o)
 			}
 			continue
 		}
 		switch mount.Type {
 		case "proc", "sysfs", "tmpfs", "mqueue", "cgroup2":
-			m.attach(m.fsMount(mount, o, at), at)
+			attach(m.builder, m.fsMount(mount, o, at), at)
 		case "devpts":
-			m.devpts(mount, o, at)
+			if m.dev.terminal {
+				m.dev.pts(at)
+			} else {
+				attach(m.builder, m.fsMount(mount, o, at), at)
+			}
 		case "cgroup":
 			m.cgroup(mount, o, at)
 		default:
@@ -168,80 +162,20 @@ func (m *mounter) fsMount(mount specs.Mount, o mountOptions, at mountpoint) prog
 		m.setattr("share "+at.path, "the spec asks for it", tree, false, mountAttr{propagation: unix.MS_SHARED})
 	}
 	if at.path == "/dev" && mount.Type == "tmpfs" {
-		m.fillDev(tree, true)
+		m.dev.fill(tree, true)
 		if !later.isZero() {
-			m.readOnlyDev(tree, later)
+			m.dev.readOnly(tree, later)
 		}
 	}
 	return tree
 }
 
-// readOnlyDev makes /dev read-only once it has been filled, except where the
-// kernel is too old to do that to a detached mount.
-func (m *mounter) readOnlyDev(tree program.Arg, attr mountAttr) {
-	if m.in.NoMountSetattr {
-		m.fail(fault.Unsupported, "A read-only /dev needs Linux 5.12.")
-		return
-	}
-	m.setattr("make /dev read-only", "it is complete", tree, false, attr)
-}
-
-// newFS is the step whose result is a new detached mount.
-func (m *mounter) newFS(fstype, source, dest string, o mountOptions) int {
-	fs := m.add("make a "+fstype+" for "+dest, "it is of the container's own namespaces", unix.SYS_FSOPEN, program.Str(fstype), program.Imm(unix.FSOPEN_CLOEXEC))
-	if source != "" {
-		m.config(fs, dest, "source", source)
-	}
-	for _, flag := range o.flags {
-		m.add("set "+flag+" of "+dest, "an option of the file system", unix.SYS_FSCONFIG,
-			program.Res(fs), program.Imm(unix.FSCONFIG_SET_FLAG), m.pathArg(flag), program.Imm(0), program.Imm(0))
-	}
-	for _, kv := range o.values {
-		m.config(fs, dest, kv[0], kv[1])
-	}
-	m.add("create the file system of "+dest, "its options are complete", unix.SYS_FSCONFIG,
-		program.Res(fs), program.Imm(unix.FSCONFIG_CMD_CREATE), program.Imm(0), program.Imm(0), program.Imm(0))
-	return m.add("make a mount for "+dest, "detached: nobody sees it yet", unix.SYS_FSMOUNT,
-		program.Res(fs), program.Imm(unix.FSMOUNT_CLOEXEC), program.Imm(o.attr.set))
-}
-
-func (m *mounter) config(fs int, dest, key, value string) {
-	m.add("set "+key+"="+value+" of "+dest, "an option of the file system", unix.SYS_FSCONFIG,
-		program.Res(fs), program.Imm(unix.FSCONFIG_SET_STRING), m.pathArg(key), m.pathArg(value), program.Imm(0))
-}
-
-// dressByPath is for kernels without mount_setattr(2): what dress does, on
-// the attached mount. Paths are followed inside the container's root.
-func (m *mounter) dressByPath(mount specs.Mount, o mountOptions) {
-	if !o.recursiveAttr.isZero() || o.attr.set&unix.MOUNT_ATTR_NOSYMFOLLOW != 0 {
-		m.fail(fault.Unsupported, "The options of the mount on %s need Linux 5.12.", mount.Destination)
-	}
-	remount := func(what string, flags uint64) {
-		m.add(what, "the kernel cannot do it before", unix.SYS_MOUNT, program.Imm(0), m.pathArg(mount.Destination), program.Imm(0), program.Imm(flags), program.Imm(0))
-	}
-	if flags := mountFlags(o.attr.set); flags != 0 {
-		remount("set up "+mount.Source, unix.MS_REMOUNT|unix.MS_BIND|flags)
-	}
-	if o.propagation == 0 {
-		o.propagation, o.spread = unix.MS_PRIVATE, true
-	}
-	if o.spread {
-		o.propagation |= unix.MS_REC
-	}
-	remount("set the propagation of "+mount.Source, o.propagation)
-}
-
-// mountFlags are attributes as mount(2) takes them.
-func mountFlags(attr uint64) uint64 {
-	var flags uint64
-	for _, f := range [][2]uint64{
-		{unix.MOUNT_ATTR_RDONLY, unix.MS_RDONLY}, {unix.MOUNT_ATTR_NOSUID, unix.MS_NOSUID}, {unix.MOUNT_ATTR_NODEV, unix.MS_NODEV},
-		{unix.MOUNT_ATTR_NOEXEC, unix.MS_NOEXEC}, {unix.MOUNT_ATTR_NOATIME, unix.MS_NOATIME},
-		{unix.MOUNT_ATTR_STRICTATIME, unix.MS_STRICTATIME}, {unix.MOUNT_ATTR_NODIRATIME, unix.MS_NODIRATIME},
-	} {
-		if attr&f[0] != 0 {
-			flags |= f[1]
+// bound reports whether a bind mount goes on a path.
+func (m *mounter) bound(dest string) bool {
+	for i, mount := range m.spec.Mounts {
+		if _, cloned := m.trees[i]; cloned && path.Clean(mount.Destination) == dest {
+			return true
 		}
 	}
-	return flags
+	return false
 }

@@ -64,9 +64,9 @@ func checkNamespaces(spec *specs.Spec) error {
 	return nil
 }
 
-// namespaces sets the flags of the clone. The cgroup namespace is not among
+// cloneNamespaces sets the flags of the clone. The cgroup namespace is not among
 // them: clone(2) would root it in the parent's group.
-func (b *builder) namespaces(spec *specs.Spec) {
+func cloneNamespaces(b *builder, spec *specs.Spec) {
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	for _, k := range namespaceKinds() {
 		ns := find(spec, k.kind)
@@ -81,16 +81,16 @@ func (b *builder) namespaces(spec *specs.Spec) {
 	}
 }
 
-// session takes the process away from its parent's session and keys.
-func (b *builder) session() {
+// startSession takes the process away from its parent's session and keys.
+func startSession(b *builder) {
 	b.add("start a session", "the container has no terminal but its own", unix.SYS_SETSID)
 	b.add("start a session keyring", "the keys of the engine's own session stay with it", unix.SYS_KEYCTL, program.Imm(unix.KEYCTL_JOIN_SESSION_KEYRING), program.Imm(0))
 	b.tolerate(unix.ENOSYS, unix.EPERM, unix.EDQUOT)
 }
 
-// join puts the process into its cgroups. It writes itself: to move another
+// joinCgroups puts the process into its cgroups. It writes itself: to move another
 // process costs a wait for the kernel's grace period (9 ms).
-func (b *builder) join(files []string) {
+func joinCgroups(b *builder, files []string) {
 	for _, file := range files {
 		open := b.add("open "+file, "it lies on the host", unix.SYS_OPENAT, program.Imm(cwd), b.pathArg(file), program.Imm(unix.O_WRONLY|unix.O_CLOEXEC), program.Imm(0))
 		b.write("join "+path.Dir(file), "all that follows is on the container's account", open, "0")
@@ -101,9 +101,9 @@ func (b *builder) join(files []string) {
 	}
 }
 
-// enter joins the namespaces that exist already and makes the cgroup
+// enterNamespaces joins the namespaces that exist already and makes the cgroup
 // namespace, whose root is where the process is now.
-func (b *builder) enter(spec *specs.Spec) {
+func enterNamespaces(b *builder, spec *specs.Spec) {
 	for _, k := range namespaceKinds() {
 		ns := find(spec, k.kind)
 		joined := ns != nil && (ns.Path != "" || k.kind == specs.NetworkNamespace && b.has(FdNetNS))
@@ -116,8 +116,8 @@ func (b *builder) enter(spec *specs.Spec) {
 	}
 }
 
-// names sets the host and domain name.
-func (b *builder) names(spec *specs.Spec) {
+// setNames sets the host and domain name.
+func setNames(b *builder, spec *specs.Spec) {
 	set := func(what, value string, call uintptr) {
 		if value != "" {
 			b.add("set the "+what, "in the container's own UTS namespace", call, b.pathArg(value), program.Imm(uint64(len(value))))

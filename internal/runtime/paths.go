@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
@@ -19,13 +20,20 @@ type mask struct {
 	file, dir int // steps whose results are detached mounts, or -1
 }
 
-// maskSources clones what masked paths are covered with, while the host's
+// masks compiles what hides and protects paths of the kernel's.
+type masks struct {
+	*filesystems
+	linux   *specs.Linux
+	staging string // see Inputs.Staging
+	covers  []mask
+}
+
+// sources clones what masked paths are covered with, while the host's
 // tree can be seen: its /dev/null for files (never the container's, which may
 // be something else: CVE-2025-31133), and for directories an empty read-only
 // tmpfs that has been mounted on the staging directory.
-func (m *mounter) maskSources() []mask {
-	var masks []mask
-	for _, p := range m.spec.Linux.MaskedPaths {
+func (m *masks) sources() {
+	for _, p := range m.linux.MaskedPaths {
 		k := mask{path: path.Clean(p), file: -1, dir: -1}
 		if !path.IsAbs(k.path) {
 			m.fail(fault.Invalid, "The masked path %q is not absolute.", p)
@@ -37,11 +45,10 @@ func (m *mounter) maskSources() []mask {
 		}
 		if dir {
 			k.dir = m.add("take the empty directory for "+k.path, "it covers directories", unix.SYS_OPEN_TREE,
-				program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+				program.Imm(cwd), m.pathArg(m.staging), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
 		}
-		masks = append(masks, k)
+		m.covers = append(m.covers, k)
 	}
-	return masks
 }
 
 // kindOf tells what a masked path can be. The kernel's own are known; for
@@ -59,20 +66,20 @@ func kindOf(p string) (file, dir bool) {
 
 // emptyDir mounts an empty read-only tmpfs on the staging directory, in the
 // child's own mount namespace. The container's root goes on top of it.
-func (m *mounter) emptyDir() {
-	if !slices.ContainsFunc(m.spec.Linux.MaskedPaths, func(p string) bool { _, dir := kindOf(path.Clean(p)); return dir }) {
+func (m *masks) emptyDir() {
+	if !slices.ContainsFunc(m.linux.MaskedPaths, func(p string) bool { _, dir := kindOf(path.Clean(p)); return dir }) {
 		return
 	}
 	o := mountOptions{flags: []string{"ro"}, values: [][2]string{{"mode", "755"}, {"nr_blocks", "1"}}}
 	o.attr.set = unix.MOUNT_ATTR_RDONLY
 	tree := m.newFS("tmpfs", "tmpfs", "masks", o)
 	m.add("mount the empty directory", "only what is mounted can be cloned", unix.SYS_MOVE_MOUNT,
-		program.Res(tree), program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
+		program.Res(tree), program.Str(""), program.Imm(cwd), m.pathArg(m.staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
 }
 
-// mask covers the masked paths that are there.
-func (m *mounter) mask(masks []mask) {
-	for _, k := range masks {
+// cover covers the masked paths that are there.
+func (m *masks) cover() {
+	for _, k := range m.covers {
 		open := m.open("find "+k.path, "to mask it", k.path, unix.O_PATH, resolveFor(k.path))
 		var first int
 		switch {
@@ -94,8 +101,8 @@ func (m *mounter) mask(masks []mask) {
 
 // readOnly makes the spec's read-only paths read-only by covering each with a
 // read-only clone of itself.
-func (m *mounter) readOnly() {
-	for _, p := range m.spec.Linux.ReadonlyPaths {
+func (m *masks) readOnly() {
+	for _, p := range m.linux.ReadonlyPaths {
 		p = path.Clean(p)
 		if !path.IsAbs(p) {
 			m.fail(fault.Invalid, "The read-only path %q is not absolute.", p)
@@ -103,11 +110,11 @@ func (m *mounter) readOnly() {
 		open := m.open("find "+p, "to make it read-only", p, unix.O_PATH, resolveFor(p))
 		tree := m.add("clone "+p, "the clone will be read-only", unix.SYS_OPEN_TREE, program.Res(open), program.Str(""),
 			program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE))
-		if !m.in.NoMountSetattr {
+		if !m.noSetattr {
 			m.setattr("make the clone of "+p+" read-only", "before it can be seen", program.Res(tree), true, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
 		}
 		m.move("make "+p+" read-only", "it changes the whole host", program.Res(tree), program.Res(open))
-		if m.in.NoMountSetattr {
+		if m.noSetattr {
 			// /proc's own flags have to be said again: this sets all of them.
 			m.add("make "+p+" read-only", "the kernel cannot do it before", unix.SYS_MOUNT, program.Imm(0), m.pathArg(p), program.Imm(0),
 				program.Imm(unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC), program.Imm(0))
@@ -122,14 +129,4 @@ func resolveFor(p string) uint64 {
 		return noLinks
 	}
 	return inRoot
-}
-
-// setattrOrRemount makes the mount at a path, which an earlier step holds as
-// tree, read-only.
-func (m *mounter) setattrOrRemount(name, why string, tree program.Arg, at string) {
-	if !m.in.NoMountSetattr {
-		m.setattr(name, why, tree, false, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
-		return
-	}
-	m.add(name, why, unix.SYS_MOUNT, program.Imm(0), m.pathArg(at), program.Imm(0), program.Imm(unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY), program.Imm(0))
 }

@@ -13,13 +13,13 @@ import (
 	"berth/internal/fault"
 )
 
-// sysctls writes the spec's sysctls, before /proc/sys becomes read-only.
-func (m *mounter) sysctls() {
-	for _, key := range slices.Sorted(maps.Keys(m.spec.Linux.Sysctl)) {
+// setSysctls writes the spec's sysctls, before /proc/sys becomes read-only.
+func setSysctls(b *builder, spec *specs.Spec) {
+	for _, key := range slices.Sorted(maps.Keys(spec.Linux.Sysctl)) {
 		p := sysctlPath(key)
-		m.checkSysctl(key, p)
-		file := m.open("open "+key, "it is written to", "/proc/sys/"+p, unix.O_WRONLY, noLinks)
-		m.write("set "+key, "before /proc/sys becomes read-only", file, m.spec.Linux.Sysctl[key])
+		checkSysctl(b, spec, key, p)
+		file := b.open("open "+key, "it is written to", "/proc/sys/"+p, unix.O_WRONLY, noLinks)
+		b.write("set "+key, "before /proc/sys becomes read-only", file, spec.Linux.Sysctl[key])
 	}
 }
 
@@ -34,16 +34,16 @@ func sysctlPath(key string) string {
 }
 
 // checkSysctl refuses what is not the container's own, as runc does.
-func (m *mounter) checkSysctl(key, p string) {
+func checkSysctl(b *builder, spec *specs.Spec, key, p string) {
 	own := func(kind specs.LinuxNamespaceType) {
-		if find(m.spec, kind) == nil {
-			m.fail(fault.Invalid, "sysctl %q not allowed in host %s namespace", key, kind)
+		if find(spec, kind) == nil {
+			b.fail(fault.Invalid, "sysctl %q not allowed in host %s namespace", key, kind)
 		}
 	}
 	ipc := []string{"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"}
 	switch {
 	case slices.Contains(strings.Split(p, "/"), ".."):
-		m.fail(fault.Invalid, "sysctl %q is not a name", key)
+		b.fail(fault.Invalid, "sysctl %q is not a name", key)
 	case slices.Contains(ipc, p), strings.HasPrefix(p, "fs/mqueue/"):
 		own(specs.IPCNamespace)
 	case strings.HasPrefix(p, "net/"):
@@ -51,8 +51,8 @@ func (m *mounter) checkSysctl(key, p string) {
 	case p == "kernel/domainname":
 		own(specs.UTSNamespace)
 	case p == "kernel/hostname":
-		m.fail(fault.Invalid, "sysctl %q conflicts with the OCI %q field", key, "hostname")
+		b.fail(fault.Invalid, "sysctl %q conflicts with the OCI %q field", key, "hostname")
 	default:
-		m.fail(fault.Invalid, "sysctl %q is not in a separate kernel namespace", key)
+		b.fail(fault.Invalid, "sysctl %q is not in a separate kernel namespace", key)
 	}
 }
