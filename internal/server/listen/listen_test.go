@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"net"
@@ -15,7 +15,7 @@ import (
 
 func TestTheSocketIsForItsGroupAndGoesAwayWithItsListener(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.sock")
-	l, err := Listen("unix://"+path, ListenOptions{Group: "7"})
+	l, err := Open("unix://"+path, Options{Group: "7"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestTheSocketIsForItsGroupAndGoesAwayWithItsListener(t *testing.T) {
 	if err := unix.Stat(path, &st); err != nil || os.Geteuid() == 0 && st.Gid != 7 {
 		t.Errorf("group %d, %v", st.Gid, err)
 	}
-	if _, err := Listen("unix://"+path, ListenOptions{}); !fault.Is(err, fault.Conflict) {
+	if _, err := Open("unix://"+path, Options{}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a second listener: %v", err)
 	}
 	dial(t, path).Close()
@@ -45,7 +45,7 @@ func TestAStaleSocketIsReplacedAndAFileIsNot(t *testing.T) {
 	}
 	stale.SetUnlinkOnClose(false)
 	stale.Close()
-	l, err := Listen("unix://"+dir+"/s", ListenOptions{})
+	l, err := Open("unix://"+dir+"/s", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,26 +53,30 @@ func TestAStaleSocketIsReplacedAndAFileIsNot(t *testing.T) {
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen("unix://"+dir+"/file", ListenOptions{}); !fault.Is(err, fault.Conflict) {
+	if _, err := Open("unix://"+dir+"/file", Options{}); !fault.Is(err, fault.Conflict) {
 		t.Error(err)
 	}
 }
 
 func TestASocketThatSomebodyElseHasPutThereStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := Listen("unix://"+path, ListenOptions{})
+	l, err := Open("unix://"+path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	other, err := Listen("unix://"+path, ListenOptions{})
+	other, err := Open("unix://"+path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Close()
-	dial(t, path)
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 	other.Close()
 }
 
@@ -81,11 +85,11 @@ func TestHostsThatMakeNoSenseAreRefused(t *testing.T) {
 		"nothing": fault.Invalid, "udp://x": fault.Invalid, "unix://": fault.Invalid, "fd://": fault.Unavailable, "tcp://127.0.0.1:x": fault.Unavailable,
 		"unix:///no/such/dir/s": fault.Unavailable,
 	} {
-		if l, err := Listen(spec, ListenOptions{}); !fault.Is(err, kind) {
+		if l, err := Open(spec, Options{}); !fault.Is(err, kind) {
 			t.Errorf("%s: %v %v", spec, l, err)
 		}
 	}
-	if _, err := Listen("unix://"+t.TempDir()+"/s", ListenOptions{Group: "no-such-group"}); !fault.Is(err, fault.Invalid) {
+	if _, err := Open("unix://"+t.TempDir()+"/s", Options{Group: "no-such-group"}); !fault.Is(err, fault.Invalid) {
 		t.Error(err)
 	}
 }
@@ -110,16 +114,25 @@ func TestPassedSocketsAreFoundByNumberAndName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fd, err := unix.Dup(int(f.Fd())) // Listen closes it
+		fd, err := unix.Dup(int(f.Fd())) // Open closes it
 		f.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := listenPassed(strings.Replace(which, "number", strconv.Itoa(fd), 1), []passed{{fd, "sock"}})
+		l, err := openPassed(strings.Replace(which, "number", strconv.Itoa(fd), 1), []passed{{fd, "sock"}})
 		if err != nil || l.Addr().String() != tcp.Addr().String() {
 			t.Errorf("%q: %v", which, err)
 			continue
 		}
 		l.Close()
 	}
+}
+
+func dial(t *testing.T, path string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
