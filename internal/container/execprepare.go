@@ -33,7 +33,7 @@ func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (
 	names := []string{runtime.FdPidfd}
 	p.fds = append(p.fds, l.pidfd)
 	if l.group != nil {
-		dir, err := l.group.Open()
+		dir, err := l.group.OpenBeside(l.proc.Pid)
 		if err != nil {
 			return p, fault.Wrap(fault.Internal, err, "the control group cannot be opened")
 		}

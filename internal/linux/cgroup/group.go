@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -117,6 +118,32 @@ func (g *Group) Open() (*os.File, error) {
 		return nil, explain(err, g.places[0].dir)
 	}
 	return f, nil
+}
+
+// OpenBeside is Open for a further process of a group that pid is the first of.
+// A group that hands controllers down to groups of its own, as a daemon inside
+// a container makes it do, can hold no processes (cgroups(7), "no internal
+// processes"): there it opens the group that pid is in.
+func (g *Group) OpenBeside(pid int) (*os.File, error) {
+	if g.h.version == V1 {
+		return nil, nil
+	}
+	down, err := os.ReadFile(filepath.Join(g.places[0].dir, "cgroup.subtree_control"))
+	if err != nil || len(strings.TrimSpace(string(down))) == 0 {
+		return g.Open()
+	}
+	in, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return g.Open()
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(string(in), "0::"), "\n")
+	below, ok := strings.CutPrefix(name, g.path+"/")
+	if !ok {
+		return g.Open()
+	}
+	beside := *g
+	beside.places = []place{{dir: filepath.Join(g.places[0].dir, below), unified: true}}
+	return beside.Open()
 }
 
 // makeDir makes a group's directory in one hierarchy, parents included, and
