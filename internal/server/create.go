@@ -2,37 +2,28 @@ package server
 
 import (
 	"net/http"
-	"path"
-	"slices"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
+	"berth/internal/server/compat"
+	"berth/internal/server/grammar"
 
 	wire "github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 )
 
-// createBody is the body of POST /containers/create, with fields that the newest
-// wire type has lost and older clients may still send.
-type createBody struct {
-	*wire.Config
-	HostConfig       *wire.HostConfig
-	NetworkingConfig *network.NetworkingConfig
-	MacAddress       string
-}
-
 func (s *Server) containerCreate(c *call) error {
-	var body createBody
+	var body grammar.Body
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	req, err := createRequest(&body, c.version)
+	req, err := grammar.Create(&body)
 	if err != nil {
 		return err
 	}
+	if !c.version.Has(compat.ConsoleSize) {
+		req.HostConfig.ConsoleSize = [2]uint{}
+	}
 	req.Name = strings.TrimPrefix(c.query.Get("name"), "/")
-	if c.version.has(createPlatform) {
+	if c.version.Has(compat.CreatePlatform) {
 		req.Platform = c.query.Get("platform")
 	}
 	made, err := s.Containers.Create(c.r.Context(), req)
@@ -44,100 +35,4 @@ func (s *Server) containerCreate(c *call) error {
 	}
 	writeJSON(c.w, http.StatusCreated, wire.CreateResponse{ID: made.ID, Warnings: made.Warnings})
 	return nil
-}
-
-// createRequest translates a create, checks its grammar, and refuses what cannot
-// be honoured yet. It empties body.
-func createRequest(body *createBody, v apiVersion) (container.CreateRequest, error) {
-	var req container.CreateRequest
-	if body.Config == nil {
-		return req, fault.New(fault.Invalid, "config cannot be empty in order to create a container")
-	}
-	if body.MacAddress != "" {
-		return req, fault.New(fault.Unsupported, "Config.MacAddress is not supported yet")
-	}
-	req.EntrypointSet = body.Config.Entrypoint != nil
-	if slices.Equal(body.Config.Entrypoint, []string{""}) {
-		body.Config.Entrypoint = nil // how the client says --entrypoint ""
-	}
-	if err := takeConfig(body.Config, &req.Config); err != nil {
-		return req, err
-	}
-	if body.HostConfig == nil {
-		body.HostConfig = &wire.HostConfig{}
-	}
-	mode := string(body.HostConfig.NetworkMode)
-	if err := takeHostConfig(body.HostConfig, &req.HostConfig, v); err != nil {
-		return req, err
-	}
-	return req, checkEndpoints(body.NetworkingConfig, mode)
-}
-
-// takeConfig moves the portable part of a container out of from.
-func takeConfig(from *wire.Config, to *container.Config) error {
-	*to = container.Config{
-		Image:        take(&from.Image),
-		Hostname:     take(&from.Hostname),
-		Domainname:   take(&from.Domainname),
-		User:         take(&from.User),
-		Env:          take(&from.Env),
-		Cmd:          take(&from.Cmd),
-		Entrypoint:   take(&from.Entrypoint),
-		WorkingDir:   take(&from.WorkingDir),
-		Labels:       take(&from.Labels),
-		StopSignal:   take(&from.StopSignal),
-		StopTimeout:  take(&from.StopTimeout),
-		Tty:          take(&from.Tty),
-		OpenStdin:    take(&from.OpenStdin),
-		StdinOnce:    take(&from.StdinOnce),
-		AttachStdin:  take(&from.AttachStdin),
-		AttachStdout: take(&from.AttachStdout),
-		AttachStderr: take(&from.AttachStderr),
-	}
-	for port := range take(&from.ExposedPorts) {
-		if err := checkPort(port); err != nil {
-			return err
-		}
-		to.ExposedPorts = append(to.ExposedPorts, port.String())
-	}
-	slices.Sort(to.ExposedPorts)
-	for target := range take(&from.Volumes) {
-		if err := checkTarget(target, "volume"); err != nil {
-			return err
-		}
-		to.Volumes = append(to.Volumes, path.Clean(target))
-	}
-	slices.Sort(to.Volumes)
-	if h := from.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] == "NONE" {
-		from.Healthcheck = nil // no health check is what there is
-	}
-	return refuseRest("Config", from)
-}
-
-// checkEndpoints accepts what clients send for the one network of a container, and
-// refuses any setting in it.
-func checkEndpoints(cfg *network.NetworkingConfig, mode string) error {
-	if cfg == nil {
-		return nil
-	}
-	for name, settings := range cfg.EndpointsConfig {
-		if plainNetwork(name) != plainNetwork(mode) {
-			return fault.New(fault.Unsupported, "NetworkingConfig.EndpointsConfig for network %s beside network mode %s is not supported yet", name, plainNetwork(mode))
-		}
-		if settings == nil {
-			continue
-		}
-		if err := refuseRest("NetworkingConfig.EndpointsConfig", settings); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// plainNetwork gives the default network's three names one.
-func plainNetwork(name string) string {
-	if name == "" || name == "default" {
-		return "bridge"
-	}
-	return name
 }

@@ -10,6 +10,8 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/grammar"
+	"berth/internal/server/show"
 )
 
 // stockBody is what docker 28.2.2 sends for docker run -d --rm -p 8080:80 -v data:/data:ro x true.
@@ -118,22 +120,6 @@ func TestBadGrammarIsRefusedInDockersWords(t *testing.T) {
 	}
 }
 
-func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
-	for word, want := range map[string]container.Mount{
-		"/h:/c":              {Type: "bind", Source: "/h", Target: "/c", Create: true},
-		"/h/../g/:/c/":       {Type: "bind", Source: "/g", Target: "/c", Create: true},
-		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared"},
-		"name:/c:nocopy":     {Type: "volume", Source: "name", Target: "/c", NoCopy: true},
-		"name:/c:ro,cached":  {Type: "volume", Source: "name", Target: "/c", ReadOnly: true},
-		"/c":                 {Type: "volume", Target: "/c", Anonymous: true},
-	} {
-		got, err := parseBind(word)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: %+v, %v", word, got, err)
-		}
-	}
-}
-
 func TestEntrypointsEmptyWordClearsTheImages(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"Image":"x","Entrypoint":[""]}`: true, `{"Image":"x","Entrypoint":null}`: false, `{"Image":"x"}`: false, `{"Image":"x","Entrypoint":["a"]}`: true,
@@ -166,7 +152,7 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 			{Type: "tmpfs", Target: "/f", SizeBytes: 9, Mode: 0o700, Options: []string{"noexec", "uid=1"}},
 		},
 	}
-	text, err := json.Marshal(wireHostConfig(&want))
+	text, err := json.Marshal(show.HostConfig(&want))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,11 +170,11 @@ func FuzzCreate(f *testing.F) {
 	f.Add([]byte(`{"Image":"x","HostConfig":{"Mounts":[{"Type":"tmpfs","Target":"/a","TmpfsOptions":{"Options":[["a","b"],[]]}}],"Ulimits":[null],"Devices":[{}]}}`))
 	f.Add([]byte(`{"NetworkingConfig":{"EndpointsConfig":{"":null}},"ExposedPorts":{"":{}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var b createBody
+		var b grammar.Body
 		if json.NewDecoder(bytes.NewReader(body)).Decode(&b) != nil {
 			return
 		}
-		req, err := createRequest(&b, maxVersion)
+		req, err := grammar.Create(&b)
 		if err != nil {
 			if k := fault.KindOf(err); k != fault.Invalid && k != fault.Unsupported {
 				t.Errorf("%v is of kind %d", err, k)
@@ -200,24 +186,6 @@ func FuzzCreate(f *testing.F) {
 				t.Errorf("a mount at %q", m.Target)
 			}
 		}
-		wireHostConfig(&req.HostConfig)
-	})
-}
-
-func FuzzBindsAndPorts(f *testing.F) {
-	for _, word := range []string{"/a:/b:ro", "v:/b:nocopy,z", "/c", "a:b:c:d", "80-90", "65535", ":", "/a:/b:,", "//:/.."} {
-		f.Add(word)
-	}
-	f.Fuzz(func(t *testing.T, word string) {
-		if m, err := parseBind(word); err == nil {
-			if m.Target == "" || m.Target[0] != '/' || m.Target == "/" || (m.Type == "bind") != strings.HasPrefix(m.Source, "/") {
-				t.Errorf("%q became %+v", word, m)
-			}
-		} else if !fault.Is(err, fault.Invalid) {
-			t.Errorf("%q: %v", word, err)
-		}
-		if _, err := hostPort(word); err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
-			t.Errorf("%q: %v", word, err)
-		}
+		show.HostConfig(&req.HostConfig)
 	})
 }

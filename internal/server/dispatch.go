@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/server/compat"
 )
 
 // call is one request on its way through a handler.
@@ -15,7 +16,7 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	name    string // what stands for {id} or {name} in the path
-	version apiVersion
+	version compat.Version
 	query   url.Values
 }
 
@@ -71,16 +72,16 @@ func firstWord(path string) string {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Server", s.serverHeader)
-	h.Set("Api-Version", maxVersion.String())
+	h.Set("Api-Version", compat.Max.String())
 	h.Set("Ostype", "linux")
 	h.Set("Docker-Experimental", "false")
-	word, path := splitVersion(r.URL.Path)
+	word, path := compat.Split(r.URL.Path)
 	found, name := s.dispatch.find(r.Method, path)
 	if found == nil {
 		writeError(w, errPageNotFound)
 		return
 	}
-	c := &call{w: w, r: r, name: name, version: maxVersion}
+	c := &call{w: w, r: r, name: name, version: compat.Max}
 	if err := s.serve(found, word, c); err != nil {
 		writeError(w, err)
 	}
@@ -88,7 +89,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) serve(found *route, version string, c *call) (err error) {
 	if version != "" {
-		if c.version, err = parseVersion(version); err != nil {
+		if c.version, err = compat.Parse(version); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/compat"
+	"berth/internal/server/show"
 
 	wire "github.com/moby/moby/api/types/container"
 )
@@ -29,7 +31,7 @@ func (s *Server) execCreate(c *call) error {
 		WorkingDir:   body.WorkingDir,
 		Cmd:          body.Cmd,
 	}
-	if body.ConsoleSize != nil && c.version.has(consoleSize) {
+	if body.ConsoleSize != nil && c.version.Has(compat.ConsoleSize) {
 		cfg.ConsoleSize = *body.ConsoleSize
 	}
 	id, err := s.Execs.ExecCreate(c.r.Context(), c.name, cfg)
@@ -47,7 +49,7 @@ func (s *Server) execStart(c *call) (err error) {
 		return err
 	}
 	opts := container.ExecStartOptions{Detach: body.Detach, Tty: body.Tty}
-	if body.ConsoleSize != nil && body.Tty && c.version.has(consoleSize) {
+	if body.ConsoleSize != nil && body.Tty && c.version.Has(compat.ConsoleSize) {
 		opts.ConsoleSize = *body.ConsoleSize
 	}
 	if body.Detach {
@@ -88,7 +90,7 @@ func (s *Server) execInspect(c *call) error {
 	}
 	if len(e.Config.Cmd) > 0 {
 		answer.ProcessConfig.Entrypoint = e.Config.Cmd[0]
-		answer.ProcessConfig.Arguments = orEmpty(e.Config.Cmd[1:])
+		answer.ProcessConfig.Arguments = show.OrEmpty(e.Config.Cmd[1:])
 	}
 	return c.json(answer, nil)
 }

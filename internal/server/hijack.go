@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/server/compat"
 
 	"github.com/moby/moby/api/types"
 )
@@ -51,7 +52,7 @@ func (t *stream) statusLine(tty bool) string {
 		return "HTTP/1.1 200 OK\r\nContent-Type: " + types.MediaTypeRawStream + "\r\n\r\n"
 	}
 	kind := types.MediaTypeRawStream
-	if !tty && t.call.version.has(multiplexedType) {
+	if !tty && t.call.version.Has(compat.MultiplexedType) {
 		kind = types.MediaTypeMultiplexedStream
 	}
 	return "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + kind + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"

@@ -7,6 +7,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/image"
+	"berth/internal/server/show"
 
 	wire "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
@@ -21,7 +22,7 @@ func (s *Server) imageInspect(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(imageAnswer(&img, c.version), nil)
+	return c.json(show.Image(&img, c.version), nil)
 }
 
 func (s *Server) imageTag(c *call) error {

@@ -2,15 +2,13 @@ package server
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/show"
 
-	units "github.com/docker/go-units"
 	wire "github.com/moby/moby/api/types/container"
 )
 
@@ -27,8 +25,8 @@ func (s *Server) containerList(c *call) error {
 			break
 		}
 		if sel.keeps(&list[i]) {
-			line := summaryOf(&list[i], now, c.version)
-			line.Mounts = s.mountPoints(&list[i])
+			line := show.Summary(&list[i], now, c.version)
+			line.Mounts = show.MountPoints(&list[i], s.VolumeDir)
 			out = append(out, line)
 		}
 	}
@@ -65,61 +63,6 @@ func (s *Server) selectContainers(c *call) (*selection, error) {
 	}
 	sel.addAncestor(c.r.Context(), f["ancestor"], s.Images)
 	return sel, nil
-}
-
-// summaryOf shows one container as a line of a list.
-func summaryOf(c *container.Container, now time.Time, v apiVersion) *wire.Summary {
-	out := &wire.Summary{
-		ID:              c.ID,
-		Names:           []string{"/" + c.Name},
-		Image:           c.Config.Image,
-		ImageID:         c.ImageID,
-		Command:         commandLine(c.Path, c.Args),
-		Created:         c.Created.Unix(),
-		Ports:           portSummaries(c),
-		Labels:          c.Config.Labels,
-		State:           statusWord(c.State),
-		Status:          statusLine(c, now),
-		NetworkSettings: &wire.NetworkSettingsSummary{Networks: networksOf(c)},
-	}
-	if out.Labels == nil {
-		out.Labels = map[string]string{}
-	}
-	if c.SizeRw != nil {
-		out.SizeRw = *c.SizeRw
-	}
-	out.HostConfig.NetworkMode = plainNetwork(c.HostConfig.NetworkMode)
-	if v.has(listHealth) {
-		out.Health = &wire.HealthSummary{Status: wire.NoHealthcheck}
-	}
-	return out
-}
-
-// commandLine quotes arguments with blanks, as ps shows them.
-func commandLine(path string, args []string) string {
-	words := []string{path}
-	for _, a := range args {
-		if strings.Contains(a, " ") {
-			a = "'" + a + "'"
-		}
-		words = append(words, a)
-	}
-	return strings.Join(words, " ")
-}
-
-// statusLine is the STATUS column of ps.
-func statusLine(c *container.Container, now time.Time) string {
-	switch c.State {
-	case container.Running:
-		return "Up " + units.HumanDuration(now.Sub(c.Run.Started))
-	case container.Exited:
-		return fmt.Sprintf("Exited (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
-	case container.Removing, container.Removed:
-		return "Removal In Progress"
-	case container.Dead:
-		return "Dead"
-	}
-	return "Created"
 }
 
 // selection is a conjunction of conditions on containers.

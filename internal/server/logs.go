@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/compat"
 
 	"github.com/moby/moby/api/types"
 )
@@ -29,7 +30,7 @@ func (s *Server) containerLogs(c *call) error {
 	var errs io.Writer
 	opts.Open = func(tty bool) (_ io.Reader, stdout, stderr io.Writer, err error) {
 		kind := types.MediaTypeRawStream
-		if !tty && c.version.has(multiplexedType) {
+		if !tty && c.version.Has(compat.MultiplexedType) {
 			kind = types.MediaTypeMultiplexedStream
 		}
 		c.w.Header().Set("Content-Type", kind)

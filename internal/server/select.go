@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/show"
 
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -22,7 +23,7 @@ func (s *selection) addState(f filters) error {
 		}
 	}
 	if words := f["status"]; len(words) > 0 {
-		s.add(func(c *container.Container) bool { return slices.Contains(words, string(statusWord(c.State))) })
+		s.add(func(c *container.Container) bool { return slices.Contains(words, string(show.Status(c.State))) })
 	}
 	var codes []int
 	for _, word := range f["exited"] {
@@ -96,7 +97,7 @@ func (s *selection) addNames(words []string) error {
 }
 
 func onNetwork(c *container.Container, names []string) bool {
-	for name, e := range networksOf(c) {
+	for name, e := range show.Networks(c) {
 		if slices.Contains(names, name) || e.NetworkID != "" && slices.Contains(names, e.NetworkID) {
 			return true
 		}
@@ -132,7 +133,7 @@ func (s *selection) addPorts(f filters) error {
 		return nil
 	}
 	s.add(func(c *container.Container) bool {
-		for _, p := range portSummaries(c) {
+		for _, p := range show.Ports(c) {
 			if wanted[fmt.Sprintf("publish %d/%s", p.PublicPort, p.Type)] || wanted[fmt.Sprintf("expose %d/%s", p.PrivatePort, p.Type)] {
 				return true
 			}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/server/compat"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -34,8 +36,8 @@ func swaggerEndpoints(t *testing.T) []string {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)
 	}
-	if doc.Info.Version != maxVersion.String() {
-		t.Errorf("the api module is of version %s, the server of %s", doc.Info.Version, maxVersion)
+	if doc.Info.Version != compat.Max.String() {
+		t.Errorf("the api module is of version %s, the server of %s", doc.Info.Version, compat.Max)
 	}
 	var out []string
 	for path, methods := range doc.Paths {

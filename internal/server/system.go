@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"berth/internal/container"
+	"berth/internal/server/compat"
+	"berth/internal/server/show"
 
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/api/types/swarm"
@@ -34,8 +36,8 @@ func (s *Server) versionInfo(c *call) error {
 	answer := system.VersionResponse{
 		Platform:      system.PlatformInfo{Name: "berth"},
 		Version:       s.Version,
-		APIVersion:    maxVersion.String(),
-		MinAPIVersion: minVersion.String(),
+		APIVersion:    compat.Max.String(),
+		MinAPIVersion: compat.Min.String(),
 		Os:            goruntime.GOOS,
 		Arch:          goruntime.GOARCH,
 		GitCommit:     s.GitCommit,
@@ -122,7 +124,7 @@ func hostInfo(h *Host) *system.Info {
 		DefaultRuntime:     "berth",
 		Swarm:              swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
 		LiveRestoreEnabled: true,
-		SecurityOptions:    orEmpty(h.SecurityOptions),
+		SecurityOptions:    show.OrEmpty(h.SecurityOptions),
 		CDISpecDirs:        []string{},
 		Warnings:           h.Warnings,
 	}

@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/compat"
 
 	wire "github.com/moby/moby/api/types/container"
 )
@@ -28,7 +29,7 @@ func (s *Server) containerStop(c *call) error {
 		return err
 	}
 	opts := container.StopOptions{Timeout: seconds}
-	if c.version.has(stopSignal) {
+	if c.version.Has(compat.StopSignal) {
 		opts.Signal = c.query.Get("signal")
 	}
 	return c.noContent(s.Containers.Stop(c.r.Context(), c.name, opts))
@@ -58,7 +59,7 @@ func (s *Server) containerResize(c *call) error {
 // once the wait is registered, so that a client may start the container then.
 func (s *Server) containerWait(c *call) error {
 	cond := container.WaitNotRunning
-	if c.version.has(waitConditions) {
+	if c.version.Has(compat.WaitConditions) {
 		switch asked := container.WaitCondition(c.query.Get("condition")); asked {
 		case "":
 		case container.WaitNotRunning, container.WaitNextExit, container.WaitRemoved:
@@ -74,14 +75,14 @@ func (s *Server) containerWait(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.version.has(waitConditions) {
+	if c.version.Has(compat.WaitConditions) {
 		c.w.Header().Set("Content-Type", "application/json")
 		c.w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(c.w).Flush()
 	}
 	select {
 	case r := <-results:
-		if cond == container.WaitRemoved && r.Err != "" && !c.version.has(waitReportsErrors) {
+		if cond == container.WaitRemoved && r.Err != "" && !c.version.Has(compat.WaitReportsErrors) {
 			return nil // an empty body is how these versions report it
 		}
 		c.writeWait(r)
@@ -96,7 +97,7 @@ func (c *call) writeWait(r container.WaitResult) {
 	if r.Err != "" {
 		answer.Error = &wire.WaitExitError{Message: r.Err}
 	}
-	if !c.version.has(waitConditions) {
+	if !c.version.Has(compat.WaitConditions) {
 		writeJSON(c.w, http.StatusOK, answer)
 		return
 	}

@@ -3,15 +3,14 @@ package server
 import (
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"berth/internal/fault"
 	"berth/internal/image"
+	"berth/internal/server/compat"
+	"berth/internal/server/show"
 
 	"github.com/distribution/reference"
-	wire "github.com/moby/moby/api/types/image"
-	"github.com/moby/moby/api/types/storage"
 )
 
 // imageList shows images, newest first.
@@ -34,7 +33,7 @@ func (s *Server) imageList(c *call) error {
 		return err
 	}
 	uses := map[string]int64{}
-	if c.version.has(imageContainersCount) {
+	if c.version.Has(compat.ImageContainersCount) {
 		containers := s.Containers.List()
 		for i := range containers {
 			uses[containers[i].ImageID]++
@@ -44,7 +43,7 @@ func (s *Server) imageList(c *call) error {
 	out := []any{}
 	for i := range list {
 		if sel.keeps(&list[i]) {
-			out = append(out, imageSummary(&list[i], uses, c.version))
+			out = append(out, show.ImageSummary(&list[i], uses, c.version))
 		}
 	}
 	return c.json(out, nil)
@@ -124,103 +123,4 @@ func namedLike(img *image.Image, patterns []string) bool {
 		}
 	}
 	return false
-}
-
-// legacySummary adds what older versions show.
-type legacySummary struct {
-	wire.Summary
-	VirtualSize int64
-}
-
-// imageSummary shows one image as a line of a list. uses counts containers by image.
-func imageSummary(img *image.Image, uses map[string]int64, v apiVersion) any {
-	out := wire.Summary{
-		ID:          img.ID.String(),
-		Containers:  uses[img.ID.String()],
-		Created:     unixOrZero(img.Created),
-		Labels:      img.Config.Config.Labels,
-		RepoTags:    familiarNames(img.Names),
-		RepoDigests: familiarNames(img.Digests),
-		SharedSize:  -1,
-		Size:        img.Size,
-	}
-	if !v.has(imageContainersCount) {
-		out.Containers = -1
-	}
-	if v.has(imageDescriptors) {
-		out.Descriptor = &img.Target
-	}
-	if len(out.RepoTags) == 0 && !v.has(danglingHasNoTags) {
-		out.RepoTags, out.RepoDigests = []string{"<none>:<none>"}, []string{"<none>@<none>"}
-	}
-	if !v.has(noVirtualSize) {
-		return legacySummary{Summary: out, VirtualSize: img.Size}
-	}
-	return out
-}
-
-func unixOrZero(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.Unix()
-}
-
-// familiarNames shortens docker.io/library/x:tag to x:tag; never null.
-func familiarNames(names []string) []string {
-	out := []string{}
-	for _, name := range names {
-		if ref, err := reference.ParseNormalizedNamed(name); err == nil {
-			name = reference.FamiliarString(ref)
-		}
-		out = append(out, name)
-	}
-	return out
-}
-
-// legacyImage adds what older versions show.
-type legacyImage struct {
-	*wire.InspectResponse
-	Parent      string
-	VirtualSize int64 `json:",omitempty"`
-}
-
-// imageAnswer shows everything about an image.
-func imageAnswer(img *image.Image, v apiVersion) any {
-	cfg := &img.Config
-	out := &wire.InspectResponse{
-		ID:           img.ID.String(),
-		RepoTags:     familiarNames(img.Names),
-		RepoDigests:  familiarNames(img.Digests),
-		Author:       cfg.Author,
-		Config:       &cfg.Config,
-		Architecture: img.Platform.Architecture,
-		Variant:      img.Platform.Variant,
-		Os:           img.Platform.OS,
-		OsVersion:    img.Platform.OSVersion,
-		Size:         img.Size,
-		RootFS:       wire.RootFS{Type: "layers"},
-		Metadata:     wire.Metadata{LastTagTime: img.Tagged},
-	}
-	if !img.Created.IsZero() || !v.has(noVirtualSize) {
-		out.Created = img.Created.UTC().Format(time.RFC3339Nano)
-	}
-	if n := len(cfg.History); n > 0 {
-		out.Comment = strings.TrimSpace(cfg.History[n-1].Comment)
-	}
-	for _, id := range img.DiffIDs {
-		out.RootFS.Layers = append(out.RootFS.Layers, id.String())
-	}
-	if v.has(imageDescriptors) {
-		out.Descriptor = &img.Target
-	}
-	if v.has(noLegacyNetwork) {
-		return out
-	}
-	out.GraphDriver = &storage.DriverData{Name: "overlayfs"}
-	legacy := legacyImage{InspectResponse: out}
-	if !v.has(noVirtualSize) {
-		legacy.VirtualSize = img.Size
-	}
-	return legacy
 }

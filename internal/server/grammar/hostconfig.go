@@ -1,4 +1,4 @@
-package server
+package grammar
 
 import (
 	"net/netip"
@@ -7,12 +7,11 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 
-	units "github.com/docker/go-units"
 	wire "github.com/moby/moby/api/types/container"
 )
 
 // takeHostConfig moves the host's part of a container out of from and refuses the rest.
-func takeHostConfig(from *wire.HostConfig, to *container.HostConfig, v apiVersion) error {
+func takeHostConfig(from *wire.HostConfig, to *container.HostConfig) error {
 	*to = container.HostConfig{
 		AutoRemove:     take(&from.AutoRemove),
 		Binds:          take(&from.Binds),
@@ -43,9 +42,6 @@ func takeHostConfig(from *wire.HostConfig, to *container.HostConfig, v apiVersio
 		MaskedPaths:    pathList(take(&from.MaskedPaths)),
 		ReadonlyPaths:  pathList(take(&from.ReadonlyPaths)),
 		Resources:      takeResources(&from.Resources),
-	}
-	if !v.has(consoleSize) {
-		to.ConsoleSize = [2]uint{}
 	}
 	for _, step := range []func(*wire.HostConfig, *container.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits} {
 		if err := step(from, to); err != nil {
@@ -110,38 +106,6 @@ func dropDefaults(from *wire.HostConfig) {
 		from.VolumeDriver = ""
 	}
 	from.ContainerIDFile = "" // the client writes it
-}
-
-func takeDevices(from *wire.HostConfig, to *container.HostConfig) error {
-	for _, d := range take(&from.Devices) {
-		if d.PathInContainer == "" {
-			d.PathInContainer = d.PathOnHost
-		}
-		if d.CgroupPermissions == "" {
-			d.CgroupPermissions = "rwm"
-		}
-		if d.PathOnHost == "" || strings.Trim(d.CgroupPermissions, "rwm") != "" {
-			return fault.New(fault.Invalid, "invalid device specification: %s:%s:%s", d.PathOnHost, d.PathInContainer, d.CgroupPermissions)
-		}
-		to.Devices = append(to.Devices, container.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
-	}
-	return nil
-}
-
-func takeUlimits(from *wire.HostConfig, to *container.HostConfig) error {
-	for _, u := range take(&from.Ulimits) {
-		if u == nil {
-			continue
-		}
-		if _, err := units.ParseUlimit(u.Name + "=0"); err != nil {
-			return fault.New(fault.Invalid, "invalid ulimit type: %s", u.Name)
-		}
-		if u.Hard != -1 && (u.Soft == -1 || u.Soft > u.Hard) {
-			return fault.New(fault.Invalid, "ulimit soft limit must be less than or equal to hard limit: %d > %d", u.Soft, u.Hard)
-		}
-		to.Ulimits = append(to.Ulimits, container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
-	}
-	return nil
 }
 
 // checkExtraHost checks name:address; host-gateway stands for the bridge's address.

@@ -1,4 +1,4 @@
-package server
+package show
 
 import (
 	"cmp"
@@ -6,18 +6,19 @@ import (
 	"strings"
 
 	"berth/internal/container"
+	"berth/internal/server/grammar"
 
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 )
 
-// wireHostConfig shows the host's part of a container as the user gave it, with
+// HostConfig shows the host's part of a container as the user gave it, with
 // the defaults that Docker fills in.
-func wireHostConfig(h *container.HostConfig) *wire.HostConfig {
+func HostConfig(h *container.HostConfig) *wire.HostConfig {
 	out := &wire.HostConfig{
 		Binds:           h.Binds,
 		LogConfig:       wire.LogConfig{Type: cmp.Or(h.LogDriver, "json-file"), Config: h.LogOptions},
-		NetworkMode:     wire.NetworkMode(plainNetwork(h.NetworkMode)),
+		NetworkMode:     wire.NetworkMode(grammar.PlainNetwork(h.NetworkMode)),
 		PortBindings:    portMap(h.PortBindings, false),
 		RestartPolicy:   wire.RestartPolicy{Name: wire.RestartPolicyDisabled},
 		AutoRemove:      h.AutoRemove,
@@ -25,9 +26,9 @@ func wireHostConfig(h *container.HostConfig) *wire.HostConfig {
 		CapAdd:          h.CapAdd,
 		CapDrop:         h.CapDrop,
 		CgroupnsMode:    wire.CgroupnsMode(h.CgroupnsMode),
-		DNS:             orEmpty(h.DNS),
-		DNSOptions:      orEmpty(h.DNSOptions),
-		DNSSearch:       orEmpty(h.DNSSearch),
+		DNS:             OrEmpty(h.DNS),
+		DNSOptions:      OrEmpty(h.DNSOptions),
+		DNSSearch:       OrEmpty(h.DNSSearch),
 		ExtraHosts:      h.ExtraHosts,
 		GroupAdd:        h.GroupAdd,
 		IpcMode:         wire.IpcMode(cmp.Or(h.IpcMode, "private")),
@@ -47,10 +48,10 @@ func wireHostConfig(h *container.HostConfig) *wire.HostConfig {
 		out.LogConfig.Config = map[string]string{}
 	}
 	if h.MaskedPaths != nil {
-		out.MaskedPaths = orEmpty(*h.MaskedPaths)
+		out.MaskedPaths = OrEmpty(*h.MaskedPaths)
 	}
 	if h.ReadonlyPaths != nil {
-		out.ReadonlyPaths = orEmpty(*h.ReadonlyPaths)
+		out.ReadonlyPaths = OrEmpty(*h.ReadonlyPaths)
 	}
 	out.Mounts = wireMounts(h)
 	return out
@@ -120,7 +121,7 @@ func wireMount(m *container.Mount) mount.Mount {
 
 func fromBind(binds []string, target string) bool {
 	for _, word := range binds {
-		if m, err := parseBind(word); err == nil && m.Target == target {
+		if m, err := grammar.ParseBind(word); err == nil && m.Target == target {
 			return true
 		}
 	}

@@ -1,0 +1,105 @@
+// Package compat knows the versions of the Engine API and how they differ.
+package compat
+
+import (
+	"strconv"
+	"strings"
+
+	"berth/internal/fault"
+)
+
+// Version is the minor number of an Engine API version; the major one is 1.
+type Version int
+
+// The versions that are served. The newest is that of the moby/moby/api module.
+const (
+	Min Version = 24
+	Max Version = 56
+)
+
+// String returns "1.45".
+func (v Version) String() string { return "1." + strconv.Itoa(int(v)) }
+
+// Change is one difference between two API versions that a handler asks about.
+type Change int
+
+// The differences, told in changes.
+const (
+	WaitConditions Change = iota
+	WaitReportsErrors
+	CreatePlatform
+	StopSignal
+	ConsoleSize
+	MultiplexedType
+	DanglingHasNoTags
+	NoVirtualSize
+	EndpointsMany
+	NoAnnotations
+	ImageDescriptors
+	ImageContainersCount
+	NoLegacyNetwork
+	ListHealth
+)
+
+// changes is the one place that knows which version brought what.
+var changes = [...]struct {
+	since Version
+	what  string
+}{
+	WaitConditions:       {30, "wait takes a condition and sends its header at once"},
+	WaitReportsErrors:    {34, "wait for removal reports a failed removal in Error instead of an empty body"},
+	CreatePlatform:       {41, "create takes a platform"},
+	StopSignal:           {42, "stop takes a signal"},
+	ConsoleSize:          {42, "create, exec create and exec start take ConsoleSize"},
+	MultiplexedType:      {42, "upgraded streams say that they are framed in their Content-Type"},
+	DanglingHasNoTags:    {43, "a dangling image has no RepoTags; before: <none>:<none>"},
+	NoVirtualSize:        {44, "images have no VirtualSize, and no Created when unknown"},
+	EndpointsMany:        {44, "create takes several EndpointsConfig"},
+	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
+	ImageDescriptors:     {48, "images and containers show descriptors"},
+	ImageContainersCount: {51, "image list counts containers"},
+	NoLegacyNetwork:      {52, "inspect has no addresses of the default bridge beside Networks"},
+	ListHealth:           {52, "list shows Health"},
+}
+
+// Has reports whether version v has the change.
+func (v Version) Has(c Change) bool { return v >= changes[c].since }
+
+// Parse reads "1.45" and refuses what is not served, in Docker's words.
+func Parse(s string) (Version, error) {
+	major, minor, _ := strings.Cut(s, ".")
+	maj, err1 := strconv.Atoi(major)
+	minr, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil {
+		return 0, fault.New(fault.Invalid, "invalid API version %q", s)
+	}
+	v := Version(minr)
+	switch {
+	case maj < 1 || maj == 1 && v < Min:
+		return 0, fault.New(fault.Invalid, "client version %s is too old. Minimum supported API version is %s, please upgrade your client to a newer version", s, Min)
+	case maj > 1 || v > Max:
+		return 0, fault.New(fault.Invalid, "client version %s is too new. Maximum supported API version is %s", s, Max)
+	}
+	return v, nil
+}
+
+// Split takes a leading /v1.45 off a path. found is "" when there is none.
+func Split(path string) (found, rest string) {
+	if len(path) < 3 || path[0] != '/' || path[1] != 'v' {
+		return "", path
+	}
+	end := strings.IndexByte(path[1:], '/')
+	if end < 0 {
+		return "", path
+	}
+	word := path[2 : end+1]
+	for _, c := range word {
+		if (c < '0' || c > '9') && c != '.' {
+			return "", path
+		}
+	}
+	if word == "" {
+		return "", path
+	}
+	return word, path[end+1:]
+}

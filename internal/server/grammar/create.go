@@ -1,0 +1,121 @@
+// Package grammar reads what a client says about a container that is to be made:
+// it translates a create, checks its words as Docker's parsers do, and refuses what
+// cannot be honoured yet by name rather than ignoring it.
+package grammar
+
+import (
+	"path"
+	"slices"
+
+	"berth/internal/container"
+	"berth/internal/fault"
+
+	wire "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+)
+
+// Body is the body of POST /containers/create, with fields that the newest
+// wire type has lost and older clients may still send.
+type Body struct {
+	*wire.Config
+	HostConfig       *wire.HostConfig
+	NetworkingConfig *network.NetworkingConfig
+	MacAddress       string
+}
+
+// Create translates a create, checks its grammar, and refuses what cannot be
+// honoured yet. It empties body. The name and the platform, which travel in the
+// query, are the caller's to add. Errors are fault.Invalid and fault.Unsupported.
+func Create(body *Body) (container.CreateRequest, error) {
+	var req container.CreateRequest
+	if body.Config == nil {
+		return req, fault.New(fault.Invalid, "config cannot be empty in order to create a container")
+	}
+	if body.MacAddress != "" {
+		return req, fault.New(fault.Unsupported, "Config.MacAddress is not supported yet")
+	}
+	req.EntrypointSet = body.Config.Entrypoint != nil
+	if slices.Equal(body.Config.Entrypoint, []string{""}) {
+		body.Config.Entrypoint = nil // how the client says --entrypoint ""
+	}
+	if err := takeConfig(body.Config, &req.Config); err != nil {
+		return req, err
+	}
+	if body.HostConfig == nil {
+		body.HostConfig = &wire.HostConfig{}
+	}
+	mode := string(body.HostConfig.NetworkMode)
+	if err := takeHostConfig(body.HostConfig, &req.HostConfig); err != nil {
+		return req, err
+	}
+	return req, checkEndpoints(body.NetworkingConfig, mode)
+}
+
+// takeConfig moves the portable part of a container out of from.
+func takeConfig(from *wire.Config, to *container.Config) error {
+	*to = container.Config{
+		Image:        take(&from.Image),
+		Hostname:     take(&from.Hostname),
+		Domainname:   take(&from.Domainname),
+		User:         take(&from.User),
+		Env:          take(&from.Env),
+		Cmd:          take(&from.Cmd),
+		Entrypoint:   take(&from.Entrypoint),
+		WorkingDir:   take(&from.WorkingDir),
+		Labels:       take(&from.Labels),
+		StopSignal:   take(&from.StopSignal),
+		StopTimeout:  take(&from.StopTimeout),
+		Tty:          take(&from.Tty),
+		OpenStdin:    take(&from.OpenStdin),
+		StdinOnce:    take(&from.StdinOnce),
+		AttachStdin:  take(&from.AttachStdin),
+		AttachStdout: take(&from.AttachStdout),
+		AttachStderr: take(&from.AttachStderr),
+	}
+	for port := range take(&from.ExposedPorts) {
+		if err := checkPort(port); err != nil {
+			return err
+		}
+		to.ExposedPorts = append(to.ExposedPorts, port.String())
+	}
+	slices.Sort(to.ExposedPorts)
+	for target := range take(&from.Volumes) {
+		if err := checkTarget(target, "volume"); err != nil {
+			return err
+		}
+		to.Volumes = append(to.Volumes, path.Clean(target))
+	}
+	slices.Sort(to.Volumes)
+	if h := from.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] == "NONE" {
+		from.Healthcheck = nil // no health check is what there is
+	}
+	return refuseRest("Config", from)
+}
+
+// checkEndpoints accepts what clients send for the one network of a container, and
+// refuses any setting in it.
+func checkEndpoints(cfg *network.NetworkingConfig, mode string) error {
+	if cfg == nil {
+		return nil
+	}
+	for name, settings := range cfg.EndpointsConfig {
+		if PlainNetwork(name) != PlainNetwork(mode) {
+			return fault.New(fault.Unsupported, "NetworkingConfig.EndpointsConfig for network %s beside network mode %s is not supported yet", name, PlainNetwork(mode))
+		}
+		if settings == nil {
+			continue
+		}
+		if err := refuseRest("NetworkingConfig.EndpointsConfig", settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PlainNetwork gives the default network's three names one.
+func PlainNetwork(name string) string {
+	if name == "" || name == "default" {
+		return "bridge"
+	}
+	return name
+}

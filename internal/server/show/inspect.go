@@ -1,0 +1,117 @@
+package show
+
+import (
+	"time"
+
+	"berth/internal/container"
+	"berth/internal/server/compat"
+
+	wire "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/api/types/storage"
+)
+
+// Inspect shows everything about a container: a *wire.InspectResponse, or that with
+// what older clients look for beside it.
+func Inspect(c *container.Container, volumeDir func(name string) string, v compat.Version) any {
+	answer := inspectResponse(c)
+	answer.Mounts = MountPoints(c, volumeDir)
+	if v.Has(compat.NoLegacyNetwork) {
+		return answer
+	}
+	answer.GraphDriver = &storage.DriverData{Name: c.Driver}
+	return legacyInspect{InspectResponse: answer, NetworkSettings: legacyNetworkOf(c, answer.NetworkSettings)}
+}
+
+func inspectResponse(c *container.Container) *wire.InspectResponse {
+	return &wire.InspectResponse{
+		ID:             c.ID,
+		Created:        c.Created.UTC().Format(time.RFC3339Nano),
+		Path:           c.Path,
+		Args:           OrEmpty(c.Args),
+		State:          stateOf(c),
+		Image:          c.ImageID,
+		ResolvConfPath: c.ResolvConfPath,
+		HostnamePath:   c.HostnamePath,
+		HostsPath:      c.HostsPath,
+		LogPath:        c.LogPath,
+		Name:           "/" + c.Name,
+		RestartCount:   c.Restarts,
+		Driver:         c.Driver,
+		Platform:       "linux",
+		ExecIDs:        c.Execs,
+		HostConfig:     HostConfig(&c.HostConfig),
+		SizeRw:         c.SizeRw,
+		Config:         wireConfig(&c.Config),
+		NetworkSettings: &wire.NetworkSettings{
+			Ports:    inspectPorts(c),
+			Networks: Networks(c),
+		},
+	}
+}
+
+// stateOf computes Docker's booleans.
+func stateOf(c *container.Container) *wire.State {
+	return &wire.State{
+		Status:     Status(c.State),
+		Running:    c.State == container.Running,
+		Dead:       c.State == container.Dead,
+		OOMKilled:  c.Run.OOMKilled,
+		Pid:        c.Run.Pid,
+		ExitCode:   c.Run.ExitCode,
+		Error:      c.Run.Error,
+		StartedAt:  c.Run.Started.UTC().Format(time.RFC3339Nano),
+		FinishedAt: c.Run.Finished.UTC().Format(time.RFC3339Nano),
+	}
+}
+
+// Status is Docker's word for a state.
+func Status(s container.State) wire.ContainerState {
+	switch s {
+	case container.Starting:
+		return wire.StateCreated
+	case container.Removed:
+		return wire.StateRemoving
+	}
+	return wire.ContainerState(s)
+}
+
+func wireConfig(c *container.Config) *wire.Config {
+	out := &wire.Config{
+		Hostname:     c.Hostname,
+		Domainname:   c.Domainname,
+		User:         c.User,
+		AttachStdin:  c.AttachStdin,
+		AttachStdout: c.AttachStdout,
+		AttachStderr: c.AttachStderr,
+		Tty:          c.Tty,
+		OpenStdin:    c.OpenStdin,
+		StdinOnce:    c.StdinOnce,
+		Env:          c.Env,
+		Cmd:          c.Cmd,
+		Image:        c.Image,
+		WorkingDir:   c.WorkingDir,
+		Entrypoint:   c.Entrypoint,
+		Labels:       c.Labels,
+		StopSignal:   c.StopSignal,
+		StopTimeout:  c.StopTimeout,
+	}
+	if out.Labels == nil {
+		out.Labels = map[string]string{}
+	}
+	if len(c.ExposedPorts) > 0 {
+		out.ExposedPorts = network.PortSet{}
+	}
+	for _, word := range c.ExposedPorts {
+		if p, err := network.ParsePort(word); err == nil {
+			out.ExposedPorts[p] = struct{}{}
+		}
+	}
+	if len(c.Volumes) > 0 {
+		out.Volumes = map[string]struct{}{}
+	}
+	for _, v := range c.Volumes {
+		out.Volumes[v] = struct{}{}
+	}
+	return out
+}

@@ -1,0 +1,88 @@
+package show
+
+import (
+	"cmp"
+	"net"
+	"strings"
+
+	"berth/internal/container"
+	"berth/internal/server/grammar"
+
+	wire "github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+)
+
+// legacyInspect is inspect before network settings of the default bridge left.
+type legacyInspect struct {
+	*wire.InspectResponse
+	NetworkSettings *legacyNetwork
+}
+
+// legacyNetwork repeats the default bridge's endpoint beside Networks.
+type legacyNetwork struct {
+	*wire.NetworkSettings
+	Bridge                 string
+	HairpinMode            bool
+	LinkLocalIPv6Address   string
+	LinkLocalIPv6PrefixLen int
+	SecondaryIPAddresses   []string
+	SecondaryIPv6Addresses []string
+	EndpointID             string
+	Gateway                string
+	GlobalIPv6Address      string
+	GlobalIPv6PrefixLen    int
+	IPAddress              string
+	IPPrefixLen            int
+	IPv6Gateway            string
+	MacAddress             string
+}
+
+func legacyNetworkOf(c *container.Container, settings *wire.NetworkSettings) *legacyNetwork {
+	l := &legacyNetwork{NetworkSettings: settings}
+	if e := &c.Endpoint; c.State == container.Running && e.Network == "bridge" {
+		l.EndpointID, l.MacAddress = e.EndpointID, e.MAC
+		if e.Address.IsValid() {
+			l.IPAddress, l.IPPrefixLen = e.Address.Addr().String(), e.Address.Bits()
+		}
+		if e.Gateway.IsValid() {
+			l.Gateway = e.Gateway.String()
+		}
+	}
+	return l
+}
+
+// Networks shows the one network of a container, with addresses while it runs.
+func Networks(c *container.Container) map[string]*network.EndpointSettings {
+	mode := c.HostConfig.NetworkMode
+	if strings.HasPrefix(mode, "container:") {
+		return map[string]*network.EndpointSettings{}
+	}
+	name := cmp.Or(c.Endpoint.Network, grammar.PlainNetwork(mode))
+	e := &network.EndpointSettings{NetworkID: c.Endpoint.NetworkID}
+	if c.State == container.Running {
+		e.EndpointID, e.Gateway = c.Endpoint.EndpointID, c.Endpoint.Gateway
+		if c.Endpoint.Address.IsValid() {
+			e.IPAddress, e.IPPrefixLen = c.Endpoint.Address.Addr(), c.Endpoint.Address.Bits()
+		}
+		if mac, err := net.ParseMAC(c.Endpoint.MAC); err == nil {
+			e.MacAddress = network.HardwareAddr(mac)
+		}
+	}
+	return map[string]*network.EndpointSettings{name: e}
+}
+
+// inspectPorts shows ports while they are held: bound ones, and exposed ones with null.
+func inspectPorts(c *container.Container) network.PortMap {
+	if c.State != container.Running {
+		return network.PortMap{}
+	}
+	m := portMap(c.Endpoint.Ports, true)
+	for _, word := range c.Config.ExposedPorts {
+		if p, err := network.ParsePort(word); err == nil {
+			if _, ok := m[p]; !ok {
+				m[p] = nil
+			}
+		}
+	}
+	return m
+}

@@ -1,0 +1,69 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"berth/internal/container"
+	"berth/internal/server/compat"
+	"berth/internal/server/grammar"
+
+	units "github.com/docker/go-units"
+	wire "github.com/moby/moby/api/types/container"
+)
+
+// Summary shows one container as a line of a list, without its mounts.
+func Summary(c *container.Container, now time.Time, v compat.Version) *wire.Summary {
+	out := &wire.Summary{
+		ID:              c.ID,
+		Names:           []string{"/" + c.Name},
+		Image:           c.Config.Image,
+		ImageID:         c.ImageID,
+		Command:         commandLine(c.Path, c.Args),
+		Created:         c.Created.Unix(),
+		Ports:           Ports(c),
+		Labels:          c.Config.Labels,
+		State:           Status(c.State),
+		Status:          statusLine(c, now),
+		NetworkSettings: &wire.NetworkSettingsSummary{Networks: Networks(c)},
+	}
+	if out.Labels == nil {
+		out.Labels = map[string]string{}
+	}
+	if c.SizeRw != nil {
+		out.SizeRw = *c.SizeRw
+	}
+	out.HostConfig.NetworkMode = grammar.PlainNetwork(c.HostConfig.NetworkMode)
+	if v.Has(compat.ListHealth) {
+		out.Health = &wire.HealthSummary{Status: wire.NoHealthcheck}
+	}
+	return out
+}
+
+// commandLine quotes arguments with blanks, as ps shows them.
+func commandLine(path string, args []string) string {
+	words := []string{path}
+	for _, a := range args {
+		if strings.Contains(a, " ") {
+			a = "'" + a + "'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}
+
+// statusLine is the STATUS column of ps.
+func statusLine(c *container.Container, now time.Time) string {
+	switch c.State {
+	case container.Running:
+		return "Up " + units.HumanDuration(now.Sub(c.Run.Started))
+	case container.Exited:
+		return fmt.Sprintf("Exited (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
+	case container.Removing, container.Removed:
+		return "Removal In Progress"
+	case container.Dead:
+		return "Dead"
+	}
+	return "Created"
+}
