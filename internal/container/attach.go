@@ -39,8 +39,11 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	if c.State == Removed || c.State == Removing || c.State == Dead {
 		return fault.New(fault.Conflict, "container %s is being removed", e.id)
 	}
-	place := e.hub.Join(c.State == Running)
-	defer place.Leave()
+	var place *stream.Member
+	if opts.Stream {
+		place = e.hub.Join(c.State == Running)
+		defer place.Leave()
+	}
 	in, out, errs, err := opts.Open(c.Config.Tty)
 	if err != nil {
 		return err
@@ -50,15 +53,11 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 			return err
 		}
 	}
-	if !opts.Stream {
+	if place == nil {
 		return nil
 	}
 	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
-	var exit *exitError
-	switch {
-	case errors.Is(err, stream.ErrDetached), errors.As(err, &exit):
-		return nil // who started it hears of a failed start
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err

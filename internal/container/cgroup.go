@@ -23,13 +23,14 @@ func (h *host) cgroupPath(c Container) string {
 
 // clearGroup kills what is left in a control group and removes it. A start
 // whose answer was lost may have left a process there.
-func (h *host) clearGroup(ctx context.Context, g *cgroup.Group) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
+func clearGroup(g *cgroup.Group) error {
+	return errors.Join(killGroup(g), g.Remove(context.Background()))
+}
+
+func killGroup(g *cgroup.Group) error {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
-	err := g.Kill(ctx)
-	if rerr := g.Remove(ctx); rerr != nil {
-		h.deps.Warn("%v", errors.Join(err, rerr))
-	}
+	return g.Kill(ctx)
 }
 
 // cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.

@@ -1,13 +1,33 @@
 package container
 
-// Close waits for what runs in the background and lets go of the running
-// containers, which the keeper goes on with. It reports whether there are any.
+import "berth/internal/stream"
+
+// Close lets go of the running containers, which the keeper goes on with, and
+// waits for what runs in the background. Ends that come from now on are the
+// next daemon's to hear of. The keeper's connection is still open, and is
+// closed next. It reports whether anything runs.
 func (s *Service) Close() (running bool) {
+	s.host.mu.Lock()
+	s.host.closed = true
+	s.host.mu.Unlock()
 	s.host.background.Wait()
 	for _, e := range s.index.all() {
-		if l := e.live.Load(); l != nil {
+		if e.live.Load() != nil {
 			running = true
+			letGo(e.hub)
 		}
+		closeLog(e)
+	}
+	for _, x := range s.execs.all() {
+		letGo(x.hub)
 	}
 	return running
+}
+
+// letGo stops the reading of a run's output, so that the keeper finds what is
+// still in the pipes, once and whole.
+func letGo(hub *stream.Hub) {
+	hub.Abort(nil)
+	hub.Interrupt()
+	hub.WaitDone(cutTime)
 }

@@ -28,29 +28,37 @@ type entry struct {
 	live atomic.Pointer[live] // what the present run holds; nil when not running
 	log  atomic.Pointer[logfile.Log]
 
-	mu      sync.Mutex // guards waiters and down
+	mu      sync.Mutex // guards waiters
 	waiters []*waiter
-	down    chan struct{} // closed when the present run has ended for all to see
-
-	stopping atomic.Bool // the user asked for the end that is coming
 }
 
 // live is what a run holds in the daemon.
 type live struct {
-	pidfd  *os.File
-	rootfs *os.File // the detached overlay; nil after a restart of the daemon
-	pty    *os.File // the terminal's master, or nil
-	group  *cgroup.Group
-	proc   keeper.Process
+	pidfd    *os.File
+	rootfs   *os.File // the detached overlay; nil after a restart of the daemon
+	pty      *os.File // the terminal's master, or nil
+	group    *cgroup.Group
+	proc     keeper.Process
+	stopping atomic.Bool   // the user asked for the end that is coming
+	down     chan struct{} // closed when the run has ended for all to see
 }
 
 func newEntry(c Container) *entry {
-	e := &entry{id: c.ID, verb: make(chan struct{}, 1), hub: stream.NewHub(), down: make(chan struct{})}
+	e := &entry{id: c.ID, verb: make(chan struct{}, 1), hub: stream.NewHub()}
 	e.snap.Store(&c)
-	if c.State != Running && c.State != Starting {
-		close(e.down)
-	}
 	return e
+}
+
+// present returns the present run, nil when there is none. A start under way
+// is waited for: its outcome is what the caller has to act on.
+func (e *entry) present(ctx context.Context) (*live, error) {
+	if e.snapshot().State == Starting {
+		if err := e.lock(ctx); err != nil {
+			return nil, err
+		}
+		defer e.unlock()
+	}
+	return e.live.Load(), nil
 }
 
 // lock takes the container for one verb, or gives up with ctx.

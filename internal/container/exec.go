@@ -56,8 +56,29 @@ type execution struct {
 	pid     int
 	code    *int
 	pty     *os.File
-	up      chan struct{} // closed when the process runs
+	pidfd   *os.File      // while it runs
+	up      chan struct{} // closed when the process runs, or never will
 	ended   chan struct{} // closed when it has ended
+}
+
+func newExecution(id, container string) *execution {
+	return &execution{id: id, container: container, hub: stream.NewHub(), up: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// over reports that the exec has ended, or failed to start.
+func (x *execution) over() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.code != nil
+}
+
+// began makes the exec's process the one that runs and serves its streams.
+func (x *execution) began(pid int, pidfd *os.File, io *stdio, closeStdin func()) {
+	x.mu.Lock()
+	x.started, x.running, x.pid, x.pty, x.pidfd = true, true, pid, io.pty, pidfd
+	x.mu.Unlock()
+	x.hub.Run(io.ends(true, closeStdin), nil)
+	close(x.up)
 }
 
 // Execs is the further processes in the containers of a Service.
@@ -84,7 +105,8 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 	if _, err := stream.DetachKeys(cfg.DetachKeys); err != nil {
 		return "", fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
 	}
-	x := &execution{id: newID(), container: e.id, config: cfg, hub: stream.NewHub(), up: make(chan struct{}), ended: make(chan struct{})}
+	x := newExecution(newID(), e.id)
+	x.config = cfg
 	s.execs.add(x)
 	return x.id, nil
 }
@@ -122,16 +144,14 @@ func noExec(id string) error {
 // finish records how an exec ended, once its output has been delivered.
 func (x *execution) finish(exit keeper.Exit) {
 	<-x.up // the end may be reported before the start has been answered
-	if !x.hub.WaitDone(drainTime) {
-		x.hub.Interrupt()
-		x.hub.WaitDone(drainTime)
-	}
+	drain(x.hub)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.code != nil {
 		return
 	}
 	code := exit.Code
-	x.code, x.running, x.pty = &code, false, nil
+	closeAll(x.pidfd)
+	x.code, x.running, x.pty, x.pidfd = &code, false, nil, nil
 	close(x.ended)
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,13 +36,20 @@ func (x *execIndex) drop(id string) {
 	delete(x.byID, id)
 }
 
+// all returns every exec.
+func (x *execIndex) all() []*execution {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Collect(maps.Values(x.byID))
+}
+
 // of returns the IDs of a container's execs that run or can still run, sorted.
 func (x *execIndex) of(container string) []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var ids []string
 	for id, e := range x.byID {
-		if e.container == container {
+		if e.container == container && !e.over() {
 			ids = append(ids, id)
 		}
 	}
@@ -52,6 +60,10 @@ func (x *execIndex) of(container string) []string {
 // orphan lets the execs of a container that ended be forgotten after a while.
 func (x *execIndex) orphan(container string) {
 	for _, id := range x.of(container) {
-		time.AfterFunc(keepExec, func() { x.drop(id) })
+		x.dropLater(id)
 	}
+}
+
+func (x *execIndex) dropLater(id string) {
+	time.AfterFunc(keepExec, func() { x.drop(id) })
 }

@@ -89,13 +89,16 @@ func (x *execution) unclaim(code int) {
 	x.started = false
 	if code != 0 {
 		x.started, x.code = true, &code
+		close(x.up)
 		close(x.ended)
 	}
 }
 
 // runExec starts the process; on failure everything is given back.
 func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
-	err := s.launchExec(context.WithoutCancel(ctx), e, l, x, opts)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	err := s.launchExec(ctx, e, l, x, opts)
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -133,13 +136,7 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	if err != nil {
 		return startError(err, p)
 	}
-	pidfd.Close()
-	x.mu.Lock()
-	x.running, x.pid, x.pty = true, proc.Pid, p.io.pty
-	x.mu.Unlock()
-	ends := p.io.ends(true, func() { client.CloseStdin(context.Background(), x.id) })
-	x.hub.Run(ends, nil)
-	close(x.up)
 	undo.clear()
+	x.began(proc.Pid, pidfd, p.io, func() { client.CloseStdin(context.Background(), x.id) })
 	return nil
 }

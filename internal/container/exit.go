@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/stream"
 )
 
 // drainTime is how long a run's output may go on after its first process has
@@ -18,7 +19,7 @@ const drainTime = 5 * time.Second
 // Follow handles what the keeper reports until its connection is gone.
 func (s *Service) Follow(client *keeper.Client) {
 	for ev := range client.Events() {
-		go s.ended(client, ev.ID, ev.Exit)
+		s.host.later(func() { s.ended(client, ev.ID, ev.Exit) })
 	}
 }
 
@@ -28,7 +29,7 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	if x := s.execs.get(id); x != nil {
 		x.finish(exit)
 		client.Forget(context.Background(), id)
-		time.AfterFunc(keepExec, func() { s.execs.drop(id) })
+		s.execs.dropLater(id)
 		return
 	}
 	e, err := s.index.find(id)
@@ -39,21 +40,66 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	e.lock(context.Background())
 	defer e.unlock()
 	l := e.live.Load()
-	if l == nil || e.snapshot().State != Running {
-		return // a start that failed has forgotten it already
-	}
-	if !e.hub.WaitDone(drainTime) {
-		e.hub.Interrupt()
-		e.hub.WaitDone(drainTime)
+	switch {
+	case l == nil: // of a start that was undone, or told twice
+		client.Forget(context.Background(), id)
+		return
+	case !hasEnded(l.pidfd): // told twice, and the container runs again
+		return
 	}
 	s.exited(e, l, exit, client)
 }
 
-// exited records how a run ended and gives back what it held. The caller holds
-// the verb lock and has taken the last output in. The keeper forgets the run
-// only once its exit is durable; a container that goes away by itself has no
-// exit to keep.
+// cutTime is how long the log gets to take in what its clients held up.
+const cutTime = time.Second
+
+// drain takes the last output of an ended process in. A client that takes
+// nothing is let go, and then whoever holds the streams open is not read any more.
+func drain(hub *stream.Hub) {
+	if hub.WaitDone(drainTime) {
+		return
+	}
+	hub.Abort(nil)
+	if hub.WaitDone(cutTime) {
+		return
+	}
+	hub.Interrupt()
+	hub.WaitDone(cutTime)
+}
+
+// hasEnded reports that the process behind a pidfd has ended.
+func hasEnded(pidfd *os.File) bool {
+	conn, err := pidfd.SyscallConn()
+	if err != nil {
+		return true
+	}
+	ended := false
+	cerr := conn.Control(func(fd uintptr) { ended = readable(int(fd)) })
+	return cerr != nil || ended
+}
+
+// readable reports without waiting that a descriptor can be read, which a pidfd
+// can from the end of its process on (pidfd_open(2)).
+func readable(fd int) bool {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		if err != unix.EINTR {
+			return n > 0
+		}
+	}
+}
+
+// exited takes the last output in, records how a run ended and gives back what
+// it held. The caller holds the verb lock. The keeper forgets the run only once
+// its exit is durable; a container that goes away by itself has no exit to keep.
 func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client) {
+	if e.snapshot().HostConfig.PidMode == "host" && l.group != nil {
+		// The others do not end with the first process, as in a namespace of its own.
+		if err := killGroup(l.group); err != nil {
+			s.deps.Warn("container %s: %v", e.id, err)
+		}
+	}
+	drain(e.hub)
 	oom := false
 	if l.group != nil {
 		n, err := l.group.OOMKills()
@@ -63,7 +109,7 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	c, err := e.step(Exit, func(c *Container) {
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished, c.Run.OOMKilled = 0, exit.Code, exit.Time.UTC(), oom
 		c.Endpoint = Endpoint{Network: endpoint.Network, NetworkID: endpoint.NetworkID}
-		if e.stopping.Load() {
+		if l.stopping.Load() {
 			c.Wanted = WantedDown
 		}
 	})
@@ -73,15 +119,18 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	}
 	closeLog(e)
 	e.live.Store(nil)
+	e.hub.Settle()
 	if !c.HostConfig.AutoRemove {
-		if err := s.deps.Store.Commit(put(c)); err != nil {
-			s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
-		}
+		err = s.deps.Store.Commit(put(c))
 	}
-	client.Forget(context.Background(), e.id)
+	if err != nil { // the keeper goes on knowing it, for the next daemon
+		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
+	} else {
+		client.Forget(context.Background(), e.id)
+	}
 	s.host.release(c, endpoint, l)
 	s.execs.orphan(c.ID)
-	e.over()
+	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
 	if c.HostConfig.AutoRemove {
 		if err := s.discard(e, true); err != nil {
@@ -107,7 +156,7 @@ func (h *host) release(c Container, endpoint Endpoint, l *live) {
 	closeAll(l.pidfd)
 	if l.rootfs != nil {
 		// The last reference unmounts, and unmounting syncs: nobody waits for it.
-		h.background.Go(func() { l.rootfs.Close() })
+		h.later(func() { l.rootfs.Close() })
 	}
 }
 

@@ -13,7 +13,19 @@ type host struct {
 	deps       Deps
 	index      *index
 	seccomp    seccomp.Cache
-	background sync.WaitGroup // deletions and unmounts that nobody waits for
+	mu         sync.Mutex     // guards closed
+	closed     bool           // nothing new goes to the background
+	background sync.WaitGroup // what nobody waits for: deletions, unmounts, ends
+}
+
+// later runs f when nobody waits for it. Once the service is closed it does
+// nothing: what is left undone then, the next start of the daemon finds.
+func (h *host) later(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.background.Go(f)
+	}
 }
 
 // dir is the container's directory under the data root.

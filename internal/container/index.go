@@ -84,7 +84,7 @@ func (x *index) all() []*entry {
 	}
 	x.mu.RUnlock()
 	slices.SortFunc(list, func(a, b *entry) int {
-		if c := b.snapshot().Created.Compare(a.snapshot().Created); c != 0 {
+		if c := b.snap.Load().Created.Compare(a.snap.Load().Created); c != 0 {
 			return c
 		}
 		return strings.Compare(a.id, b.id)

@@ -23,12 +23,15 @@ func (s *Service) Kill(ctx context.Context, ref, word string) error {
 	if err != nil {
 		return err
 	}
-	l, down := e.live.Load(), e.ended()
+	l, err := e.present(ctx)
+	if err != nil {
+		return err
+	}
 	if l == nil {
 		return fault.New(fault.Conflict, "cannot kill container: %s: container %s is not running", ref, e.id)
 	}
 	if sig == unix.SIGKILL || sig == unix.SIGTERM {
-		e.stopping.Store(true)
+		l.stopping.Store(true)
 	}
 	switch err := signalFd(l.pidfd, sig); {
 	case isGone(err):
@@ -37,7 +40,7 @@ func (s *Service) Kill(ctx context.Context, ref, word string) error {
 		return err
 	}
 	if sig == unix.SIGKILL {
-		return awaitDown(ctx, down)
+		return awaitDown(ctx, l.down)
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 		return nil, err
 	}
 	p.spec, p.process = spec, spec.Process
-	if err := h.enterGroup(ctx, p, &names, undo); err != nil {
+	if err := h.enterGroup(p, &names, undo); err != nil {
 		return nil, err
 	}
 	if err := p.openStreams(c, &names, undo); err != nil {
@@ -100,13 +100,17 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 }
 
 // enterGroup makes the control group with its limits.
-func (h *host) enterGroup(ctx context.Context, p *prepared, names *[]string, undo *undo) error {
+func (h *host) enterGroup(p *prepared, names *[]string, undo *undo) error {
 	group, err := h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
 	p.group = group
-	undo.add(func() { h.clearGroup(ctx, group) })
+	undo.add(func() {
+		if err := clearGroup(group); err != nil {
+			h.deps.Warn("%v", err)
+		}
+	})
 	dir, err := group.Open()
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the control group cannot be opened")

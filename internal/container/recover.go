@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,14 +49,18 @@ func (s recovery) run(ctx context.Context) error {
 			s.abandon(ctx, p)
 			continue
 		}
+		if e.snapshot().State != Running {
+			// A start that nobody was told of, or an end that is recorded.
+			s.abandon(ctx, p)
+			continue
+		}
 		if p.ID != p.Container {
 			s.adoptExec(ctx, p)
 			continue
 		}
 		ports, err := s.adopt(ctx, e, p)
-		if err != nil {
-			s.deps.Warn("container %s: %v", e.id, err)
-			continue
+		if err != nil { // it runs: better no daemon than one that takes it for dead
+			return fault.Wrap(fault.KindOf(err), err, "container %s cannot be taken over", e.id)
 		}
 		if c := e.snapshot(); c.Endpoint.Address.IsValid() {
 			connected = append(connected, Connection{ID: c.ID, Name: c.Name, Endpoint: c.Endpoint, Holds: ports})
@@ -74,7 +77,7 @@ func (s recovery) run(ctx context.Context) error {
 	for _, f := range finish {
 		f()
 	}
-	s.settle(ctx)
+	s.settle()
 	return nil
 }
 
@@ -102,10 +105,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		c.State, c.Wanted = Running, WantedUp
 		c.Run.Pid, c.Run.Started = p.Pid, p.Started.UTC()
 	})
-	e.mu.Lock()
-	e.down = make(chan struct{})
-	e.mu.Unlock()
-	l := &live{pidfd: a.Pidfd, proc: p}
+	l := &live{pidfd: a.Pidfd, proc: p, down: make(chan struct{})}
 	if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
 		l.group = g
 	}
@@ -178,15 +178,12 @@ func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
 		s.deps.Warn("exec %s: %v", p.ID, err)
 		return
 	}
-	a.Pidfd.Close()
-	x := &execution{id: p.ID, container: p.Container, hub: stream.NewHub(), up: make(chan struct{}), ended: make(chan struct{}), started: true, running: true, pid: p.Pid}
+	x := newExecution(p.ID, p.Container)
 	s.execs.add(x)
 	io, _ := stdioOf(a)
-	x.pty = io.pty
-	x.hub.Run(io.ends(true, nil), nil)
-	close(x.up)
+	x.began(p.Pid, a.Pidfd, io, func() { s.client.CloseStdin(context.Background(), p.ID) })
 	if p.Exit != nil {
-		go s.ended(s.client, p.ID, *p.Exit)
+		s.host.later(func() { s.ended(s.client, p.ID, *p.Exit) })
 	}
 }
 
@@ -204,14 +201,16 @@ func (s recovery) abandon(ctx context.Context, p keeper.Process) {
 }
 
 // settle gives every container that is not running a state that says so.
-func (s recovery) settle(ctx context.Context) {
+func (s recovery) settle() {
 	for _, e := range s.index.all() {
 		c := e.snapshot()
 		if e.live.Load() != nil {
 			continue
 		}
 		if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
-			g.Remove(ctx)
+			if err := clearGroup(g); err != nil { // its processes are nobody's
+				s.deps.Warn("container %s: %v", e.id, err)
+			}
 		}
 		if c.State == Running || c.State == Starting {
 			s.lost(e)
@@ -241,23 +240,32 @@ func (s recovery) lost(e *entry) {
 	if err := s.deps.Store.Commit(put(c)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	e.over()
 }
 
 // sweep deletes directories that belong to no container: a create or a removal
-// that a crash interrupted.
+// that a crash interrupted. The trash itself stays, for the removals to come.
 func (h *host) sweep() {
-	entries, err := os.ReadDir(h.deps.Paths.Data)
-	if err != nil {
-		return
-	}
-	var known []string
+	known := map[string]bool{".trash": true}
 	for _, e := range h.index.all() {
-		known = append(known, e.id)
+		known[e.id] = true
 	}
-	for _, d := range entries {
-		if !slices.Contains(known, d.Name()) {
-			h.background.Go(func() { os.RemoveAll(h.deps.Paths.Data + "/" + d.Name()) })
+	var stray []string
+	for _, dir := range []string{h.deps.Paths.Data, h.deps.Paths.Data + "/.trash"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			h.deps.Warn("%v", err)
+		}
+		for _, d := range entries {
+			if !known[d.Name()] {
+				stray = append(stray, dir+"/"+d.Name())
+			}
 		}
 	}
+	h.later(func() {
+		for _, path := range stray {
+			if err := os.RemoveAll(path); err != nil {
+				h.deps.Warn("%v", err)
+			}
+		}
+	})
 }

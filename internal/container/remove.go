@@ -22,11 +22,19 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	if err != nil {
 		return err
 	}
-	if err := e.stopForRemoval(ctx, opts.Force); err != nil {
-		return err
-	}
 	if err := e.lock(ctx); err != nil {
 		return err
+	}
+	// Somebody may start it again between its end and our turn: then it is killed again.
+	for e.live.Load() != nil && opts.Force {
+		l := e.live.Load()
+		e.unlock()
+		if err := l.end(ctx); err != nil {
+			return err
+		}
+		if err := e.lock(ctx); err != nil {
+			return err
+		}
 	}
 	defer e.unlock()
 	switch c := e.snapshot(); c.State {
@@ -41,17 +49,13 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	return s.discard(e, opts.Volumes)
 }
 
-// stopForRemoval kills a running container when the user forces its removal.
-func (e *entry) stopForRemoval(ctx context.Context, force bool) error {
-	l, down := e.live.Load(), e.ended()
-	if l == nil || !force {
-		return nil
-	}
-	e.stopping.Store(true)
+// end kills a run and waits until its end is recorded.
+func (l *live) end(ctx context.Context) error {
+	l.stopping.Store(true)
 	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
-	return awaitDown(ctx, down)
+	return awaitDown(ctx, l.down)
 }
 
 // discard removes a container that does not run. The caller holds the verb lock.
@@ -64,16 +68,23 @@ func (s *Service) discard(e *entry, volumes bool) error {
 	if c.HostConfig.AutoRemove {
 		// Nobody waits for the disk: a record that a crash leaves is of a
 		// container that does not run, and Recover removes it.
-		s.host.background.Go(func() { s.deps.Store.Commit(forget) })
-	} else {
-		err = s.deps.Store.Commit(forget)
+		s.host.later(func() { s.deps.Store.Commit(forget) })
+	} else if err = s.deps.Store.Commit(forget); err != nil {
+		// A disk that is full: what the container has written makes room. A crash
+		// now leaves a record without a directory, which can be removed.
+		err = os.RemoveAll(s.host.dir(c.ID))
+		if err == nil {
+			err = s.deps.Store.Commit(forget)
+		}
 	}
 	if err == nil {
 		err = s.host.throwAway(c.ID)
 	}
 	if err != nil {
 		e.step(RemoveFailed, nil)
-		return fault.Wrap(fault.Internal, err, "cannot remove container %q", "/"+c.Name)
+		err = fault.Wrap(fault.Internal, err, "cannot remove container %q", "/"+c.Name)
+		e.answer(WaitResult{Code: c.Run.ExitCode, Err: err.Error()}, WaitRemoved)
+		return err
 	}
 	if volumes {
 		s.host.removeVolumes(c)
@@ -98,7 +109,7 @@ func (h *host) throwAway(id string) error {
 	if err := os.Rename(h.dir(id), to); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	h.background.Go(func() {
+	h.later(func() {
 		if err := os.RemoveAll(to); err != nil {
 			h.deps.Warn("%s: %v", to, err)
 		}

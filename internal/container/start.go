@@ -36,15 +36,15 @@ func (s *Service) start(ctx context.Context, e *entry) error {
 	switch before.State {
 	case Running:
 		return fault.New(fault.NotModified, "container %s is already running", e.id)
-	case Removed, Removing, Dead:
+	case Removed:
+		return fault.New(fault.NotFound, "No such container: %s", e.id)
+	case Removing, Dead:
 		return fault.New(fault.Conflict, "container is marked for removal and cannot be started")
 	}
 	c, err := e.step(StartBegan, func(c *Container) { c.Wanted, c.Run.Error = WantedUp, "" })
 	if err != nil {
 		return err
 	}
-	e.up()
-	e.stopping.Store(false)
 	err = s.run(ctx, e, c)
 	if err == nil {
 		return nil
@@ -76,7 +76,7 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	recorded := make(chan error, 1)
 	go func() {
 		c := c
-		c.State, c.Endpoint = Running, p.endpoint
+		c.State, c.Endpoint, c.Run = Running, p.endpoint, Run{Started: time.Now().UTC()}
 		recorded <- s.deps.Store.Commit(put(c))
 	}()
 	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c))
@@ -84,22 +84,31 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return startError(err, p)
 	}
-	undo.add(func() { kill(pidfd); pidfd.Close(); client.Forget(ctx, c.ID) })
 	if rerr != nil {
+		undoStart(client, pidfd, c.ID)
 		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
 	}
+	// First what readers act on, then the state that tells them that it is there.
+	e.live.Store(&live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.pty, group: p.group, proc: proc, down: make(chan struct{})})
+	e.hub.Run(p.io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	undo.clear()
 	_, err = e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.endpoint
 	})
-	if err != nil {
-		return err
+	return err // none: Starting has this event, and the verb lock is ours
+}
+
+// undoStart ends a process whose start is not to be. What the caller gives
+// back afterwards, the control group above all, is free when it returns.
+func undoStart(client *keeper.Client, pidfd *os.File, id string) {
+	kill(pidfd)
+	pidfd.Close()
+	for end := time.Now().Add(killTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if !fault.Is(client.Forget(context.Background(), id), fault.Conflict) {
+			return // else the keeper has not reaped it yet
+		}
 	}
-	l := &live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.pty, group: p.group, proc: proc}
-	e.live.Store(l)
-	e.hub.Run(p.io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
-	undo.clear()
-	return nil
 }
 
 // startTries is how often a program is started that fails for a reason that
@@ -110,8 +119,12 @@ func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequ
 	for range startTries {
 		var f *program.Failure
 		proc, pidfd, err = client.Start(ctx, q)
-		if !errors.As(err, &f) || !runtime.Transient(f) {
-			break
+		switch {
+		case errors.As(err, &f) && runtime.Transient(f):
+		case fault.Is(err, fault.Conflict) && client.Forget(ctx, q.ID) == nil:
+			// An earlier run whose end could not be recorded: it is in our memory.
+		default:
+			return proc, pidfd, err
 		}
 	}
 	return proc, pidfd, err
@@ -120,7 +133,7 @@ func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequ
 // startFailed puts the container back and says why, in its state.
 func (s *Service) startFailed(e *entry, before Container, cause error) {
 	ev := StartFailed
-	if !before.Run.Started.IsZero() {
+	if before.State == Exited {
 		ev = AgainFailed
 	}
 	var exit *exitError
@@ -139,8 +152,7 @@ func (s *Service) startFailed(e *entry, before Container, cause error) {
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	e.over()
-	e.hub.Abort(cause)
+	e.hub.Abort(nil) // who started it hears why, not who is attached
 	if c.HostConfig.AutoRemove {
 		s.discard(e, true)
 		return

@@ -19,7 +19,8 @@ type StopOptions struct {
 }
 
 // Stop asks a container to end, and kills it when it has not after a while.
-// NotModified when it does not run.
+// NotModified when it does not run. A client that goes away meanwhile changes
+// nothing: the container still gets its time, and then ends.
 func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error {
 	e, err := s.index.find(ref)
 	if err != nil {
@@ -30,11 +31,14 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	if err != nil {
 		return err
 	}
-	l, down := e.live.Load(), e.ended()
+	l, err := e.present(ctx)
+	if err != nil {
+		return err
+	}
 	if l == nil {
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
 	}
-	e.stopping.Store(true)
+	l.stopping.Store(true)
 	if err := signalFd(l.pidfd, sig); err != nil && !isGone(err) {
 		return err
 	}
@@ -45,15 +49,14 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		expired = t.C
 	}
 	select {
-	case <-down:
+	case <-l.down:
 		return nil
-	case <-ctx.Done(): // the client is gone: what it asked for goes on
 	case <-expired:
 	}
 	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
-	return awaitDown(ctx, down)
+	return awaitDown(context.WithoutCancel(ctx), l.down)
 }
 
 // killTime is how long the kernel gets to end a killed container.

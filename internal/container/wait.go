@@ -69,34 +69,18 @@ func (e *entry) leave(w *waiter) {
 // fulfils them is already visible.
 func (e *entry) tell(conds ...WaitCondition) {
 	c := e.snapshot()
+	e.answer(WaitResult{Code: c.Run.ExitCode, Err: c.Run.Error}, conds...)
+}
+
+// answer gives a result to everyone who waits for one of the conditions.
+func (e *entry) answer(r WaitResult, conds ...WaitCondition) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.waiters = slices.DeleteFunc(e.waiters, func(w *waiter) bool {
 		if !slices.Contains(conds, w.cond) {
 			return false
 		}
-		w.ch <- WaitResult{Code: c.Run.ExitCode, Err: c.Run.Error}
+		w.ch <- r
 		return true
 	})
-}
-
-// ended is closed once the present run has ended; at once when there is none.
-func (e *entry) ended() <-chan struct{} {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.down
-}
-
-// up says that a run is beginning: ended waits from now on.
-func (e *entry) up() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.down = make(chan struct{})
-}
-
-// over says that the run has ended.
-func (e *entry) over() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	close(e.down)
 }

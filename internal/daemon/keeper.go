@@ -21,6 +21,10 @@ func (d *Daemon) watchKeeper(ctx context.Context) {
 			next, err := keeper.Ensure(ctx, d.cfg.ExecRoot, d.keeperProgram())
 			if err == nil {
 				d.keeper.Store(next)
+				if ctx.Err() != nil { // the daemon ends, and may have closed the one before
+					next.Close()
+					return
+				}
 				d.containers.Orphaned(next)
 				break
 			}

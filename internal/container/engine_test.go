@@ -1,0 +1,427 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/keeper"
+	"berth/internal/linux/cgroup"
+	"berth/internal/linux/netns"
+	"berth/internal/state"
+)
+
+// patience is how long a test waits for what has to happen.
+const patience = time.Minute
+
+// engine is a Service over a real keeper, real control groups and a real
+// store, with an image, networks and volumes of the test's own.
+type engine struct {
+	*Service
+	t       *testing.T
+	dir     string
+	keeper  *keeper.Client
+	store   *state.Store
+	net     *fakeNetworks
+	cgroups cgroup.Hierarchy
+	parent  string
+	mu      sync.Mutex
+	warned  []string
+}
+
+func newEngine(t *testing.T) *engine {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	cgroups, err := cgroup.Detect()
+	if err != nil {
+		t.Skip(err)
+	}
+	dir, err := os.MkdirTemp("", "berth") // short: a socket lies in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	b := make([]byte, 4)
+	rand.Read(b)
+	e := &engine{t: t, dir: dir, cgroups: cgroups, parent: "/berth-test-" + hex.EncodeToString(b), net: &fakeNetworks{live: map[string]bool{}}}
+	for _, d := range []string{"containers", "exec/exits", "exec/spool", "exec/rootfs", "volumes"} {
+		e.must(os.MkdirAll(filepath.Join(dir, d), 0o755))
+	}
+	makeRoot(t, filepath.Join(dir, "image"))
+	e.boot()
+	t.Cleanup(e.end)
+	return e
+}
+
+func (e *engine) must(err error) {
+	e.t.Helper()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// boot starts a daemon's life: over the store and the keeper of the one before.
+func (e *engine) boot() {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var err error
+	e.store, err = state.Open(e.dir + "/state.db")
+	e.must(err)
+	e.keeper, err = keeper.Ensure(ctx, e.dir+"/exec", keeperProgram(e.t))
+	e.must(err)
+	client := e.keeper
+	e.Service = New(Deps{
+		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
+		Keeper: func() (*keeper.Client, error) { return client, nil },
+		Store:  e.store, Cgroups: e.cgroups, Warn: e.warn,
+		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
+	})
+	e.must(e.Recover(ctx, client))
+	go e.Service.Follow(client)
+}
+
+// crash ends a daemon's life as kill -9 does.
+func (e *engine) crash() {
+	e.store.Close() // the file lock goes with a process
+	e.keeper.Close()
+}
+
+// shutDown ends a daemon's life in order.
+func (e *engine) shutDown() (running bool) {
+	running = e.Service.Close()
+	e.keeper.Close()
+	e.must(e.store.Close())
+	return running
+}
+
+func (e *engine) warn(format string, args ...any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.warned = append(e.warned, fmt.Sprintf(format, args...))
+}
+
+// end removes everything and looks whether anything is left.
+func (e *engine) end() {
+	for _, c := range e.List() {
+		if err := e.Remove(context.Background(), c.ID, RemoveOptions{Force: true, Volumes: true}); err != nil {
+			e.t.Errorf("remove %s: %v", c.Name, err)
+		}
+	}
+	e.eventually("the keeper has forgotten all", func() error {
+		procs, err := e.keeper.List(context.Background())
+		if err == nil && len(procs) > 0 {
+			err = fmt.Errorf("%+v", procs)
+		}
+		return err
+	})
+	pid := e.keeper.Pid()
+	e.shutDown()
+	unix.Kill(pid, unix.SIGTERM)
+	e.eventually("the keeper has left", func() error {
+		if err := unix.Kill(pid, 0); err != unix.ESRCH {
+			return fmt.Errorf("%v", err)
+		}
+		return nil
+	})
+	for _, dir := range []string{"containers", "containers/.trash", "exec/exits", "exec/spool", "volumes"} {
+		left, _ := os.ReadDir(filepath.Join(e.dir, dir))
+		for _, l := range left {
+			if l.Name() != ".trash" {
+				e.t.Errorf("left behind: %s/%s", dir, l.Name())
+			}
+		}
+	}
+	if left := e.net.left(); len(left) > 0 {
+		e.t.Errorf("endpoints left: %v", left)
+	}
+	if g, err := e.cgroups.Open(e.parent); err == nil {
+		if procs, _ := g.Procs(); len(procs) > 0 {
+			e.t.Errorf("processes left: %v", procs)
+		}
+		e.must(g.Remove(context.Background()))
+	}
+	for _, w := range e.warned {
+		e.t.Errorf("warned: %s", w)
+	}
+}
+
+// quiet forgets the warnings so far, which a test has brought about.
+func (e *engine) quiet() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.warned = nil
+}
+
+func (e *engine) eventually(what string, f func() error) {
+	e.t.Helper()
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if err = f(); err == nil {
+			return
+		}
+	}
+	e.t.Fatalf("waited in vain until %s: %v", what, err)
+}
+
+// create makes a container that runs a shell script.
+func (e *engine) create(script string, change ...func(*CreateRequest)) string {
+	e.t.Helper()
+	req := CreateRequest{Config: Config{Image: "busybox", Cmd: []string{"sh", "-c", script}}, HostConfig: HostConfig{NetworkMode: "none"}}
+	for _, f := range change {
+		f(&req)
+	}
+	r, err := e.Create(context.Background(), req)
+	e.must(err)
+	return r.ID
+}
+
+func (e *engine) start(id string) {
+	e.t.Helper()
+	e.must(e.Start(context.Background(), id))
+}
+
+// result waits for a condition that is registered already.
+func (e *engine) result(c <-chan WaitResult) WaitResult {
+	e.t.Helper()
+	select {
+	case r := <-c:
+		return r
+	case <-time.After(patience):
+		e.t.Fatal("the wait has no end")
+	}
+	panic("not reached")
+}
+
+func (e *engine) wait(id string, cond WaitCondition) int {
+	e.t.Helper()
+	c, err := e.Wait(context.Background(), id, cond)
+	e.must(err)
+	return e.result(c).Code
+}
+
+func (e *engine) logs(id string) string {
+	e.t.Helper()
+	var out bytes.Buffer
+	e.must(e.Logs(context.Background(), id, LogOptions{Stdout: true, Stderr: true, Tail: -1, Open: writes(&out, &out)}))
+	return out.String()
+}
+
+func (e *engine) logged(id, want string) {
+	e.t.Helper()
+	e.eventually("the log has "+want, func() error {
+		if got := e.logs(id); !strings.Contains(got, want) {
+			return fmt.Errorf("it is %q", got)
+		}
+		return nil
+	})
+}
+
+func (e *engine) exec(id string, cmd ...string) (int, string, error) {
+	e.t.Helper()
+	x, err := e.Execs().ExecCreate(context.Background(), id, ExecConfig{Cmd: cmd, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return 0, "", err
+	}
+	var out syncBuffer
+	if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Open: writes(&out, &out)}); err != nil {
+		return 0, out.String(), err
+	}
+	in, err := e.Execs().ExecInspect(x)
+	if err != nil || in.ExitCode == nil {
+		return 0, out.String(), fmt.Errorf("%+v, %w", in, errors.Join(err, errors.New("no exit code")))
+	}
+	return *in.ExitCode, out.String(), nil
+}
+
+func writes(out, errs io.Writer) Opener {
+	return func(bool) (io.Reader, io.Writer, io.Writer, error) { return nil, out, errs, nil }
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+var buildKeeper = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "berth-keeper")
+	if err != nil {
+		return "", err
+	}
+	built := exec.Command("go", "build", "-o", dir+"/berth-keeper", "berth/cmd/berth-keeper")
+	built.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := built.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("%w: %s", err, out)
+	}
+	return dir + "/berth-keeper", nil
+})
+
+func keeperProgram(t *testing.T) string {
+	path, err := buildKeeper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, _ := buildKeeper(); path != "" {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// makeRoot makes the image's only layer: busybox and what it needs.
+func makeRoot(t *testing.T, root string) {
+	t.Helper()
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Skip("needs busybox-static: ", err)
+	}
+	for _, d := range []string{"bin", "etc", "dev", "proc", "sys", "tmp", "data", "root"} {
+		if err := os.MkdirAll(filepath.Join(root, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(root+"/bin/busybox", busybox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, applet := range strings.Fields("sh true false sleep cat echo id ls kill touch stty head seq yes dd env mount sync") {
+		if err := os.Symlink("busybox", root+"/bin/"+applet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{
+		"etc/passwd": "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n", "etc/group": "root:x:0:\nuser:x:1000:\n",
+		"data/seed": "from the image\n", "plain": "not a program\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+type fakeImages struct{ root string }
+
+func (f fakeImages) Resolve(_ context.Context, ref, _ string) (Image, error) {
+	if ref != "busybox" {
+		return Image{}, fault.New(fault.NotFound, "No such image: %s", ref)
+	}
+	return Image{ID: "sha256:1", Env: []string{"IMAGE=1"}, Cmd: []string{"sh"}}, nil
+}
+
+func (f fakeImages) Layers(context.Context, string) ([]string, error) { return []string{f.root}, nil }
+
+// fakeNetworks gives empty namespaces and keeps account of the endpoints.
+type fakeNetworks struct {
+	mu     sync.Mutex
+	next   int
+	live   map[string]bool
+	refuse error
+}
+
+func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []PortBinding) (*Connection, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse != nil {
+		return nil, f.refuse
+	}
+	ns, err := f.ConnectNone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.next++
+	id := fmt.Sprintf("endpoint%d", f.next)
+	f.live[id] = true
+	conn := &Connection{ID: c.ID, Name: c.Name, NetNS: ns, Endpoint: Endpoint{
+		Network: "bridge", EndpointID: id, Ports: ports,
+		Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(f.next >> 8), byte(f.next)}), 16),
+	}}
+	return conn, nil
+}
+
+func (f *fakeNetworks) ConnectNone(context.Context) (*os.File, error) {
+	return netns.New(func(*os.File) error { return netns.Loopback() })
+}
+
+func (f *fakeNetworks) Disconnect(_ context.Context, ep Endpoint) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.live[ep.EndpointID] {
+		return fault.New(fault.NotFound, "endpoint %s not found", ep.EndpointID)
+	}
+	delete(f.live, ep.EndpointID)
+	return nil
+}
+
+func (f *fakeNetworks) Restore(_ context.Context, running []Connection) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.live)
+	for _, c := range running {
+		f.live[c.Endpoint.EndpointID] = true
+		closeAll(c.Holds...)
+	}
+	return nil
+}
+
+func (f *fakeNetworks) left() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var ids []string
+	for id := range f.live {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func (f *fakeNetworks) ResolvConf(HostConfig) ([]byte, error) {
+	return []byte("nameserver 8.8.8.8\n"), nil
+}
+
+func (f *fakeNetworks) Hosts(HostConfig, Endpoint, ...string) ([]byte, error) {
+	return []byte("127.0.0.1 localhost\n"), nil
+}
+
+type fakeVolumes struct{ root string }
+
+func (f fakeVolumes) Ensure(name string) (string, bool, error) {
+	dir := filepath.Join(f.root, name)
+	err := os.Mkdir(dir, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return dir, false, nil
+	}
+	return dir, err == nil, err
+}
+
+func (f fakeVolumes) Remove(name string) error { return os.RemoveAll(filepath.Join(f.root, name)) }
