@@ -7,12 +7,12 @@ import (
 	"berth/internal/fault"
 )
 
-// containerAttach joins a container's streams over the hijacked connection.
-func (s *Server) containerAttach(c *call) (err error) {
-	ctx, cancel := s.lasting(c.r.Context())
-	t := &stream{server: s, call: c, cancel: cancel}
+// attach joins a container's streams over the hijacked connection.
+func (r containerRoutes) attach(c *call) (err error) {
+	ctx, cancel := r.life.lasting(c.r.Context())
+	t := &stream{life: r.life, call: c, cancel: cancel}
 	defer t.finish(&err)
-	return s.Streams.Attach(ctx, c.name, container.AttachOptions{
+	return r.streams.Attach(ctx, c.name, container.AttachOptions{
 		Logs:       c.flag("logs"),
 		Stream:     c.flag("stream"),
 		DetachKeys: c.query.Get("detachKeys"),

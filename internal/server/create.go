@@ -10,7 +10,7 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 )
 
-func (s *Server) containerCreate(c *call) error {
+func (r containerRoutes) create(c *call) error {
 	var body grammar.Body
 	if err := c.decode(&body); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (s *Server) containerCreate(c *call) error {
 	if c.version.Has(compat.CreatePlatform) {
 		req.Platform = c.query.Get("platform")
 	}
-	made, err := s.Containers.Create(c.r.Context(), req)
+	made, err := r.containers.Create(c.r.Context(), req)
 	if err != nil {
 		return err
 	}

@@ -82,12 +82,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := &call{w: w, r: r, name: name, version: compat.Max}
-	if err := s.serve(found, word, c); err != nil {
+	if err := serve(found, word, c); err != nil {
 		writeError(w, err)
 	}
 }
 
-func (s *Server) serve(found *route, version string, c *call) (err error) {
+func serve(found *route, version string, c *call) (err error) {
 	if version != "" {
 		if c.version, err = compat.Parse(version); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (s *Server) serve(found *route, version string, c *call) (err error) {
 	if c.query, err = url.ParseQuery(c.r.URL.RawQuery); err != nil {
 		return fault.As(fault.Invalid, err)
 	}
-	return found.handle(s, c)
+	return found.handle(c)
 }
 
 // flag reads a boolean query parameter as Docker does: "", 0, no, false and none are false.

@@ -11,7 +11,13 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 )
 
-func (s *Server) execCreate(c *call) error {
+// execRoutes are the handlers of /exec and of /containers/{id}/exec.
+type execRoutes struct {
+	execs Execs
+	life  *lifetime
+}
+
+func (r execRoutes) create(c *call) error {
 	var body wire.ExecCreateRequest
 	if err := c.decode(&body); err != nil {
 		return err
@@ -34,7 +40,7 @@ func (s *Server) execCreate(c *call) error {
 	if body.ConsoleSize != nil && c.version.Has(compat.ConsoleSize) {
 		cfg.ConsoleSize = *body.ConsoleSize
 	}
-	id, err := s.Execs.ExecCreate(c.r.Context(), c.name, cfg)
+	id, err := r.execs.ExecCreate(c.r.Context(), c.name, cfg)
 	if err != nil {
 		return err
 	}
@@ -42,8 +48,8 @@ func (s *Server) execCreate(c *call) error {
 	return nil
 }
 
-// execStart runs an exec: detached, or with its streams on the hijacked connection.
-func (s *Server) execStart(c *call) (err error) {
+// start runs an exec: detached, or with its streams on the hijacked connection.
+func (r execRoutes) start(c *call) (err error) {
 	var body wire.ExecStartRequest
 	if err := c.decodeOptional(&body); err != nil {
 		return err
@@ -53,25 +59,25 @@ func (s *Server) execStart(c *call) (err error) {
 		opts.ConsoleSize = *body.ConsoleSize
 	}
 	if body.Detach {
-		return s.Execs.ExecStart(c.r.Context(), c.name, opts)
+		return r.execs.ExecStart(c.r.Context(), c.name, opts)
 	}
-	ctx, cancel := s.lasting(c.r.Context())
-	t := &stream{server: s, call: c, cancel: cancel}
+	ctx, cancel := r.life.lasting(c.r.Context())
+	t := &stream{life: r.life, call: c, cancel: cancel}
 	opts.Open = t.open
 	defer t.finish(&err)
-	return s.Execs.ExecStart(ctx, c.name, opts)
+	return r.execs.ExecStart(ctx, c.name, opts)
 }
 
-func (s *Server) execResize(c *call) error {
+func (r execRoutes) resize(c *call) error {
 	height, width, err := c.size()
 	if err != nil {
 		return err
 	}
-	return s.Execs.ExecResize(c.r.Context(), c.name, height, width)
+	return r.execs.ExecResize(c.r.Context(), c.name, height, width)
 }
 
-func (s *Server) execInspect(c *call) error {
-	e, err := s.Execs.ExecInspect(c.name)
+func (r execRoutes) inspect(c *call) error {
+	e, err := r.execs.ExecInspect(c.name)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"berth/internal/fault"
 	"berth/internal/server/compat"
@@ -19,7 +17,7 @@ import (
 
 // stream is a connection taken over from HTTP.
 type stream struct {
-	server *Server
+	life   *lifetime
 	call   *call
 	cancel context.CancelFunc // ends the verb when the client is gone
 
@@ -31,7 +29,7 @@ type stream struct {
 // open takes the connection over, answers the status line and returns its streams.
 // It is what the verbs call once nothing but the streams can fail.
 func (t *stream) open(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err error) {
-	conn, buffered, err := t.server.takeOver(t.call.w)
+	conn, buffered, err := t.life.takeOver(t.call.w)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -66,7 +64,7 @@ func (t *stream) finish(err *error) {
 	if t.conn == nil {
 		return
 	}
-	defer t.server.streams.Done()
+	defer t.life.streams.Done()
 	if *err != nil && t.stderr != nil && !errors.Is(*err, context.Canceled) {
 		_, _ = fmt.Fprintf(t.stderr, "%v\r\n", *err)
 	}
@@ -74,40 +72,7 @@ func (t *stream) finish(err *error) {
 	if t.watch != nil {
 		_ = t.watch.Close()
 	}
-	t.server.linger(t.conn)
-}
-
-// lingerTime is how long a client may take to close its side after ours.
-const lingerTime = 2 * time.Second
-
-// linger closes the write side, reads what the client still sends, and closes.
-// Closing with unread bytes would reset the connection, and the client could lose
-// the end of the output.
-func (s *Server) linger(conn net.Conn) {
-	defer context.AfterFunc(s.ctx, func() { _ = conn.Close() })()
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_ = conn.SetReadDeadline(time.Now().Add(lingerTime))
-		_, _ = io.Copy(io.Discard, conn)
-	}
-	_ = conn.Close()
-}
-
-// takeOver hijacks a connection and counts it. The reader holds what net/http has
-// already read of the client's stream.
-func (s *Server) takeOver(w http.ResponseWriter) (net.Conn, *bufio.Reader, error) {
-	s.closing.Lock()
-	if s.closed {
-		s.closing.Unlock()
-		return nil, nil, fault.New(fault.Unavailable, "the daemon is shutting down")
-	}
-	s.streams.Add(1)
-	s.closing.Unlock()
-	conn, rw, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		s.streams.Done()
-		return nil, nil, fault.Wrap(fault.Internal, err, "cannot take over the connection")
-	}
-	return conn, rw.Reader, nil
+	t.life.linger(t.conn)
 }
 
 // drained returns a reader of what is buffered and then of the connection itself,

@@ -13,8 +13,8 @@ import (
 	"github.com/distribution/reference"
 )
 
-// imageList shows images, newest first.
-func (s *Server) imageList(c *call) error {
+// list shows images, newest first.
+func (r imageRoutes) list(c *call) error {
 	for _, word := range []string{"manifests", "identity"} {
 		if c.flag(word) {
 			return fault.New(fault.Unsupported, "listing images with %s is not supported yet by berth", word)
@@ -24,17 +24,17 @@ func (s *Server) imageList(c *call) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.Images.List(c.r.Context())
+	list, err := r.images.List(c.r.Context())
 	if err != nil {
 		return err
 	}
-	sel, err := s.selectImages(c, f)
+	sel, err := r.selection(c, f)
 	if err != nil {
 		return err
 	}
 	uses := map[string]int64{}
 	if c.version.Has(compat.ImageContainersCount) {
-		containers := s.Containers.List()
+		containers := r.containers.List()
 		for i := range containers {
 			uses[containers[i].ImageID]++
 		}
@@ -61,8 +61,8 @@ func (s imageSelection) keeps(img *image.Image) bool {
 	return true
 }
 
-// selectImages translates the filters of a list.
-func (s *Server) selectImages(c *call, f filters) (sel imageSelection, err error) {
+// selection translates the filters of a list.
+func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err error) {
 	if patterns := f["reference"]; len(patterns) > 0 {
 		sel = append(sel, func(img *image.Image) bool { return namedLike(img, patterns) })
 	}
@@ -78,7 +78,7 @@ func (s *Server) selectImages(c *call, f filters) (sel imageSelection, err error
 	}
 	for _, key := range []string{"before", "since"} {
 		for _, ref := range f[key] {
-			other, err := s.Images.Get(c.r.Context(), ref)
+			other, err := r.images.Get(c.r.Context(), ref)
 			if err != nil {
 				return nil, err
 			}

@@ -14,18 +14,24 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-func (s *Server) imageInspect(c *call) error {
+// imageRoutes are the handlers of /images.
+type imageRoutes struct {
+	images     Images
+	containers Containers // to tell who uses an image
+}
+
+func (r imageRoutes) inspect(c *call) error {
 	if c.flag("manifests") {
 		return fault.New(fault.Unsupported, "listing the manifests of an image is not supported yet by berth")
 	}
-	img, err := s.Images.Get(c.r.Context(), c.name)
+	img, err := r.images.Get(c.r.Context(), c.name)
 	if err != nil {
 		return err
 	}
 	return c.json(show.Image(&img, c.version), nil)
 }
 
-func (s *Server) imageTag(c *call) error {
+func (r imageRoutes) tag(c *call) error {
 	target := c.query.Get("repo")
 	if target == "" {
 		return fault.New(fault.Invalid, "invalid reference format: repository name is missing")
@@ -33,34 +39,34 @@ func (s *Server) imageTag(c *call) error {
 	if tag := c.query.Get("tag"); tag != "" {
 		target += ":" + tag
 	}
-	if err := s.Images.Tag(c.r.Context(), c.name, target); err != nil {
+	if err := r.images.Tag(c.r.Context(), c.name, target); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusCreated)
 	return nil
 }
 
-func (s *Server) imageRemove(c *call) error {
+func (r imageRoutes) remove(c *call) error {
 	if c.query.Get("platforms") != "" {
 		return fault.New(fault.Unsupported, "removing single platforms of an image is not supported yet by berth")
 	}
-	removals, err := s.Images.Remove(c.r.Context(), c.name, image.RemoveOptions{
-		Force: c.flag("force"), NoPrune: c.flag("noprune"), InUse: s.usersOf,
+	removals, err := r.images.Remove(c.r.Context(), c.name, image.RemoveOptions{
+		Force: c.flag("force"), NoPrune: c.flag("noprune"), InUse: r.usersOf,
 	})
 	if err != nil {
 		return err
 	}
 	out := []wire.DeleteResponse{}
-	for _, r := range removals {
-		out = append(out, wire.DeleteResponse{Untagged: r.Untagged, Deleted: r.Deleted})
+	for _, gone := range removals {
+		out = append(out, wire.DeleteResponse{Untagged: gone.Untagged, Deleted: gone.Deleted})
 	}
 	return c.json(out, nil)
 }
 
 // usersOf tells which containers are made from an image.
-func (s *Server) usersOf(id digest.Digest) []image.Use {
+func (r imageRoutes) usersOf(id digest.Digest) []image.Use {
 	var uses []image.Use
-	list := s.Containers.List()
+	list := r.containers.List()
 	for i := range list {
 		if list[i].ImageID == id.String() {
 			up := list[i].State == container.Running || list[i].State == container.Starting
@@ -70,8 +76,8 @@ func (s *Server) usersOf(id digest.Digest) []image.Use {
 	return uses
 }
 
-// imageLoad reads a docker or OCI archive and streams what it found.
-func (s *Server) imageLoad(c *call) error {
+// load reads a docker or OCI archive and streams what it found.
+func (r imageRoutes) load(c *call) error {
 	if c.query.Get("platform") != "" {
 		return fault.New(fault.Unsupported, "loading single platforms of an image is not supported yet by berth")
 	}
@@ -80,7 +86,7 @@ func (s *Server) imageLoad(c *call) error {
 		quiet = c.flag("quiet")
 	}
 	out := &progress{w: c.w}
-	lines, err := s.Images.Load(c.r.Context(), c.r.Body, quiet, func(line string) {
+	lines, err := r.images.Load(c.r.Context(), c.r.Body, quiet, func(line string) {
 		out.send(jsonstream.Message{Status: line})
 	})
 	for _, line := range lines {
@@ -89,8 +95,8 @@ func (s *Server) imageLoad(c *call) error {
 	return out.finish(err)
 }
 
-// imageCreate imports a tar from the body. Pulling comes later.
-func (s *Server) imageCreate(c *call) error {
+// create imports a tar from the body. Pulling comes later.
+func (r imageRoutes) create(c *call) error {
 	source := c.query.Get("fromSrc")
 	switch {
 	case c.query.Get("fromImage") != "":
@@ -105,7 +111,7 @@ func (s *Server) imageCreate(c *call) error {
 		message = "Imported from " + source
 	}
 	out := &progress{w: c.w}
-	img, err := s.Images.Import(c.r.Context(), c.r.Body, image.ImportOptions{
+	img, err := r.images.Import(c.r.Context(), c.r.Body, image.ImportOptions{
 		Repo:     c.query.Get("repo"),
 		Tag:      c.query.Get("tag"),
 		Message:  message,

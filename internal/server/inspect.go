@@ -4,10 +4,10 @@ import (
 	"berth/internal/server/show"
 )
 
-func (s *Server) containerInspect(c *call) error {
-	found, err := s.Containers.Get(c.name)
+func (r containerRoutes) inspect(c *call) error {
+	found, err := r.containers.Get(c.name)
 	if err != nil {
 		return err
 	}
-	return c.json(show.Inspect(&found, s.VolumeDir, c.version), nil)
+	return c.json(show.Inspect(&found, r.volumeDir, c.version), nil)
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/moby/moby/api/types"
 )
 
-// containerLogs streams a container's log.
-func (s *Server) containerLogs(c *call) error {
+// logs streams a container's log.
+func (r containerRoutes) logs(c *call) error {
 	opts, err := logOptions(c, time.Now())
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	defer context.AfterFunc(r.life.ctx, cancel)()
 	var out *flusher
 	var errs io.Writer
 	opts.Open = func(tty bool) (_ io.Reader, stdout, stderr io.Writer, err error) {
@@ -39,7 +39,7 @@ func (s *Server) containerLogs(c *call) error {
 		stdout, errs = outputs(out, tty)
 		return nil, stdout, errs, nil
 	}
-	err = s.Streams.Logs(ctx, c.name, opts)
+	err = r.streams.Logs(ctx, c.name, opts)
 	if out == nil {
 		return err
 	}

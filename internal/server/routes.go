@@ -4,39 +4,43 @@ package server
 type route struct {
 	method string
 	path   string // as in the swagger; {x} may hold slashes
-	handle func(*Server, *call) error
+	handle func(*call) error
 
 	before, after string // the fixed parts around {x}
 }
 
 // table is every endpoint of the Engine API.
-func table() []route {
+func table(cfg *Config, life *lifetime) []route {
+	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, life: life}
+	execs := execRoutes{execs: cfg.Execs, life: life}
+	images := imageRoutes{images: cfg.Images, containers: cfg.Containers}
+	system := systemRoutes{system: cfg.System, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
-		{method: "GET", path: "/containers/json", handle: (*Server).containerList},
-		{method: "POST", path: "/containers/create", handle: (*Server).containerCreate},
-		{method: "GET", path: "/containers/{id}/json", handle: (*Server).containerInspect},
-		{method: "GET", path: "/containers/{id}/logs", handle: (*Server).containerLogs},
-		{method: "POST", path: "/containers/{id}/resize", handle: (*Server).containerResize},
-		{method: "POST", path: "/containers/{id}/start", handle: (*Server).containerStart},
-		{method: "POST", path: "/containers/{id}/stop", handle: (*Server).containerStop},
-		{method: "POST", path: "/containers/{id}/kill", handle: (*Server).containerKill},
-		{method: "POST", path: "/containers/{id}/attach", handle: (*Server).containerAttach},
-		{method: "POST", path: "/containers/{id}/wait", handle: (*Server).containerWait},
-		{method: "DELETE", path: "/containers/{id}", handle: (*Server).containerRemove},
-		{method: "GET", path: "/images/json", handle: (*Server).imageList},
-		{method: "POST", path: "/images/create", handle: (*Server).imageCreate},
-		{method: "GET", path: "/images/{name}/json", handle: (*Server).imageInspect},
-		{method: "POST", path: "/images/{name}/tag", handle: (*Server).imageTag},
-		{method: "DELETE", path: "/images/{name}", handle: (*Server).imageRemove},
-		{method: "GET", path: "/info", handle: (*Server).info},
-		{method: "GET", path: "/version", handle: (*Server).versionInfo},
-		{method: "GET", path: "/_ping", handle: (*Server).ping},
-		{method: "HEAD", path: "/_ping", handle: (*Server).ping},
-		{method: "POST", path: "/images/load", handle: (*Server).imageLoad},
-		{method: "POST", path: "/containers/{id}/exec", handle: (*Server).execCreate},
-		{method: "POST", path: "/exec/{id}/start", handle: (*Server).execStart},
-		{method: "POST", path: "/exec/{id}/resize", handle: (*Server).execResize},
-		{method: "GET", path: "/exec/{id}/json", handle: (*Server).execInspect},
+		{method: "GET", path: "/containers/json", handle: containers.list},
+		{method: "POST", path: "/containers/create", handle: containers.create},
+		{method: "GET", path: "/containers/{id}/json", handle: containers.inspect},
+		{method: "GET", path: "/containers/{id}/logs", handle: containers.logs},
+		{method: "POST", path: "/containers/{id}/resize", handle: containers.resize},
+		{method: "POST", path: "/containers/{id}/start", handle: containers.start},
+		{method: "POST", path: "/containers/{id}/stop", handle: containers.stop},
+		{method: "POST", path: "/containers/{id}/kill", handle: containers.kill},
+		{method: "POST", path: "/containers/{id}/attach", handle: containers.attach},
+		{method: "POST", path: "/containers/{id}/wait", handle: containers.wait},
+		{method: "DELETE", path: "/containers/{id}", handle: containers.remove},
+		{method: "GET", path: "/images/json", handle: images.list},
+		{method: "POST", path: "/images/create", handle: images.create},
+		{method: "GET", path: "/images/{name}/json", handle: images.inspect},
+		{method: "POST", path: "/images/{name}/tag", handle: images.tag},
+		{method: "DELETE", path: "/images/{name}", handle: images.remove},
+		{method: "GET", path: "/info", handle: system.info},
+		{method: "GET", path: "/version", handle: system.versions},
+		{method: "GET", path: "/_ping", handle: system.ping},
+		{method: "HEAD", path: "/_ping", handle: system.ping},
+		{method: "POST", path: "/images/load", handle: images.load},
+		{method: "POST", path: "/containers/{id}/exec", handle: execs.create},
+		{method: "POST", path: "/exec/{id}/start", handle: execs.start},
+		{method: "POST", path: "/exec/{id}/resize", handle: execs.resize},
+		{method: "GET", path: "/exec/{id}/json", handle: execs.inspect},
 
 		// Known, and answered 501 for now.
 		{method: "GET", path: "/containers/{id}/top"},

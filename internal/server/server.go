@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -25,15 +24,10 @@ type Config struct {
 
 // Server answers the Engine API.
 type Server struct {
-	Config
 	serverHeader string
 	dispatch     *dispatcher
 	http         *http.Server
-	ctx          context.Context // ends when hijacked streams must
-	end          context.CancelFunc
-	streams      sync.WaitGroup // hijacked connections
-	closing      sync.Mutex     // held to add to streams, or to stop that
-	closed       bool
+	life         *lifetime
 }
 
 // New returns a server over the given services.
@@ -41,9 +35,9 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{Config: cfg, dispatch: newDispatcher(table())}
+	life := newLifetime()
+	s := &Server{life: life, dispatch: newDispatcher(table(&cfg, life))}
 	s.serverHeader = "berth/" + cfg.Version + " (linux)"
-	s.ctx, s.end = context.WithCancel(context.Background())
 	s.http = &http.Server{
 		Handler: s,
 		// Only the header has a deadline: bodies and answers are streams that last for days.
@@ -66,29 +60,13 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
 // Shutdown closes the listeners, ends hijacked streams, and waits until all
 // requests are done or ctx ends; then it closes what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.closing.Lock()
-	s.closed = true
-	s.closing.Unlock()
-	s.end()
+	s.life.stop()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close()
 	}
-	done := make(chan struct{})
-	go func() { s.streams.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		err = ctx.Err()
+	if late := s.life.wait(ctx); late != nil {
+		err = late
 	}
 	return err
-}
-
-// lasting returns a context for a stream: it ends with the server or with cancel,
-// and not when the client closes its write side (net/http takes that for a client
-// that is gone).
-func (s *Server) lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(s.ctx, cancel)
-	return out, func() { stop(); cancel() }
 }

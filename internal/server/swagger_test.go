@@ -70,7 +70,7 @@ func readLines(t *testing.T, path string) []string {
 
 func TestEveryEndpointOfTheSwaggerIsKnown(t *testing.T) {
 	handlers := map[string]bool{}
-	for _, r := range table() {
+	for _, r := range table(&Config{}, nil) {
 		if _, twice := handlers[r.method+" "+r.path]; twice {
 			t.Errorf("%s %s stands twice in the table", r.method, r.path)
 		}
@@ -91,7 +91,7 @@ func TestEveryEndpointOfTheSwaggerIsKnown(t *testing.T) {
 }
 
 func TestWhatIsNotDoneYetAnswers501WithASentence(t *testing.T) {
-	for _, r := range table() {
+	for _, r := range table(&Config{}, nil) {
 		if r.handle != nil {
 			continue
 		}

@@ -16,8 +16,16 @@ import (
 	"github.com/moby/moby/api/types/system"
 )
 
+// systemRoutes are the handlers that tell about the engine and its host.
+type systemRoutes struct {
+	system                 System
+	images                 Images     // to count them
+	containers             Containers // to count them
+	version, commit, built string     // see Config
+}
+
 // ping answers without asking anybody: it is how clients find out the version.
-func (s *Server) ping(c *call) error {
+func (r systemRoutes) ping(c *call) error {
 	h := c.w.Header()
 	h.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 	h.Set("Pragma", "no-cache")
@@ -31,31 +39,31 @@ func (s *Server) ping(c *call) error {
 	return nil
 }
 
-func (s *Server) versionInfo(c *call) error {
-	h := s.System.Host()
+func (r systemRoutes) versions(c *call) error {
+	h := r.system.Host()
 	answer := system.VersionResponse{
 		Platform:      system.PlatformInfo{Name: "berth"},
-		Version:       s.Version,
+		Version:       r.version,
 		APIVersion:    compat.Max.String(),
 		MinAPIVersion: compat.Min.String(),
 		Os:            goruntime.GOOS,
 		Arch:          goruntime.GOARCH,
-		GitCommit:     s.GitCommit,
+		GitCommit:     r.commit,
 		GoVersion:     goruntime.Version(),
 		KernelVersion: h.KernelVersion,
-		BuildTime:     s.BuildTime,
+		BuildTime:     r.built,
 	}
 	// docker version prints the deprecated fields as a component called Engine
 	// unless there is one of that name.
-	engine := system.ComponentVersion{Name: "Engine", Version: s.Version, Details: map[string]string{
+	engine := system.ComponentVersion{Name: "Engine", Version: r.version, Details: map[string]string{
 		"ApiVersion":    answer.APIVersion,
 		"MinAPIVersion": answer.MinAPIVersion,
 		"Os":            answer.Os,
 		"Arch":          answer.Arch,
-		"GitCommit":     s.GitCommit,
+		"GitCommit":     r.commit,
 		"GoVersion":     answer.GoVersion,
 		"KernelVersion": h.KernelVersion,
-		"BuildTime":     s.BuildTime,
+		"BuildTime":     r.built,
 		"Experimental":  "false",
 	}}
 	answer.Components = append(answer.Components, engine)
@@ -65,15 +73,15 @@ func (s *Server) versionInfo(c *call) error {
 	return c.json(answer, nil)
 }
 
-func (s *Server) info(c *call) error {
-	images, err := s.Images.List(c.r.Context())
+func (r systemRoutes) info(c *call) error {
+	images, err := r.images.List(c.r.Context())
 	if err != nil {
 		return err
 	}
-	h := s.System.Host()
+	h := r.system.Host()
 	answer := hostInfo(&h)
 	answer.Images = len(images)
-	list := s.Containers.List()
+	list := r.containers.List()
 	answer.Containers = len(list)
 	for i := range list {
 		if list[i].State == container.Running {
@@ -82,7 +90,7 @@ func (s *Server) info(c *call) error {
 			answer.ContainersStopped++
 		}
 	}
-	answer.ServerVersion = s.Version
+	answer.ServerVersion = r.version
 	return c.json(answer, nil)
 }
 

@@ -12,7 +12,16 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 )
 
-func (s *Server) containerStart(c *call) error {
+// containerRoutes are the handlers of /containers.
+type containerRoutes struct {
+	containers Containers
+	streams    Streams
+	images     Images                   // to find containers by their image
+	volumeDir  func(name string) string // see Config.VolumeDir
+	life       *lifetime
+}
+
+func (r containerRoutes) start(c *call) error {
 	// Docker lets "null" and "{}" pass: older clients send them.
 	if c.r.ContentLength > 7 || c.r.ContentLength == -1 {
 		return fault.New(fault.Invalid, "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
@@ -20,10 +29,10 @@ func (s *Server) containerStart(c *call) error {
 	if c.query.Get("checkpoint") != "" || c.query.Get("checkpoint-dir") != "" {
 		return fault.New(fault.Unsupported, "starting from a checkpoint is not supported yet by berth")
 	}
-	return c.noContent(s.Containers.Start(c.r.Context(), c.name))
+	return c.noContent(r.containers.Start(c.r.Context(), c.name))
 }
 
-func (s *Server) containerStop(c *call) error {
+func (r containerRoutes) stop(c *call) error {
 	seconds, err := c.number("t")
 	if err != nil {
 		return err
@@ -32,32 +41,32 @@ func (s *Server) containerStop(c *call) error {
 	if c.version.Has(compat.StopSignal) {
 		opts.Signal = c.query.Get("signal")
 	}
-	return c.noContent(s.Containers.Stop(c.r.Context(), c.name, opts))
+	return c.noContent(r.containers.Stop(c.r.Context(), c.name, opts))
 }
 
-func (s *Server) containerKill(c *call) error {
-	return c.noContent(s.Containers.Kill(c.r.Context(), c.name, c.query.Get("signal")))
+func (r containerRoutes) kill(c *call) error {
+	return c.noContent(r.containers.Kill(c.r.Context(), c.name, c.query.Get("signal")))
 }
 
-func (s *Server) containerRemove(c *call) error {
+func (r containerRoutes) remove(c *call) error {
 	if c.flag("link") {
 		return fault.New(fault.Unsupported, "removing links is not supported yet by berth")
 	}
 	opts := container.RemoveOptions{Force: c.flag("force"), Volumes: c.flag("v")}
-	return c.noContent(s.Containers.Remove(c.r.Context(), c.name, opts))
+	return c.noContent(r.containers.Remove(c.r.Context(), c.name, opts))
 }
 
-func (s *Server) containerResize(c *call) error {
+func (r containerRoutes) resize(c *call) error {
 	height, width, err := c.size()
 	if err != nil {
 		return err
 	}
-	return s.Streams.Resize(c.r.Context(), c.name, height, width)
+	return r.streams.Resize(c.r.Context(), c.name, height, width)
 }
 
-// containerWait answers when the condition holds. From API 1.30 the header is sent
+// wait answers when the condition holds. From API 1.30 the header is sent
 // once the wait is registered, so that a client may start the container then.
-func (s *Server) containerWait(c *call) error {
+func (r containerRoutes) wait(c *call) error {
 	cond := container.WaitNotRunning
 	if c.version.Has(compat.WaitConditions) {
 		switch asked := container.WaitCondition(c.query.Get("condition")); asked {
@@ -70,8 +79,8 @@ func (s *Server) containerWait(c *call) error {
 	}
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-	results, err := s.Containers.Wait(ctx, c.name, cond)
+	defer context.AfterFunc(r.life.ctx, cancel)()
+	results, err := r.containers.Wait(ctx, c.name, cond)
 	if err != nil {
 		return err
 	}
@@ -81,11 +90,11 @@ func (s *Server) containerWait(c *call) error {
 		_ = http.NewResponseController(c.w).Flush()
 	}
 	select {
-	case r := <-results:
-		if cond == container.WaitRemoved && r.Err != "" && !c.version.Has(compat.WaitReportsErrors) {
+	case result := <-results:
+		if cond == container.WaitRemoved && result.Err != "" && !c.version.Has(compat.WaitReportsErrors) {
 			return nil // an empty body is how these versions report it
 		}
-		c.writeWait(r)
+		c.writeWait(result)
 	case <-ctx.Done():
 		panic(http.ErrAbortHandler) // cut the stream: an orderly end would read as an answer
 	}

@@ -12,29 +12,29 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 )
 
-func (s *Server) containerList(c *call) error {
-	sel, err := s.selectContainers(c)
+func (r containerRoutes) list(c *call) error {
+	sel, err := r.selection(c)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
 	out := []*wire.Summary{}
-	list := s.Containers.List()
+	list := r.containers.List()
 	for i := range list {
 		if sel.limit > 0 && len(out) == sel.limit {
 			break
 		}
 		if sel.keeps(&list[i]) {
 			line := show.Summary(&list[i], now, c.version)
-			line.Mounts = show.MountPoints(&list[i], s.VolumeDir)
+			line.Mounts = show.MountPoints(&list[i], r.volumeDir)
 			out = append(out, line)
 		}
 	}
 	return c.json(out, nil)
 }
 
-// selectContainers reads the query of a list.
-func (s *Server) selectContainers(c *call) (*selection, error) {
+// selection reads the query of a list.
+func (r containerRoutes) selection(c *call) (*selection, error) {
 	f, err := parseFilters(c.query.Get("filters"), "ancestor", "before", "exited", "expose", "health", "id",
 		"is-task", "label", "name", "network", "publish", "since", "status", "volume")
 	if err != nil {
@@ -55,13 +55,13 @@ func (s *Server) selectContainers(c *call) (*selection, error) {
 	if err := sel.addState(f); err != nil {
 		return nil, err
 	}
-	if err := sel.addOrder(f, s.Containers); err != nil {
+	if err := sel.addOrder(f, r.containers); err != nil {
 		return nil, err
 	}
 	if err := sel.addWords(f); err != nil {
 		return nil, err
 	}
-	sel.addAncestor(c.r.Context(), f["ancestor"], s.Images)
+	sel.addAncestor(c.r.Context(), f["ancestor"], r.images)
 	return sel, nil
 }
 
