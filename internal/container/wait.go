@@ -48,7 +48,7 @@ func (s *Service) Wait(ctx context.Context, ref string, cond WaitCondition) (<-c
 	switch {
 	case cond == WaitNotRunning && c.State != Running && c.State != Starting,
 		cond == WaitRemoved && c.State == Removed:
-		w.ch <- WaitResult{Code: c.Run.ExitCode, Err: c.Run.Error}
+		w.ch <- WaitResult{Code: c.Run.ExitCode}
 		e.mu.Unlock()
 		return w.ch, nil
 	}
@@ -69,7 +69,7 @@ func (e *entry) leave(w *waiter) {
 // fulfils them is already visible.
 func (e *entry) tell(conds ...WaitCondition) {
 	c := e.snapshot()
-	e.answer(WaitResult{Code: c.Run.ExitCode, Err: c.Run.Error}, conds...)
+	e.answer(WaitResult{Code: c.Run.ExitCode}, conds...)
 }
 
 // answer gives a result to everyone who waits for one of the conditions.

@@ -49,7 +49,7 @@ type Daemon struct {
 
 // Start brings a daemon up: when it returns, it listens, and what ran before
 // runs on under it. On failure nothing stays behind.
-func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
+func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(map[bool]string{true: "debug", false: levelOf(cfg.LogLevel)}[cfg.Debug])); err != nil {
 		return nil, fault.New(fault.Invalid, "invalid logging level: %s", cfg.LogLevel)
@@ -59,36 +59,36 @@ func Start(ctx context.Context, cfg Config) (d *Daemon, err error) {
 	if err := log.SetLevel("error"); err != nil {
 		return nil, fault.As(fault.Internal, err)
 	}
-	d = &Daemon{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
-	defer func() {
-		if err != nil {
-			d.close()
+	d := &Daemon{cfg: cfg, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
+	if err := d.start(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) start(ctx context.Context) error {
+	for _, step := range []func() error{
+		d.makeDirs,
+		func() error { return d.open(ctx) },
+		func() error { return d.containers.Recover(ctx, d.keeper.Load()) },
+		func() error { return writePid(d.cfg.Pidfile) },
+	} {
+		if err := step(); err != nil {
+			return err
 		}
-	}()
-	if err := d.makeDirs(); err != nil {
-		return nil, err
-	}
-	if err := d.open(ctx); err != nil {
-		return nil, err
-	}
-	if err := d.containers.Recover(ctx, d.keeper.Load()); err != nil {
-		return nil, err
-	}
-	if err := writePid(cfg.Pidfile); err != nil {
-		return nil, err
 	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Streams: d.containers, Execs: d.containers.Execs(), Images: servedImages{d.images, d.containers},
-		System: d, VolumeDir: func(name string) string { return cfg.DataRoot + "/volumes/" + name + "/_data" },
+		System: d, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		Version: version.Version, Log: d.log,
 	})
 	if err := d.listen(); err != nil {
-		return nil, err
+		return err
 	}
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	d.background.Go(func() { d.watchKeeper(bg) })
-	return d, nil
+	return nil
 }
 
 func levelOf(word string) string {
