@@ -31,7 +31,7 @@ func Read(ctx context.Context, path string, o ReadOptions, fn func(Entry) error)
 	if err != nil {
 		return err
 	}
-	defer closeParts(parts)
+	defer func() { closeParts(parts) }() // also what is still to come
 	f, err := os.Open(path)
 	if err == nil {
 		var st os.FileInfo
