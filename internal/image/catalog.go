@@ -107,7 +107,7 @@ func (img *Image) addName(name string) {
 // describe reads what an image is, without its names. An image whose documents
 // cannot be read any more is listed with what is known, so that it can be
 // removed.
-func (s *Service) describe(ctx context.Context, r images.Image, old *catalog) Image {
+func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Image {
 	if old != nil {
 		if img, ok := old.byID[r.Target.Digest]; ok {
 			img.Names, img.Digests = nil, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-
 	"os"
 	"sync"
 	"time"
@@ -112,7 +111,7 @@ func (s *Service) recover(ctx context.Context) error {
 	return err
 }
 
-func (s *Service) recoverLeases(ctx context.Context) error {
+func (s *stores) recoverLeases(ctx context.Context) error {
 	left, err := s.leases.List(ctx)
 	if err != nil {
 		return err
@@ -134,7 +133,7 @@ func (s *Service) recoverLeases(ctx context.Context) error {
 	return err
 }
 
-func (s *Service) touchContent(ctx context.Context) error {
+func (s *stores) touchContent(ctx context.Context) error {
 	token := []byte(rand.Text())
 	desc := ocispec.Descriptor{Digest: digest.FromBytes(token), Size: int64(len(token))}
 	if err := content.WriteBlob(ctx, s.content, "recover-"+string(token), bytes.NewReader(token), desc); err != nil {

@@ -61,7 +61,7 @@ func (s *Service) update(ctx context.Context, fn func(ctx context.Context) error
 
 // label tells the collector what hangs on what (containerd's
 // docs/garbage-collection.md).
-func (s *Service) label(ctx context.Context, r record) error {
+func (s *stores) label(ctx context.Context, r record) error {
 	for parent, children := range r.tree.children {
 		labels := map[string]string{}
 		counts := map[string]int{}
@@ -86,7 +86,7 @@ func (s *Service) label(ctx context.Context, r record) error {
 	return nil
 }
 
-func (s *Service) addLabels(ctx context.Context, d digest.Digest, labels map[string]string) error {
+func (s *stores) addLabels(ctx context.Context, d digest.Digest, labels map[string]string) error {
 	var fields []string
 	for key := range maps.Keys(labels) {
 		fields = append(fields, "labels."+key)
@@ -103,7 +103,7 @@ func (s *Service) addLabels(ctx context.Context, d digest.Digest, labels map[str
 
 // name makes name point to target. An image that loses its last name by this
 // stays, dangling; one that gets a name dangles no longer.
-func (s *Service) name(ctx context.Context, name string, target ocispec.Descriptor) error {
+func (s *stores) name(ctx context.Context, name string, target ocispec.Descriptor) error {
 	all, err := s.images.List(ctx)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *Service) name(ctx context.Context, name string, target ocispec.Descript
 }
 
 // drop removes a record that may be there.
-func (s *Service) drop(ctx context.Context, name string) error {
+func (s *stores) drop(ctx context.Context, name string) error {
 	err := s.images.Delete(ctx, name)
 	if errdefs.IsNotFound(err) {
 		return nil

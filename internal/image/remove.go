@@ -107,7 +107,7 @@ func sameRepository(found match, names []string) []string {
 	return same
 }
 
-func (s *Service) carryOut(ctx context.Context, img Image, plan removalPlan) error {
+func (s *stores) carryOut(ctx context.Context, img Image, plan removalPlan) error {
 	for _, n := range plan.untag {
 		if err := s.images.Delete(ctx, n); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (p removalPlan) answer() []Removal {
 }
 
 // present fails when no record points to the image any more.
-func (s *Service) present(ctx context.Context, id digest.Digest, ref string) error {
+func (s *stores) present(ctx context.Context, id digest.Digest, ref string) error {
 	all, err := s.images.List(ctx, "target.digest=="+id.String())
 	if err == nil && len(all) == 0 {
 		return fault.New(fault.NotFound, "No such image: %s", ref)
