@@ -1,0 +1,58 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"time"
+
+	"berth/test/vm/plan"
+)
+
+// packageJob is a package whose tests run in the machine.
+type packageJob struct {
+	name string // of the job, and of the package below berth/
+	run  string // which tests, a pattern for -test.run; "" means all
+	skip string // which not, a pattern for -test.skip
+}
+
+// jobs are the packages that have something to say about the kernel. They run
+// in this order, from the ground up: the first failure is the one to look at.
+func jobs() []packageJob {
+	return []packageJob{
+		{name: "internal/linux/cgroup"},
+		{name: "internal/linux/mount"},
+		{name: "internal/linux/seccomp", run: "Kernel"},
+		{name: "internal/launch"},
+		{name: "internal/runtime"},
+		{name: "internal/keeper"},
+		{name: "internal/network", skip: "Measure"},
+		{name: "internal/container"},
+		{name: "test/vm/smoke"},
+		// The stock client speaks to the same engine, and a whole Debian is slow here.
+		{name: "test/integration", skip: "/^docker$|Debian"},
+	}
+}
+
+// Emulated processors are slow, and two of them share what the host has.
+const (
+	jobTimeout = 4 * time.Minute
+	grace      = 30 * time.Second // for go test to tell where it hangs
+)
+
+// binary is the name that go test -c gives to a package's tests.
+func (j packageJob) binary() string { return j.name[strings.LastIndexByte(j.name, '/')+1:] + ".test" }
+
+func (j packageJob) job() plan.Job {
+	args := []string{"/tests/" + j.binary(), "-test.v", "-test.timeout=" + jobTimeout.String()}
+	if j.run != "" {
+		args = append(args, "-test.run="+j.run)
+	}
+	if j.skip != "" {
+		args = append(args, "-test.skip="+j.skip)
+	}
+	return plan.Job{
+		Name: j.name, Dir: "/src/" + j.name, Args: args, Timeout: jobTimeout + grace,
+		Env: []string{"PATH=/bin:/sbin", "HOME=/root", "TMPDIR=/tmp", "LANG=C.UTF-8", "BERTH_TEST_VM=1", "BERTH_TEST_BIN=/bin"},
+	}
+}
