@@ -52,7 +52,7 @@ func readArchive(ctx context.Context, store content.Store, r io.Reader) (*archiv
 			return nil, fault.New(fault.Invalid, "invalid image archive: more than %d entries", entryLimit)
 		}
 		if err := a.entry(ctx, store, hdr, tr); err != nil {
-			return nil, blame(err, "invalid image archive: %s", printable(hdr.Name))
+			return nil, blame(err, "invalid image archive: %s", fault.Quoted(hdr.Name))
 		}
 	}
 	// Whatever follows the tar is read too: checksums of a compressed stream
@@ -73,7 +73,7 @@ func (a *archive) entry(ctx context.Context, store content.Store, hdr *tar.Heade
 		target := hdr.Linkname
 		if hdr.Typeflag == tar.TypeSymlink {
 			if path.IsAbs(target) {
-				return fmt.Errorf("the link to %s leaves the archive", printable(target))
+				return fmt.Errorf("the link to %s leaves the archive", fault.Quoted(target))
 			}
 			target = path.Join(path.Dir(name), target)
 		}
@@ -113,17 +113,9 @@ func skipped(name string) bool {
 func inside(name string) (string, error) {
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	if clean == ".." || strings.HasPrefix(clean, "../") {
-		return "", fmt.Errorf("the path %s leaves the archive", printable(name))
+		return "", fmt.Errorf("the path %s leaves the archive", fault.Quoted(name))
 	}
 	return clean, nil
-}
-
-// printable bounds and quotes an untrusted name for a message.
-func printable(name string) string {
-	if len(name) > 128 {
-		name = name[:128] + "…"
-	}
-	return fmt.Sprintf("%q", name)
 }
 
 func readJSON(r io.Reader) ([]byte, error) {

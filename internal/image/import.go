@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/instruction"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -32,7 +33,7 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 			return Image{}, fault.As(fault.Invalid, err)
 		}
 	}
-	if err := applyChanges(&cfg.Config, opts.Changes); err != nil {
+	if err := instruction.Apply(&cfg.Config, opts.Changes); err != nil {
 		return Image{}, err
 	}
 	now := time.Now().UTC()

@@ -49,7 +49,7 @@ func layoutImages(layout, index []byte) ([]named, error) {
 		return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: oci-layout")
 	}
 	if version.Version != ocispec.ImageLayoutVersion {
-		return nil, fault.New(fault.Invalid, "invalid image archive: unsupported OCI version %s", printable(version.Version))
+		return nil, fault.New(fault.Invalid, "invalid image archive: unsupported OCI version %s", fault.Quoted(version.Version))
 	}
 	if index == nil {
 		return nil, fault.New(fault.Invalid, "invalid image archive: missing index.json in OCI layout %s", version.Version)
@@ -103,7 +103,7 @@ func legacyImages(manifest []byte) ([]named, error) {
 		for _, tag := range e.RepoTags {
 			name, err := normalize(tag)
 			if err != nil {
-				return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: invalid tag %s", printable(tag))
+				return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: invalid tag %s", fault.Quoted(tag))
 			}
 			found = append(found, named{name: name, legacy: e})
 		}
@@ -143,7 +143,7 @@ func (a *archive) blob(name string) (ocispec.Descriptor, error) {
 	if d, ok := a.blobs[a.links[name]]; ok {
 		return d, nil
 	}
-	return ocispec.Descriptor{}, fmt.Errorf("%s not found", printable(name))
+	return ocispec.Descriptor{}, fmt.Errorf("%s not found", fault.Quoted(name))
 }
 
 // manifestOf writes the manifest that docker save's form leaves out. kind tells
@@ -168,7 +168,7 @@ func (a *archive) manifestOf(l *legacyImage, kind func(ocispec.Descriptor) (comp
 			return nil, err
 		}
 		if layer.MediaType = layerType(k); layer.MediaType == "" {
-			return nil, fmt.Errorf("layer %s: unsupported compression", printable(name))
+			return nil, fmt.Errorf("layer %s: unsupported compression", fault.Quoted(name))
 		}
 		m.Layers = append(m.Layers, layer)
 	}

@@ -1,4 +1,4 @@
-package image
+package instruction
 
 import (
 	"encoding/json"
@@ -8,14 +8,11 @@ import (
 	"time"
 
 	"berth/internal/fault"
-
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-func TestChangesBecomeConfig(t *testing.T) {
-	var cfg changeTarget
-	err := applyChanges(&cfg, []string{
+func TestInstructionsBecomeConfig(t *testing.T) {
+	var cfg Config
+	err := Apply(&cfg, []string{
 		`ENV PATH=/bin GREETING="hello world" Q='$PATH'`, "env OLD form of  env", "ENV MORE=$PATH:${GREETING}:${NONE:-none}",
 		"CMD echo hi", `ENTRYPOINT ["/bin/sh","-c"]`, "EXPOSE 80 53/udp 8000-8001", `LABEL a=b "c d"="e f"`,
 		"ONBUILD RUN true", "STOPSIGNAL SIGINT", "USER nobody:nogroup", `VOLUME ["/data"]`, "VOLUME /a /b", "WORKDIR /srv", "WORKDIR www",
@@ -45,7 +42,7 @@ func TestChangesBecomeConfig(t *testing.T) {
 	}
 }
 
-func TestBadChangesAreRefused(t *testing.T) {
+func TestBadInstructionsAreRefused(t *testing.T) {
 	for change, text := range map[string]string{
 		"RUN true":                  "RUN is not a valid change command",
 		"Nonsense":                  "Nonsense is not a valid change command",
@@ -62,48 +59,24 @@ func TestBadChangesAreRefused(t *testing.T) {
 		"HEALTHCHECK --bad=1 CMD x": "unknown flag",
 		"HEALTHCHECK CMD":           "missing command after HEALTHCHECK CMD",
 	} {
-		var cfg changeTarget
-		if err := applyChanges(&cfg, []string{change}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), text) {
+		var cfg Config
+		if err := Apply(&cfg, []string{change}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: kind %v, %v", change, fault.KindOf(err), err)
 		}
 	}
 }
 
-func FuzzChanges(f *testing.F) {
+func FuzzInstructions(f *testing.F) {
 	for _, s := range []string{`ENV A=1 B="x y"`, "EXPOSE 1-65535/udp", `CMD ["a"]`, "HEALTHCHECK --interval=1s CMD x", "ENV A=${B:-c}", "LABEL a='", "ONBUILD ENV"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, change string) {
-		var cfg changeTarget
-		if err := applyChanges(&cfg, []string{change}); err != nil && !fault.Is(err, fault.Invalid) {
+		var cfg Config
+		if err := Apply(&cfg, []string{change}); err != nil && !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", change, err)
 		}
 		if _, err := json.Marshal(cfg); err != nil {
 			t.Errorf("%q: %v", change, err)
-		}
-	})
-}
-
-func FuzzContents(f *testing.F) {
-	f.Add([]byte(`{"imageLayoutVersion":"1.0.0"}`), []byte(`{"manifests":[{"digest":"`+digest.FromString("x").String()+`"}]}`), []byte(nil))
-	f.Add([]byte(nil), []byte(nil), []byte(`[{"Config":"c","RepoTags":["x:1"],"Layers":["../l"]}]`))
-	f.Fuzz(func(t *testing.T, layout, index, manifest []byte) {
-		found, err := contents(layout, index, manifest)
-		if err != nil && !fault.Is(err, fault.Invalid) {
-			t.Error(err)
-		}
-		a := &archive{blobs: map[string]ocispec.Descriptor{"c": {}}, links: map[string]string{"l": "l"}}
-		for _, n := range found {
-			if n.name != "" {
-				if again, err := normalize(n.name); err != nil || again != n.name {
-					t.Errorf("name %q: %q, %v", n.name, again, err)
-				}
-			}
-			if n.legacy != nil {
-				a.manifestOf(n.legacy, func(ocispec.Descriptor) (compression, error) { return plain, nil })
-			} else if n.target.Digest.Validate() != nil {
-				t.Errorf("digest %q", n.target.Digest)
-			}
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package image
+package instruction
 
 import (
 	"strings"
@@ -31,7 +31,7 @@ func pairs(name, rest string, env []string) ([]pair, error) {
 	for _, w := range list {
 		key, value, ok := strings.Cut(w, "=")
 		if !ok {
-			return nil, fault.New(fault.Invalid, "Syntax error - can't find = in %s. Must be of the form: name=value", printable(w))
+			return nil, fault.New(fault.Invalid, "Syntax error - can't find = in %s. Must be of the form: name=value", fault.Quoted(w))
 		}
 		if key == "" {
 			return nil, fault.New(fault.Invalid, "%s names can not be blank", name)
@@ -147,7 +147,7 @@ func (l *lexer) variable() error {
 			value = word[1:]
 		}
 	default:
-		return fault.New(fault.Invalid, "unsupported modifier (%s) in substitution", printable(word))
+		return fault.New(fault.Invalid, "unsupported modifier (%s) in substitution", fault.Quoted(word))
 	}
 	l.word.WriteString(value)
 	return nil

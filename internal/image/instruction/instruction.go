@@ -1,4 +1,7 @@
-package image
+// Package instruction applies single Dockerfile instructions to an image's config:
+// what import and commit take as --change. The texts of its errors are Docker's
+// (BuildFromConfig and BuildKit's instruction parser).
+package instruction
 
 import (
 	"encoding/json"
@@ -6,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"berth/internal/fault"
 
@@ -14,19 +16,19 @@ import (
 	"github.com/moby/sys/signal"
 )
 
-// changeTarget is the part of an image's config that changes work on.
-type changeTarget = dockerspec.DockerOCIImageConfig
+// Config is the part of an image's config that instructions work on.
+type Config = dockerspec.DockerOCIImageConfig
 
-// applyChanges applies the instructions of --change, in order. The texts of its
-// errors are Docker's (BuildFromConfig and BuildKit's instruction parser).
-func applyChanges(cfg *changeTarget, changes []string) error {
+// Apply applies instructions in order: each of changes is one or several lines, with
+// comments. Errors are fault.Invalid; cfg may have been changed in part by then.
+func Apply(cfg *Config, changes []string) error {
 	for _, change := range changes {
 		for line := range strings.Lines(change) {
 			line = strings.TrimSpace(line)
 			if line == "" || line[0] == '#' {
 				continue
 			}
-			if err := applyChange(cfg, line); err != nil {
+			if err := applyLine(cfg, line); err != nil {
 				return err
 			}
 		}
@@ -34,7 +36,7 @@ func applyChanges(cfg *changeTarget, changes []string) error {
 	return nil
 }
 
-func applyChange(cfg *changeTarget, line string) error {
+func applyLine(cfg *Config, line string) error {
 	word, rest, _ := strings.Cut(strings.Replace(line, "\t", " ", 1), " ")
 	rest = strings.TrimSpace(rest)
 	name := strings.ToUpper(word)
@@ -49,30 +51,30 @@ func applyChange(cfg *changeTarget, line string) error {
 }
 
 // instruction finds what applies an instruction.
-func instruction(name string) (func(cfg *changeTarget, rest string) error, bool) {
+func instruction(name string) (func(cfg *Config, rest string) error, bool) {
 	switch name {
 	case "CMD":
-		return changeCmd, true
+		return applyCmd, true
 	case "ENTRYPOINT":
-		return changeEntrypoint, true
+		return applyEntrypoint, true
 	case "ENV":
-		return changeEnv, true
+		return applyEnv, true
 	case "EXPOSE":
-		return changeExpose, true
+		return applyExpose, true
 	case "LABEL":
-		return changeLabel, true
+		return applyLabel, true
 	case "ONBUILD":
-		return changeOnBuild, true
+		return applyOnBuild, true
 	case "STOPSIGNAL":
-		return changeStopSignal, true
+		return applyStopSignal, true
 	case "USER":
-		return changeUser, true
+		return applyUser, true
 	case "VOLUME":
-		return changeVolume, true
+		return applyVolume, true
 	case "WORKDIR":
-		return changeWorkdir, true
+		return applyWorkdir, true
 	case "HEALTHCHECK":
-		return changeHealthcheck, true
+		return applyHealthcheck, true
 	}
 	return nil, false
 }
@@ -93,17 +95,17 @@ func jsonForm(rest string) ([]string, bool) {
 	return list, true
 }
 
-func changeCmd(cfg *changeTarget, rest string) error {
+func applyCmd(cfg *Config, rest string) error {
 	cfg.Cmd = command(rest)
 	return nil
 }
 
-func changeEntrypoint(cfg *changeTarget, rest string) error {
+func applyEntrypoint(cfg *Config, rest string) error {
 	cfg.Entrypoint = command(rest)
 	return nil
 }
 
-func changeEnv(cfg *changeTarget, rest string) error {
+func applyEnv(cfg *Config, rest string) error {
 	pairs, err := pairs("ENV", rest, cfg.Env)
 	if err != nil {
 		return err
@@ -119,7 +121,7 @@ func changeEnv(cfg *changeTarget, rest string) error {
 	return nil
 }
 
-func changeLabel(cfg *changeTarget, rest string) error {
+func applyLabel(cfg *Config, rest string) error {
 	pairs, err := pairs("LABEL", rest, cfg.Env)
 	if err != nil {
 		return err
@@ -133,7 +135,7 @@ func changeLabel(cfg *changeTarget, rest string) error {
 	return nil
 }
 
-func changeExpose(cfg *changeTarget, rest string) error {
+func applyExpose(cfg *Config, rest string) error {
 	list, err := words(rest, cfg.Env)
 	if err != nil {
 		return err
@@ -161,7 +163,7 @@ func exposed(word string) ([]string, error) {
 	}
 	proto = strings.ToLower(proto)
 	if proto != "tcp" && proto != "udp" && proto != "sctp" {
-		return nil, fault.New(fault.Invalid, "invalid proto: %s", printable(proto))
+		return nil, fault.New(fault.Invalid, "invalid proto: %s", fault.Quoted(proto))
 	}
 	from, to, ranged := strings.Cut(span, "-")
 	if !ranged {
@@ -179,7 +181,7 @@ func exposed(word string) ([]string, error) {
 	return ports, nil
 }
 
-func changeOnBuild(cfg *changeTarget, rest string) error {
+func applyOnBuild(cfg *Config, rest string) error {
 	trigger, _, _ := strings.Cut(rest, " ")
 	switch trigger = strings.ToUpper(trigger); trigger {
 	case "ONBUILD":
@@ -191,7 +193,7 @@ func changeOnBuild(cfg *changeTarget, rest string) error {
 	return nil
 }
 
-func changeStopSignal(cfg *changeTarget, rest string) error {
+func applyStopSignal(cfg *Config, rest string) error {
 	name, err := oneWord("STOPSIGNAL", rest, cfg.Env)
 	if err != nil {
 		return err
@@ -203,12 +205,12 @@ func changeStopSignal(cfg *changeTarget, rest string) error {
 	return nil
 }
 
-func changeUser(cfg *changeTarget, rest string) (err error) {
+func applyUser(cfg *Config, rest string) (err error) {
 	cfg.User, err = oneWord("USER", rest, cfg.Env)
 	return err
 }
 
-func changeWorkdir(cfg *changeTarget, rest string) error {
+func applyWorkdir(cfg *Config, rest string) error {
 	list, err := words(rest, cfg.Env)
 	if err != nil {
 		return err
@@ -221,7 +223,7 @@ func changeWorkdir(cfg *changeTarget, rest string) error {
 	return nil
 }
 
-func changeVolume(cfg *changeTarget, rest string) error {
+func applyVolume(cfg *Config, rest string) error {
 	list, ok := jsonForm(rest)
 	if !ok {
 		var err error
@@ -238,70 +240,5 @@ func changeVolume(cfg *changeTarget, rest string) error {
 		}
 		cfg.Volumes[v] = struct{}{}
 	}
-	return nil
-}
-
-func changeHealthcheck(cfg *changeTarget, rest string) error {
-	check := &dockerspec.HealthcheckConfig{}
-	for strings.HasPrefix(rest, "--") {
-		flag, after, _ := strings.Cut(rest, " ")
-		if err := healthFlag(check, flag); err != nil {
-			return err
-		}
-		rest = strings.TrimSpace(after)
-	}
-	kind, cmd, _ := strings.Cut(rest, " ")
-	cmd = strings.TrimSpace(cmd)
-	switch strings.ToUpper(kind) {
-	case "NONE":
-		if cmd != "" {
-			return fault.New(fault.Invalid, "HEALTHCHECK NONE takes no arguments")
-		}
-		check.Test = []string{"NONE"}
-	case "CMD":
-		if cmd == "" {
-			return fault.New(fault.Invalid, "missing command after HEALTHCHECK CMD")
-		}
-		check.Test = []string{"CMD-SHELL", cmd}
-		if list, ok := jsonForm(cmd); ok {
-			check.Test = append([]string{"CMD"}, list...)
-		}
-	default:
-		return fault.New(fault.Invalid, "unknown type %q in HEALTHCHECK (try CMD)", kind)
-	}
-	cfg.Healthcheck = check
-	return nil
-}
-
-func healthFlag(check *dockerspec.HealthcheckConfig, flag string) error {
-	name, value, _ := strings.Cut(flag, "=")
-	var into *time.Duration
-	switch name {
-	case "--interval":
-		into = &check.Interval
-	case "--timeout":
-		into = &check.Timeout
-	case "--start-period":
-		into = &check.StartPeriod
-	case "--start-interval":
-		into = &check.StartInterval
-	case "--retries":
-		n, err := strconv.ParseInt(value, 10, 32)
-		if err != nil || n < 0 {
-			return fault.New(fault.Invalid, "--retries cannot be negative or not a number: %s", printable(value))
-		}
-		check.Retries = int(n)
-		return nil
-	default:
-		return fault.New(fault.Invalid, "unknown flag: %s", strings.TrimPrefix(name, "--"))
-	}
-	d, err := time.ParseDuration(value)
-	if err != nil {
-		return fault.As(fault.Invalid, err)
-	}
-	if d != 0 && d < time.Millisecond {
-		return fault.New(fault.Invalid, "interval %s cannot be less than 1ms", strconv.Quote(strings.TrimPrefix(name, "--")))
-	}
-	*into = d
 	return nil
 }
