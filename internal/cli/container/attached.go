@@ -7,7 +7,7 @@ import (
 
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
-	"berth/internal/cli/terminal"
+	"berth/internal/detach"
 
 	"github.com/moby/moby/api/types/container"
 )
@@ -108,7 +108,7 @@ func (a *attached) wait(cancel func(), streamed chan error, waiter *engine.Waite
 	go func() { ended <- exitStatus(waiter) }()
 	select {
 	case err := <-streamed:
-		if errors.Is(err, terminal.Detached{}) {
+		if errors.Is(err, detach.Detached{}) {
 			return nil
 		}
 		if err != nil {

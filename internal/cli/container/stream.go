@@ -9,6 +9,7 @@ import (
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 	"berth/internal/cli/terminal"
+	"berth/internal/detach"
 	"berth/internal/fault"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -34,14 +35,14 @@ func detachKeys(s *session.Session, flag string) (string, error) {
 	if keys == "" {
 		return "", nil
 	}
-	if _, err := terminal.ParseKeys(keys); err != nil {
+	if _, err := detach.ParseKeys(keys); err != nil {
 		return "", fault.New(fault.Invalid, "invalid detach keys (%s): %v", keys, err)
 	}
 	return keys, nil
 }
 
 // run copies until the output ends, the detach keys are typed
-// (terminal.Detached) or ctx ends. The terminal is restored on every way out.
+// (detach.Detached) or ctx ends. The terminal is restored on every way out.
 func (x *streams) run(ctx context.Context) error {
 	input, err := x.input()
 	if err != nil {
@@ -59,7 +60,7 @@ func (x *streams) run(ctx context.Context) error {
 	case err := <-output:
 		return err
 	case err := <-inputDone:
-		if errors.Is(err, terminal.Detached{}) || output == nil {
+		if errors.Is(err, detach.Detached{}) || output == nil {
 			return err
 		}
 	case <-ctx.Done():
@@ -82,23 +83,23 @@ func (x *streams) input() (io.Reader, error) {
 	if !x.tty {
 		return x.session.In, nil
 	}
-	keys := terminal.DefaultDetachKeys()
+	keys := detach.DefaultKeys()
 	if x.detachKeys != "" {
 		var err error
-		if keys, err = terminal.ParseKeys(x.detachKeys); err != nil {
+		if keys, err = detach.ParseKeys(x.detachKeys); err != nil {
 			return nil, err
 		}
 	}
 	if err := x.session.Terminal.Raw(x.session.In); err != nil {
 		return nil, fmt.Errorf("unable to setup input stream: unable to set IO streams as raw terminal: %w", err)
 	}
-	return terminal.NewDetachReader(x.session.In, keys), nil
+	return detach.NewReader(x.session.In, keys), nil
 }
 
 func (x *streams) copyInput(input io.Reader) error {
 	if input != nil {
 		_, err := io.Copy(x.conn, input)
-		if errors.Is(err, terminal.Detached{}) {
+		if errors.Is(err, detach.Detached{}) {
 			return err
 		}
 		// Another error shows on the output's side as well, where it is returned.

@@ -1,4 +1,7 @@
-package terminal
+// Package detach knows the keys by which a user leaves a terminal without ending the
+// program in it. Client and daemon both look for them: the client so that they need
+// not travel, the daemon for clients that do not.
+package detach
 
 import (
 	"io"
@@ -7,11 +10,11 @@ import (
 	"berth/internal/fault"
 )
 
-// DefaultDetachKeys are ctrl-p, ctrl-q.
-func DefaultDetachKeys() []byte { return []byte{16, 17} }
+// DefaultKeys are ctrl-p, ctrl-q.
+func DefaultKeys() []byte { return []byte{16, 17} }
 
 // ParseKeys reads a detach sequence: comma-separated single characters or
-// ctrl-X, where X is a-z or one of @[\]^_.
+// ctrl-X, where X is a-z or one of @[\]^_. Errors are fault.Invalid, in Docker's words.
 func ParseKeys(s string) ([]byte, error) {
 	var keys []byte
 	for key := range strings.SplitSeq(s, ",") {
@@ -37,16 +40,16 @@ func ParseKeys(s string) ([]byte, error) {
 	return keys, nil
 }
 
-// Detached is what a DetachReader answers once the sequence was typed.
+// Detached is what a Reader answers once the sequence was typed.
 type Detached struct{}
 
 // Error returns the text that docker has for it.
 func (Detached) Error() string { return "read escape sequence" }
 
-// DetachReader passes input on until the detach keys come, one after the
+// Reader passes input on until the detach keys come, one after the
 // other. Keys of a sequence that does not complete are passed on late, but
 // none is lost.
-type DetachReader struct {
+type Reader struct {
 	in      io.Reader
 	keys    []byte
 	matched int    // how many keys of the sequence have been held back
@@ -54,13 +57,13 @@ type DetachReader struct {
 	err     error  // what comes after pending
 }
 
-// NewDetachReader watches in for keys.
-func NewDetachReader(in io.Reader, keys []byte) *DetachReader {
-	return &DetachReader{in: in, keys: keys}
+// NewReader watches in for keys.
+func NewReader(in io.Reader, keys []byte) *Reader {
+	return &Reader{in: in, keys: keys}
 }
 
 // Read hands out input. It returns Detached when the sequence is complete.
-func (d *DetachReader) Read(p []byte) (int, error) {
+func (d *Reader) Read(p []byte) (int, error) {
 	for len(d.pending) == 0 {
 		if d.err != nil {
 			return 0, d.err
@@ -78,7 +81,7 @@ func (d *DetachReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (d *DetachReader) scan(in []byte) {
+func (d *Reader) scan(in []byte) {
 	for _, b := range in {
 		if len(d.keys) > 0 && b == d.keys[d.matched] {
 			if d.matched++; d.matched == len(d.keys) {
