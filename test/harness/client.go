@@ -108,7 +108,7 @@ func (c Client) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.path, args...)
 	cmd.Env, cmd.Stdin, cmd.Dir = c.env, c.stdin, "/"
 	// Pipes that a killed client's children hold must not hold us.
-	cmd.WaitDelay = pollStep * 100
+	cmd.WaitDelay = Patience
 	return cmd
 }
 
