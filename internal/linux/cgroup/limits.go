@@ -96,36 +96,41 @@ func put(file, value string) error {
 	}
 }
 
-// number reads a file with one number; "max" is the largest.
-func (g *Group) number(controller, file string) (uint64, error) {
+// read reads a file of the group. Without the controller the error is fault.Unsupported.
+func (g *Group) read(controller, file string) (string, error) {
 	p, ok := g.place(controller)
 	if !ok {
-		return 0, fault.New(fault.Unsupported, "This host has no %s controller.", controller)
+		return "", fault.New(fault.Unsupported, "This host has no %s controller.", controller)
 	}
 	b, err := os.ReadFile(filepath.Join(p.dir, file))
 	if err != nil {
-		return 0, explain(err, file)
+		return "", explain(err, file)
 	}
-	s := strings.TrimSpace(string(b))
-	if s == "max" {
+	return string(b), nil
+}
+
+// number reads a file with one number; "max" is the largest.
+func (g *Group) number(controller, file string) (uint64, error) {
+	text, err := g.read(controller, file)
+	if err != nil {
+		return 0, err
+	}
+	text = strings.TrimSpace(text)
+	if text == "max" {
 		return ^uint64(0), nil
 	}
-	v, err := strconv.ParseUint(s, 10, 64)
+	v, err := strconv.ParseUint(text, 10, 64)
 	return v, fault.Wrap(fault.Internal, err, "The control group's %s is not a number", file)
 }
 
 // keyed reads one number from a file of "key number" lines; 0 when the key is
 // not there.
 func (g *Group) keyed(controller, file, key string) (uint64, error) {
-	p, ok := g.place(controller)
-	if !ok {
-		return 0, fault.New(fault.Unsupported, "This host has no %s controller.", controller)
-	}
-	b, err := os.ReadFile(filepath.Join(p.dir, file))
+	text, err := g.read(controller, file)
 	if err != nil {
-		return 0, explain(err, file)
+		return 0, err
 	}
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) == 2 && f[0] == key {
 			v, err := strconv.ParseUint(f[1], 10, 64)
 			return v, fault.Wrap(fault.Internal, err, "The control group's %s is not a number", file)
