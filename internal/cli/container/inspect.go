@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"encoding/json"
 
 	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
@@ -41,10 +40,5 @@ func Inspect(ctx context.Context, client *engine.Client, ref string, size bool) 
 	if err != nil {
 		return format.Inspected{}, err
 	}
-	var typed container.InspectResponse
-	if err := json.Unmarshal(raw, &typed); err != nil {
-		// A newer daemon's answer still shows as JSON.
-		return format.Inspected{Raw: raw}, nil
-	}
-	return format.Inspected{Raw: raw, Typed: &typed}, nil
+	return format.InspectedAs[container.InspectResponse](raw), nil
 }

@@ -17,6 +17,16 @@ type Inspected struct {
 	Typed any
 }
 
+// InspectedAs gives raw its typed form. A newer daemon's answer that T cannot hold has
+// none, and still shows as JSON.
+func InspectedAs[T any](raw []byte) Inspected {
+	var typed T
+	if json.Unmarshal(raw, &typed) != nil {
+		return Inspected{Raw: raw}
+	}
+	return Inspected{Raw: raw, Typed: &typed}
+}
+
 // Inspect prints objects as an indented JSON array, as one line ("json"), or
 // with a template, and then fails with what could not be found.
 func Inspect(out io.Writer, refs []string, format string, get func(ref string) (Inspected, error)) error {

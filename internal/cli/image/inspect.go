@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 
 	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
@@ -40,10 +39,5 @@ func Inspect(ctx context.Context, client *engine.Client, ref string) (format.Ins
 	if err != nil {
 		return format.Inspected{}, err
 	}
-	var typed image.InspectResponse
-	if err := json.Unmarshal(raw, &typed); err != nil {
-		// A newer daemon's answer still shows as JSON.
-		return format.Inspected{Raw: raw}, nil
-	}
-	return format.Inspected{Raw: raw, Typed: &typed}, nil
+	return format.InspectedAs[image.InspectResponse](raw), nil
 }
