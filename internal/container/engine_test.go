@@ -100,7 +100,11 @@ func (e *engine) boot() {
 
 // crash ends a daemon's life as kill -9 does.
 func (e *engine) crash() {
-	e.store.Close() // the file lock goes with a process
+	e.store.Close() // the file lock goes with a process, and so do its readers
+	for _, c := range e.index.all() {
+		c.hub.Interrupt()
+		c.hub.WaitDone(patience)
+	}
 	e.keeper.Close()
 }
 

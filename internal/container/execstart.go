@@ -5,8 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/program"
 	"berth/internal/stream"
 )
 
@@ -99,6 +102,9 @@ func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opt
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	err := s.launchExec(ctx, e, l, x, opts)
+	if err != nil && diedUnder(l, err) {
+		err = notRunning(e.id)
+	}
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -110,6 +116,24 @@ func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opt
 	}
 	x.hub.Abort(nil)
 	return err
+}
+
+// dyingTime is how long a container's first process gets to end once an exec
+// has met its end: it waits for everything else in its pid namespace.
+const dyingTime = 100 * time.Millisecond
+
+// diedUnder reports that an exec failed because its container was ending.
+func diedUnder(l *live, err error) bool {
+	var f *program.Failure
+	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == 0)
+	for end := time.Now().Add(dyingTime); ; time.Sleep(time.Millisecond) {
+		if hasEnded(l.pidfd) {
+			return true
+		}
+		if !dying || time.Now().After(end) {
+			return false
+		}
+	}
 }
 
 func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {

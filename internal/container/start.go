@@ -162,11 +162,14 @@ func (s *Service) startFailed(e *entry, before Container, cause error) {
 
 // exitError is a start that failed because of what the user asked to run.
 type exitError struct {
-	code int
-	text string
+	code  int
+	text  string
+	cause *program.Failure
 }
 
 func (x *exitError) Error() string { return x.text }
+
+func (x *exitError) Unwrap() error { return x.cause }
 
 // startError gives a failed program Docker's words and exit code.
 func startError(err error, p *prepared) error {
@@ -179,7 +182,7 @@ func startError(err error, p *prepared) error {
 	if code == 126 || code == 127 {
 		kind = fault.Invalid
 	}
-	return fault.As(kind, &exitError{code: code, text: text})
+	return fault.As(kind, &exitError{code: code, text: text, cause: f})
 }
 
 // request is what the keeper is asked to start.

@@ -1,0 +1,148 @@
+package container
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"berth/internal/fault"
+)
+
+// expected are the answers that a verb may give when others are faster.
+func expected(err error) bool {
+	return err == nil || fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.NotModified)
+}
+
+func TestManyClientsAtOnceLoseNothing(t *testing.T) {
+	e := newEngine(t)
+	const clients, rounds = 8, 7
+	before := openFiles(t, "self")
+	var wg sync.WaitGroup
+	for client := range clients {
+		r := rand.New(rand.NewPCG(1, uint64(client)))
+		wg.Go(func() {
+			for range rounds {
+				e.storm(r)
+			}
+		})
+	}
+	wg.Wait()
+	e.must(e.removeAll())
+	e.host.background.Wait()
+	e.eventually("all descriptors are given back", func() error {
+		if now := openFiles(t, "self"); now > before+3 { // the runtime's own, and the go tool's
+			return fault.New(fault.Internal, "%d instead of %d", now, before)
+		}
+		return nil
+	})
+}
+
+func (e *engine) removeAll() error {
+	for _, c := range e.List() {
+		if err := e.Remove(context.Background(), c.ID, RemoveOptions{Force: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openFiles(t *testing.T, pid string) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/" + pid + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// storm is one container's life with several clients that disagree about it.
+func (e *engine) storm(r *rand.Rand) {
+	ctx := context.Background()
+	scripts := []string{"exit 3", "echo hello; exec sleep 1000", "nothing-like-it", "trap 'exit 4' TERM; while :; do sleep 0.01; done", "cat"}
+	req := CreateRequest{
+		Config: Config{Image: "busybox", Cmd: []string{"sh", "-c", scripts[r.IntN(len(scripts))]}, OpenStdin: true, StdinOnce: true,
+			Tty: r.IntN(4) == 0},
+		HostConfig: HostConfig{NetworkMode: []string{"none", "bridge"}[r.IntN(2)], AutoRemove: r.IntN(2) == 0},
+	}
+	created, err := e.Create(ctx, req)
+	if err != nil {
+		e.t.Error(err)
+		return
+	}
+	id := created.ID
+	removed, err := e.Wait(ctx, id, WaitRemoved)
+	if err != nil {
+		e.t.Error(err)
+		return
+	}
+	zero := 0
+	verbs := []func() error{
+		func() error { return e.Start(ctx, id) },
+		func() error { return e.Start(ctx, id) },
+		func() error { return e.Stop(ctx, id, StopOptions{Timeout: &zero}) },
+		func() error { return e.Kill(ctx, id, "TERM") },
+		func() error { return e.Kill(ctx, id, "") },
+		func() error { return e.Remove(ctx, id, RemoveOptions{Force: true}) },
+		func() error { return e.Remove(ctx, id, RemoveOptions{}) },
+		func() error { e.List(); _, err := e.Get(id); return err },
+		func() error {
+			x, err := e.Execs().ExecCreate(ctx, id, ExecConfig{Cmd: []string{"echo", "x"}, AttachStdout: true})
+			if err != nil {
+				return err
+			}
+			err = e.Execs().ExecStart(ctx, x, ExecStartOptions{Open: writes(io.Discard, io.Discard)})
+			if err != nil && e.gone(id) {
+				return nil // it died under the exec
+			}
+			return err
+		},
+		func() error {
+			err := e.Logs(ctx, id, LogOptions{Stdout: true, Stderr: true, Follow: true, Tail: -1, Open: writes(io.Discard, io.Discard)})
+			if err != nil && e.gone(id) {
+				return nil
+			}
+			return err
+		},
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := e.Attach(ctx, id, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
+		if !expected(err) {
+			e.t.Errorf("attach: %v", err)
+		}
+	})
+	for client := range 4 {
+		mine := r.Perm(len(verbs))
+		if client > 0 { // one of them removes
+			mine = slices.DeleteFunc(mine, func(v int) bool { return v == 5 || v == 6 })
+		}
+		wg.Go(func() {
+			for _, v := range mine {
+				if err := verbs[v](); !expected(err) {
+					e.t.Errorf("verb %d: %v", v, err)
+				}
+			}
+		})
+	}
+	stopped := make(chan struct{})
+	go func() { wg.Wait(); close(stopped) }()
+	time.Sleep(time.Duration(r.IntN(60)) * time.Millisecond)
+	e.Remove(ctx, id, RemoveOptions{Force: true})
+	e.result(removed)
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		e.t.Error("a client waits for ever")
+	}
+}
+
+// gone reports that a container does not run any more.
+func (e *engine) gone(id string) bool {
+	c, err := e.Get(id)
+	return err != nil || c.State != Running
+}
