@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+func clientAlone(b *bench) {
+	for _, line := range []string{"--version", "version", "ps"} {
+		b.single(shape{"client", []string{line}, b.rounds(15, 4), 0, "ms"}, hasClient, func(e *engine) (time.Duration, error) {
+			return e.timed(strings.Fields(line)...)
+		})
+	}
+}
+
+func boot(b *bench) {
+	n := 0
+	row := b.single(shape{"daemon", []string{"start to first ping"}, b.rounds(5, 2), 0, "ms"}, func(e *engine) bool { return hasAPI(e) }, func(e *engine) (time.Duration, error) {
+		n++
+		r, err := newRoom()
+		if err != nil {
+			return 0, err
+		}
+		defer r.close()
+		name := fmt.Sprint("boot", n)
+		l := b.berthd(name, r)
+		if e.name == "docker" {
+			l = b.dockerd(name, r)
+		}
+		d, err := l.start()
+		if err != nil {
+			return 0, err
+		}
+		end(d.process)
+		return d.ready, nil
+	})
+	row.target = target{atMost: 150}
+}
+
+func logs(b *bench) {
+	lines := b.rounds(1000000, 100000)
+	script := fmt.Sprintf("yes %s | head -n %d", strings.Repeat("x", 99), lines)
+	b.turns(shape{"logs", []string{fmt.Sprintf("%d lines of 100 B, run to exit", lines), "… read back"}, b.rounds(2, 1), 0, "s"}, own, func(e *engine) ([]time.Duration, error) {
+		began := time.Now()
+		name := "logs"
+		if _, err := e.output(e.runLine("run", "-d", "--name", name, "--network", "none", imageName, "sh", "-c", script)...); err != nil {
+			return nil, err
+		}
+		if _, err := e.output("wait", name); err != nil {
+			return nil, err
+		}
+		written := time.Since(began)
+		counter := new(counter)
+		cmd := e.command("logs", name)
+		cmd.Stdout = counter
+		began = time.Now()
+		err := e.room.run(cmd)
+		read := time.Since(began)
+		if want := int64(lines) * 100; err == nil && counter.bytes != want {
+			err = fmt.Errorf("%d of %d bytes came back", counter.bytes, want)
+		}
+		e.output("rm", "-f", name)
+		return []time.Duration{written, read}, err
+	})
+}
+
+func attach(b *bench) {
+	size := b.rounds(100, 20) << 20
+	b.single(shape{"attach", []string{fmt.Sprintf("%d MiB stdin to stdout", size>>20)}, b.rounds(4, 1), 0, "s"}, hasClient, func(e *engine) (time.Duration, error) {
+		counter := new(counter)
+		cmd := e.command(e.runLine("run", "--rm", "-i", "--network", "none", imageName, "cat")...)
+		cmd.Stdin, cmd.Stdout = &zeros{left: size}, counter
+		began := time.Now()
+		err := e.room.run(cmd)
+		if err == nil && counter.bytes != int64(size) {
+			err = fmt.Errorf("%d of %d bytes came back", counter.bytes, size)
+		}
+		return time.Since(began), err
+	})
+}
+
+func images(b *bench) {
+	for _, verb := range []string{"import", "load"} {
+		b.single(shape{"image", []string{fmt.Sprintf("%s of %d MB", verb, b.rounds(4000, 1000)*24/1000)}, b.rounds(3, 1), 0, "s"}, own, func(e *engine) (time.Duration, error) {
+			args := []string{"import", b.dir + "/big.tar", "big:imported"}
+			if verb == "load" {
+				args = []string{"load", "-i", b.dir + "/load.tar"}
+			}
+			took, err := e.timed(args...)
+			if err == nil {
+				_, err = e.output("rmi", map[string]string{"import": "big:imported", "load": "big:loaded"}[verb])
+			}
+			return took, err
+		})
+	}
+}
