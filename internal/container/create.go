@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"berth/internal/fault"
@@ -54,7 +55,7 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, 
 	c.Path, c.Args = argv[0], argv[1:]
 	var undo undo
 	defer undo.run()
-	if c.Name, err = s.index.takeName(req.Name, c.ID); err != nil {
+	if c.Name, err = s.index.takeName(strings.TrimPrefix(req.Name, "/"), c.ID); err != nil {
 		return CreateResult{}, err
 	}
 	undo.add(func() { s.index.drop(c.ID, c.Name) })

@@ -27,6 +27,9 @@ func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (
 		return p, fault.Wrap(fault.Conflict, err, "the container's file system cannot be opened")
 	}
 	defer root.Close()
+	if hasEnded(l.pidfd) { // the pid may have been another process's by then
+		return p, notRunning(c.ID)
+	}
 	if p.process, err = execProcess(root, c, cfg); err != nil {
 		return p, err
 	}

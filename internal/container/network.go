@@ -46,6 +46,10 @@ func (h *host) joinNetwork(id string) (*Connection, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Conflict, err, "cannot join network namespace of container %s", other.id)
 	}
+	if hasEnded(l.pidfd) { // the pid may have been another process's by then
+		ns.Close()
+		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.id)
+	}
 	return &Connection{NetNS: ns}, nil
 }
 

@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -152,41 +153,55 @@ func addDevices(spec *specs.Spec, hc HostConfig) error {
 	return nil
 }
 
-// mounts puts the user's mounts behind the default ones; one at the same place
-// replaces it. Shallow ones come first, so that none hides another.
+// mounts puts the user's mounts, and the files of the network, behind the
+// default ones; one of the user's at the same place replaces ours. Shallow ones
+// come first, so that none hides another: /etc/hosts is seen in a user's /etc.
 func (h *host) mounts(c Container, root *os.File, defaults []specs.Mount) ([]specs.Mount, error) {
-	var user []specs.Mount
-	for _, m := range c.HostConfig.Mounts {
-		om, err := h.mount(m)
-		if err != nil {
-			return nil, err
-		}
-		user = append(user, om)
+	list, err := h.userMounts(c)
+	if err != nil {
+		return nil, err
 	}
-	for target, opts := range c.HostConfig.Tmpfs {
-		user = append(user, tmpfs(target, strings.FieldsFunc(opts, func(r rune) bool { return r == ',' })))
+	taken := map[string]bool{}
+	for _, m := range list {
+		taken[path.Clean(m.Destination)] = true
 	}
 	if c.HostConfig.IpcMode == "host" {
 		for _, dir := range []string{"/dev/shm", "/dev/mqueue"} {
 			defaults = append(defaults, specs.Mount{Destination: dir, Type: "bind", Source: dir, Options: []string{"rbind"}})
 		}
 	}
+	defaults = slices.DeleteFunc(defaults, func(m specs.Mount) bool {
+		return taken[m.Destination] || taken["/dev"] && strings.HasPrefix(m.Destination, "/dev/")
+	})
 	mode := "rw"
 	if c.HostConfig.ReadonlyRootfs {
 		mode = "ro"
 	}
-	for target, source := range map[string]string{"/etc/resolv.conf": c.ResolvConfPath, "/etc/hostname": c.HostnamePath, "/etc/hosts": c.HostsPath} {
-		defaults = append(defaults, specs.Mount{Destination: target, Type: "bind", Source: source, Options: []string{"rbind", "rprivate", mode}})
+	for _, f := range [][2]string{{"/etc/resolv.conf", c.ResolvConfPath}, {"/etc/hostname", c.HostnamePath}, {"/etc/hosts", c.HostsPath}} {
+		if !taken[f[0]] {
+			list = append(list, specs.Mount{Destination: f[0], Type: "bind", Source: f[1], Options: []string{"rbind", "rprivate", mode}})
+		}
 	}
-	taken := map[string]bool{}
-	for _, m := range user {
-		taken[path.Clean(m.Destination)] = true
-	}
-	defaults = slices.DeleteFunc(defaults, func(m specs.Mount) bool { return taken[m.Destination] })
-	slices.SortStableFunc(user, func(a, b specs.Mount) int {
+	slices.SortStableFunc(list, func(a, b specs.Mount) int {
 		return strings.Count(path.Clean(a.Destination), "/") - strings.Count(path.Clean(b.Destination), "/")
 	})
-	return resolve(root, append(defaults, user...))
+	return resolve(root, append(defaults, list...))
+}
+
+// userMounts are the mounts that the user asked for, in the order of the words.
+func (h *host) userMounts(c Container) (list []specs.Mount, err error) {
+	for _, m := range c.HostConfig.Mounts {
+		om, err := h.mount(m)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, om)
+	}
+	for _, target := range slices.Sorted(maps.Keys(c.HostConfig.Tmpfs)) {
+		opts := strings.FieldsFunc(c.HostConfig.Tmpfs[target], func(r rune) bool { return r == ',' })
+		list = append(list, tmpfs(target, opts))
+	}
+	return list, nil
 }
 
 // resolve follows the links of the image in the mounts' destinations, also
@@ -217,7 +232,7 @@ func (h *host) mount(m Mount) (specs.Mount, error) {
 		}
 		om.Source = dir
 	case "tmpfs":
-		opts := m.Options
+		opts := slices.Clip(m.Options) // the snapshot's, which others read
 		if m.ReadOnly {
 			opts = append(opts, "ro")
 		}
