@@ -99,15 +99,18 @@ func (s *Service) discard(e *entry, volumes bool) error {
 
 // throwAway moves a container's directory out of sight and deletes it in the
 // background: a large layer keeps nobody waiting. What a crash leaves in the
-// trash the next start of the daemon deletes.
+// trash the next start of the daemon deletes. A full disk may have no room for
+// that: the directory is then deleted where it is.
 func (h *host) throwAway(id string) error {
 	trash := h.deps.Paths.Data + "/.trash"
 	if err := os.MkdirAll(trash, 0o700); err != nil {
-		return err
+		return os.RemoveAll(h.dir(id))
 	}
 	to := trash + "/" + id
-	if err := os.Rename(h.dir(id), to); err != nil && !os.IsNotExist(err) {
-		return err
+	if err := os.Rename(h.dir(id), to); os.IsNotExist(err) {
+		return nil
+	} else if err != nil {
+		return os.RemoveAll(h.dir(id))
 	}
 	h.later(func() {
 		if err := os.RemoveAll(to); err != nil {
