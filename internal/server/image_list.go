@@ -64,7 +64,10 @@ func (s imageSelection) keeps(img *image.Image) bool {
 // selection translates the filters of a list.
 func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err error) {
 	if patterns := f["reference"]; len(patterns) > 0 {
-		sel = append(sel, func(img *image.Image) bool { return namedLike(img, patterns) })
+		sel = append(sel, func(img *image.Image) bool {
+			img.Names = namesLike(img, patterns) // as Docker does: the others are not shown
+			return len(img.Names) > 0
+		})
 	}
 	if labels := f["label"]; len(labels) > 0 {
 		sel = append(sel, func(img *image.Image) bool { return labelsMatch(labels, img.Config.Config.Labels) })
@@ -105,22 +108,19 @@ func madeAround(before bool, at time.Time) func(*image.Image) bool {
 	}
 }
 
-// namedLike reports whether one of the names matches one of the patterns, which
-// are those of path.Match over the name with or without tag and domain.
-func namedLike(img *image.Image, patterns []string) bool {
+// namesLike are the names that match one of the patterns, which are those of
+// path.Match over the name with or without tag and domain.
+func namesLike(img *image.Image, patterns []string) []string {
+	var like []string
 	for _, name := range img.Names {
 		ref, err := reference.ParseNormalizedNamed(name)
-		if err != nil {
-			continue
-		}
-		for _, p := range patterns {
-			if ok, _ := reference.FamiliarMatch(p, ref); ok {
-				return true
-			}
-			if ok, _ := path.Match(p, name); ok {
-				return true
-			}
+		if err == nil && slices.ContainsFunc(patterns, func(p string) bool {
+			familiar, _ := reference.FamiliarMatch(p, ref)
+			whole, _ := path.Match(p, name)
+			return familiar || whole
+		}) {
+			like = append(like, name)
 		}
 	}
-	return false
+	return like
 }
