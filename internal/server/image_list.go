@@ -41,9 +41,9 @@ func (r imageRoutes) list(c *call) error {
 	}
 	slices.SortStableFunc(list, func(a, b image.Image) int { return b.Created.Compare(a.Created) })
 	out := []any{}
-	for i := range list {
-		if sel.keeps(&list[i]) {
-			out = append(out, show.ImageSummary(&list[i], uses, c.version))
+	for _, img := range list { // a copy, whose names a selection may cut down
+		if sel.keeps(&img) {
+			out = append(out, show.ImageSummary(&img, uses, c.version))
 		}
 	}
 	return c.json(out, nil)
