@@ -4,7 +4,6 @@ package program
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +13,9 @@ import (
 // else (CLONE_VM above all) would let the child reach into its parent.
 const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUSER |
 	syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | 0x02000000 /* NEWCGROUP */ | 0x80 /* NEWTIME */
+
+// usualData is about what a container's program has of data, in bytes.
+const usualData = 16 << 10
 
 // Encode checks the program and returns the flat form that executors take
 // (see the layout constants). Names and reasons are not part of it. An error
@@ -30,6 +32,9 @@ func (p *Program) Encode() ([]byte, error) {
 		}
 		e.first[i+1] = e.first[i] + stores + 1
 	}
+	e.ops = make([]byte, 0, e.opsSize())
+	e.data = make([]byte, 0, usualData)
+	e.relocs = make([]reloc, 0, 2*len(p.Steps))
 	for i := range p.Steps {
 		if err := e.step(i); err != nil {
 			return nil, errors.New("step " + strconv.Itoa(i+1) + ", " + p.Steps[i].Name + ": " + err.Error())
@@ -239,7 +244,11 @@ type slice struct {
 	size  int
 }
 
-func (e *encoder) align() { e.data = append(e.data, make([]byte, -len(e.data)&7)...) }
+func (e *encoder) align() {
+	for len(e.data)&7 != 0 {
+		e.data = append(e.data, 0)
+	}
+}
 
 func (e *encoder) vector(list []string) (int, error) {
 	e.align()
@@ -267,7 +276,7 @@ func (e *encoder) bytes() []byte {
 	} {
 		b = put32(b, uint32(n))
 	}
-	b = slices.Concat(b, e.ops, e.data)
+	b = append(append(b, e.ops...), e.data...)
 	for _, r := range e.relocs {
 		b = put32(b, uint32(r.where))
 		b = put32(b, uint32(r.kind)|uint32(r.width)<<16)

@@ -12,6 +12,10 @@ import (
 	"berth/internal/program"
 )
 
+// usualSteps is more than a container's program usually has. Steps are large:
+// growing a slice of them copies half a megabyte on the way of every start.
+const usualSteps = 480
+
 // Compile makes the program of a container's first process. Errors are
 // fault.Invalid for a spec that contradicts itself, fault.Unsupported for what
 // this engine cannot do, and fault.Internal when a descriptor is missing.
@@ -25,6 +29,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 		return nil, err
 	}
 	b := newBuilder(in.Fds)
+	b.prog.Steps = make([]program.Step, 0, usualSteps)
 	m := newMounter(b, spec, in)
 	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp}
 
