@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
-	"berth/internal/server"
+	"berth/internal/server/listen"
 )
 
 // listen opens the sockets: those of -H, or the default one and Docker's own
@@ -22,13 +22,13 @@ func (d *Daemon) listen() error {
 	if err != nil {
 		return err
 	}
-	opts := server.ListenOptions{Group: d.group(), TLS: tlsConfig}
+	opts := listen.Options{Group: d.group(), TLS: tlsConfig}
 	hosts := d.cfg.Hosts
 	if len(hosts) == 0 {
 		hosts = []string{defaultSocket}
 	}
 	for _, spec := range hosts {
-		l, err := server.Listen(spec, opts)
+		l, err := listen.Open(spec, opts)
 		if err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (d *Daemon) listen() error {
 		}
 	}
 	if len(d.cfg.Hosts) == 0 && !d.cfg.NoDockerSocket && !answers(dockerSocket) {
-		l, err := server.Listen("unix://"+dockerSocket, opts)
+		l, err := listen.Open("unix://"+dockerSocket, opts)
 		if err != nil {
 			d.log.Warn("not listening on " + dockerSocket + ": " + err.Error())
 			return nil

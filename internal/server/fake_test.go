@@ -16,6 +16,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/image"
+	"berth/internal/server/listen"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -191,7 +192,7 @@ func start(t *testing.T, f *fake) string {
 	t.Helper()
 	s := newServer(f)
 	path := filepath.Join(t.TempDir(), "s.sock")
-	l, err := Listen("unix://"+path, ListenOptions{})
+	l, err := listen.Open("unix://"+path, listen.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

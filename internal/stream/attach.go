@@ -6,10 +6,20 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"berth/internal/detach"
 )
 
 // ErrDetached is returned by Attach when the client typed its detach keys.
 var ErrDetached = errors.New("detached")
+
+// DetachKeys reads a --detach-keys word; empty means the default ctrl-p,ctrl-q.
+func DetachKeys(word string) ([]byte, error) {
+	if word == "" {
+		return detach.DefaultKeys(), nil
+	}
+	return detach.ParseKeys(word)
+}
 
 // Client is what someone who attaches brings: nil streams are not wanted.
 type Client struct {
@@ -97,7 +107,7 @@ func (h *Hub) copyIn(c *Member, detached chan<- error) {
 	}
 	in := c.Stdin
 	if r.ends.TTY && len(c.DetachKeys) > 0 {
-		in = newEscape(c.Stdin, c.DetachKeys)
+		in = detach.NewReader(c.Stdin, c.DetachKeys)
 	}
 	if r.ends.Stdin == nil {
 		_, err := io.Copy(io.Discard, in)
@@ -114,7 +124,8 @@ func (h *Hub) copyIn(c *Member, detached chan<- error) {
 }
 
 func notifyDetach(err error, detached chan<- error) bool {
-	if errors.Is(err, ErrDetached) {
+	var typed detach.Detached
+	if errors.As(err, &typed) {
 		detached <- ErrDetached
 		return true
 	}
