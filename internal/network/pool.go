@@ -7,11 +7,17 @@ import (
 	"time"
 )
 
+// breath is how long a pool that is not low waits before it makes the next
+// thing: whoever was handed one is just starting a container, and making a
+// namespace would take the processor and the kernel's network lock from it.
+const breath = 20 * time.Millisecond
+
 // pool makes things ahead of time in one background goroutine.
 type pool[T any] struct {
 	make  func() (T, error)
 	drop  func(T)
 	ready chan T
+	low   chan struct{} // has one when half of the things are gone
 	stop  context.CancelFunc
 	done  chan struct{}
 }
@@ -19,7 +25,7 @@ type pool[T any] struct {
 // newPool starts filling: up to size things wait, and one more in hand.
 func newPool[T any](size int, create func() (T, error), drop func(T)) *pool[T] {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &pool[T]{make: create, drop: drop, ready: make(chan T, size), stop: cancel, done: make(chan struct{})}
+	p := &pool[T]{make: create, drop: drop, ready: make(chan T, size), low: make(chan struct{}, 1), stop: cancel, done: make(chan struct{})}
 	go p.fill(ctx)
 	return p
 }
@@ -39,16 +45,37 @@ func (p *pool[T]) fill(ctx context.Context) {
 		}
 		select {
 		case p.ready <- thing:
+			p.rest(ctx)
 		case <-ctx.Done():
 			p.drop(thing)
 		}
 	}
 }
 
+// rest waits a breath, or until the pool is low.
+func (p *pool[T]) rest(ctx context.Context) {
+	if p.isLow() {
+		return
+	}
+	select {
+	case <-time.After(breath):
+	case <-p.low:
+	case <-ctx.Done():
+	}
+}
+
+func (p *pool[T]) isLow() bool { return len(p.ready) <= cap(p.ready)/2 }
+
 // get hands one out; it makes one on the spot when none is ready.
 func (p *pool[T]) get() (T, error) {
 	select {
 	case thing := <-p.ready:
+		if p.isLow() {
+			select {
+			case p.low <- struct{}{}:
+			default:
+			}
+		}
 		return thing, nil
 	default:
 		return p.make()
