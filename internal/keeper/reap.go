@@ -76,6 +76,7 @@ func reaped(pidfd int) bool {
 // nor a dead keeper loses the exit, then as an event. The caller holds mu.
 func (s *server) finish(r *record, e ended) {
 	delete(s.pids, r.pid)
+	r.letMountsGo()
 	if r.gone != nil {
 		close(r.gone)
 		return

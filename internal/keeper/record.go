@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type record struct {
 	spoolPath       string
 	exitPath        string
 	pid, pidfd      int
+	mounts          int // a container's mount namespace, until its end; -1 for none
 	started         time.Time
 	exit            *Exit         // under server.mu
 	gone            chan struct{} // for a failed start: closed when its child is reaped
@@ -165,6 +167,24 @@ func (r *record) rearm(d *drain) {
 		} else if e.stream != 0 && e.fd >= 0 {
 			d.arm(e)
 		}
+	}
+}
+
+// holdMounts keeps a container's mount namespace over its end: taking some
+// forty mounts apart waits for an RCU grace period, and otherwise the kernel does
+// that before it tells that the process has ended.
+func (r *record) holdMounts() {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(r.pid)+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil { // else it has ended already
+		r.mounts = fd
+	}
+}
+
+// letMountsGo lets the kernel take the mounts apart, where nobody waits for it.
+func (r *record) letMountsGo() {
+	if fd := r.mounts; fd >= 0 {
+		r.mounts = -1
+		go unix.Close(fd)
 	}
 }
 

@@ -172,7 +172,7 @@ func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 	own, held := fds[:1+b.programFds], fds[1+b.programFds:]
 	defer closeAll(own)
 	code, err := readProgram(own[0])
-	r := &record{id: b.id, container: b.container, spoolPath: b.spool, exitPath: b.exitFile, pidfd: -1}
+	r := &record{id: b.id, container: b.container, spoolPath: b.spool, exitPath: b.exitFile, pidfd: -1, mounts: -1}
 	if err == nil {
 		err = r.launch(s, code, own[1:])
 	}
@@ -201,6 +201,9 @@ func (r *record) launch(s *server, code []byte, fds []int) error {
 		return err
 	}
 	r.pidfd, r.started = child.PidFd, time.Now()
+	if r.id == r.container {
+		r.holdMounts()
+	}
 	return nil
 }
 
