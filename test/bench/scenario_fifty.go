@@ -21,7 +21,7 @@ func fifty(b *bench) {
 				continue
 			}
 			for _, workers := range []int{1, 8} {
-				before := steadyAvailable()
+				before := b.memory(e)
 				took, err := e.many(n, workers)
 				if err != nil {
 					b.note("%s: %s: %s", group, e.name, firstLine(err.Error()))
@@ -100,7 +100,7 @@ func (b *bench) newLook(n int) *look {
 	l := &look{n: n}
 	l.drop = b.figure(group, "available memory a container", "MiB")
 	l.own = b.figure(group, "… of it the program's PSS", "MiB")
-	l.pss = b.figure(group, "engine's processes a container, PSS", "MiB")
+	l.pss = b.figure(group, "engine's processes, PSS, a container", "MiB")
 	l.keeper = b.figure(group, fmt.Sprintf("keeper PSS with %d", n), "MiB")
 	l.keeper.target = target{atMost: 4}
 	l.list1 = b.figure(group, "GET /containers/json, 1 client", "1/s")
@@ -114,21 +114,31 @@ func (b *bench) newLook(n int) *look {
 	return l
 }
 
-func (l *look) at(b *bench, e *engine, before float64) {
-	time.Sleep(300 * time.Millisecond)
-	l.drop.add(e, (before-steadyAvailable())/float64(l.n))
-	var perContainer float64
+// memory is what an engine and its containers take.
+type memory struct {
+	available float64 // of the machine, MiB
+	engine    float64 // PSS of the engine's processes, MiB
+	keeper    float64 // PSS of berth's keeper, MiB
+}
+
+func (b *bench) memory(e *engine) memory {
+	m := memory{available: steadyAvailable()}
 	for _, p := range b.processes(e) {
-		switch p.name {
-		case "berthd", "dockerd", "containerd":
-		case "berth-keeper":
-			l.keeper.add(e, p.pss)
-		default:
-			perContainer += p.pss
+		m.engine += p.pss
+		if p.name == "berth-keeper" {
+			m.keeper = p.pss
 		}
 	}
-	if e.name != "berth" {
-		l.pss.add(e, perContainer/float64(l.n))
+	return m
+}
+
+func (l *look) at(b *bench, e *engine, before memory) {
+	time.Sleep(300 * time.Millisecond)
+	now := b.memory(e)
+	l.drop.add(e, (before.available-now.available)/float64(l.n))
+	l.pss.add(e, (now.engine-before.engine)/float64(l.n))
+	if now.keeper > 0 {
+		l.keeper.add(e, now.keeper)
 	}
 	l.own.add(e, sleepers())
 	for range 5 {
