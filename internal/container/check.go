@@ -121,7 +121,6 @@ func checkNetwork(x *index, c *Config, h *HostConfig) error {
 	switch mode := h.NetworkMode; {
 	case mode == "" || mode == "default":
 		h.NetworkMode = "bridge"
-	case mode == "bridge" || mode == "none":
 	case mode == "host":
 		h.PortBindings = nil
 	case strings.HasPrefix(mode, "container:"):
@@ -140,14 +139,12 @@ func checkNetwork(x *index, c *Config, h *HostConfig) error {
 		if len(c.ExposedPorts) > 0 {
 			return fault.New(fault.Invalid, "conflicting options: port exposing and the container type network mode")
 		}
-		other, err := x.find(strings.TrimPrefix(mode, "container:"))
-		if err != nil {
-			return err
+		if other, err := x.find(strings.TrimPrefix(mode, "container:")); err == nil {
+			h.NetworkMode = "container:" + other.id
 		}
-		h.NetworkMode = "container:" + other.id
-	default:
-		return fault.New(fault.NotFound, "network %s not found", mode)
 	}
+	// What is not there is for the start to say, as Docker does: to clients, a
+	// create that answers "not found" speaks of the image, and they pull it.
 	return nil
 }
 

@@ -97,6 +97,10 @@ func (x *execution) unclaim(code int) {
 	}
 }
 
+// cannotRun is the exit code of an exec that failed before its program was
+// looked for.
+const cannotRun = 126
+
 // runExec starts the process; on failure everything is given back.
 func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
@@ -112,7 +116,7 @@ func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opt
 	case errors.As(err, &exit):
 		x.unclaim(exit.code)
 	default:
-		x.unclaim(128)
+		x.unclaim(cannotRun)
 	}
 	x.hub.Abort(nil)
 	return err

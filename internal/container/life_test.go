@@ -85,6 +85,15 @@ func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 		}
 		e.must(e.Remove(context.Background(), id, RemoveOptions{}))
 	}
+	for mode, want := range map[string]string{
+		"nope":           "failed to set up container networking: network nope not found",
+		"container:nope": "joining network namespace of container: No such container: nope",
+	} {
+		id := e.create("true", func(r *CreateRequest) { r.HostConfig.NetworkMode = mode })
+		if err := e.Start(context.Background(), id); !fault.Is(err, fault.NotFound) || err.Error() != want {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
 	e.net.refuse = fault.New(fault.Internal, "no more addresses")
 	id := e.create("true", func(r *CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
 	if err := e.Start(context.Background(), id); err == nil || !strings.Contains(err.Error(), "failed to set up container networking: no more addresses") {
@@ -318,5 +327,35 @@ func TestAContainerInTheHostsPidNamespaceTakesItsOthersWithIt(t *testing.T) {
 	e.start(id)
 	if got := e.wait(id, WaitNotRunning); got != 0 {
 		t.Errorf("exit code %d", got)
+	}
+}
+
+func TestAnExecThatCannotRunHasDockersExitCode(t *testing.T) {
+	e := newEngine(t)
+	id := e.create("exec sleep 1000")
+	e.start(id)
+	for _, c := range []struct {
+		cfg  ExecConfig
+		code int
+	}{
+		{ExecConfig{Cmd: []string{"nothing-like-it"}}, 127},
+		{ExecConfig{Cmd: []string{"/plain"}}, 126},
+		{ExecConfig{Cmd: []string{"true"}, User: "nobody-known"}, 126},
+	} {
+		x, err := e.Execs().ExecCreate(context.Background(), id, c.cfg)
+		e.must(err)
+		if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}); err == nil {
+			t.Errorf("%v started", c.cfg)
+		}
+		in, err := e.Execs().ExecInspect(x)
+		if err != nil || in.Running || in.ExitCode == nil || *in.ExitCode != c.code {
+			t.Errorf("%v: %+v, %v", c.cfg, in, err)
+		}
+		if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("%v again: %v", c.cfg, err)
+		}
+	}
+	if c, _ := e.Get(id); len(c.Execs) > 0 {
+		t.Errorf("execs that are over are listed: %v", c.Execs)
 	}
 }

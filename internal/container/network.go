@@ -23,6 +23,8 @@ func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connectio
 		return &Connection{NetNS: ns, Endpoint: Endpoint{Network: "none"}}, nil
 	case strings.HasPrefix(mode, "container:"):
 		return h.joinNetwork(strings.TrimPrefix(mode, "container:"))
+	case mode != "bridge":
+		return nil, fault.New(fault.NotFound, "failed to set up container networking: network %s not found", mode)
 	}
 	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c))
 	if err != nil {
@@ -36,7 +38,7 @@ func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connectio
 func (h *host) joinNetwork(id string) (*Connection, error) {
 	other, err := h.index.find(id)
 	if err != nil {
-		return nil, err
+		return nil, fault.Wrap(fault.KindOf(err), err, "joining network namespace of container")
 	}
 	l := other.live.Load()
 	if l == nil {

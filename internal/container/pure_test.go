@@ -202,8 +202,6 @@ func TestWhatContradictsItselfIsRefusedInDockersWords(t *testing.T) {
 		"SHM size can not be less than 0":                              func(r *CreateRequest) { r.HostConfig.ShmSize = -1 },
 		`invalid capability: "NOPE"`:                                   func(r *CreateRequest) { r.HostConfig.CapAdd = []string{"NOPE"} },
 		`invalid --security-opt 1: "nope"`:                             func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"nope"} },
-		"network nope not found":                                       func(r *CreateRequest) { r.HostConfig.NetworkMode = "nope" },
-		"No such container: nope":                                      func(r *CreateRequest) { r.HostConfig.NetworkMode = "container:nope" },
 		"conflicting options: hostname and the network mode":           func(r *CreateRequest) { r.HostConfig.NetworkMode = "container:aa"; r.Config.Hostname = "h" },
 		"conflicting options: port publishing and the container type network mode": func(r *CreateRequest) {
 			r.HostConfig.NetworkMode, r.HostConfig.PublishAll = "container:aa", true
