@@ -3,7 +3,6 @@ package daemon
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"os"
 	"os/user"
@@ -105,8 +104,13 @@ func writePid(path string) error {
 	return fault.Wrap(fault.Internal, err, "the pid file cannot be written")
 }
 
-// isDaemon reports that a process is a berthd: a pid is soon another program's.
+// isDaemon reports that a process is a berthd that runs: a pid is soon another
+// program's, and one that was killed is a zombie until its parent looks.
 func isDaemon(pid int) bool {
-	comm, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
-	return !errors.Is(err, os.ErrNotExist) && strings.TrimSpace(string(comm)) == "berthd"
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat") // proc_pid_stat(5)
+	if err != nil {
+		return false
+	}
+	name, rest, _ := strings.Cut(string(stat), ") ")
+	return strings.HasSuffix(name, "(berthd") && !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
 }
