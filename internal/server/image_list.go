@@ -65,7 +65,11 @@ func (s imageSelection) keeps(img *image.Image) bool {
 func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err error) {
 	if patterns := f["reference"]; len(patterns) > 0 {
 		sel = append(sel, func(img *image.Image) bool {
-			img.Names = namesLike(img, patterns) // as Docker does: the others are not shown
+			// As Docker does: what the image is called beside that is not shown.
+			img.Names = namesLike(img, patterns)
+			img.Digests = slices.DeleteFunc(slices.Clone(img.Digests), func(d string) bool {
+				return !slices.ContainsFunc(img.Names, func(n string) bool { return repository(n) == repository(d) })
+			})
 			return len(img.Names) > 0
 		})
 	}
@@ -123,4 +127,13 @@ func namesLike(img *image.Image, patterns []string) []string {
 		}
 	}
 	return like
+}
+
+// repository is a name without its tag or digest; names are canonical here.
+func repository(name string) string {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return ref.Name()
 }
