@@ -5,12 +5,15 @@ package harness
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -126,4 +129,28 @@ func BusyboxTar(t testing.TB) []byte {
 		}
 	}
 	return Tar(t, files...)
+}
+
+// DockerArchive is an image of one layer in the form in which docker save wrote
+// images before it wrote OCI layouts.
+func DockerArchive(t testing.TB, name string, layer []byte, cmd ...string) []byte {
+	t.Helper()
+	sum := func(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) }
+	config := marshal(t, map[string]any{
+		"architecture": runtime.GOARCH, "os": "linux", "config": map[string]any{"Cmd": cmd},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + sum(layer)}},
+	})
+	id := sum(config)
+	manifest := marshal(t, []map[string]any{{"Config": id + ".json", "RepoTags": []string{name}, "Layers": []string{"one/layer.tar"}}})
+	return Tar(t, File{Name: id + ".json", Body: config, Mode: 0o644}, File{Name: "one/"}, File{Name: "one/layer.tar", Body: layer, Mode: 0o644},
+		File{Name: "manifest.json", Body: manifest, Mode: 0o644})
+}
+
+func marshal(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -27,6 +28,9 @@ import (
 // may be left on the host.
 func (d *Daemon) finish() {
 	failed := d.t.Failed()
+	if failed {
+		d.t.Logf("the host, before anything is removed:\n%s", d.state())
+	}
 	var found []error
 	if d.Pid() == 0 {
 		found = append(found, d.launch())
@@ -51,6 +55,29 @@ func (d *Daemon) finish() {
 	}
 	d.sweep()
 	d.lane.free()
+}
+
+// state is what a failure may be explained by.
+func (d *Daemon) state() string {
+	var all strings.Builder
+	if body, err := d.request(http.MethodGet, "/containers/json?all=1"); err == nil {
+		fmt.Fprintf(&all, "containers: %s\n", bytes.TrimSpace(body))
+	}
+	for _, line := range []string{"ip -br link show master " + d.Bridge(), "ip -br addr show " + d.Bridge(), "ip neigh show dev " + d.Bridge(), "nft list table ip berth_" + d.Bridge()} {
+		words := strings.Fields(line)
+		out, err := exec.Command(words[0], words[1:]...).CombinedOutput()
+		fmt.Fprintf(&all, "%s (%v):\n%s", line, err, out)
+	}
+	for _, pid := range d.processes() {
+		line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+		ns, _ := os.Readlink("/proc/" + pid + "/ns/net")
+		fmt.Fprintf(&all, "process %s %s: %q\n", pid, ns, line)
+		if d.role(pid) != "berthd" && d.role(pid) != "berth-keeper" {
+			out, err := exec.Command("nsenter", "-n", "-t", pid, "ip", "addr").CombinedOutput()
+			fmt.Fprintf(&all, "%s(%v)\n", out, err)
+		}
+	}
+	return all.String()
 }
 
 // dismissKeeper asks the keeper to go at once: it would go by itself a few
@@ -121,7 +148,7 @@ func (d *Daemon) ofContainers() []string {
 		if role := d.role(pid); role != "berthd" && role != "berth-keeper" {
 			left = append(left, "process "+pid+" ("+role+")")
 		}
-		left = append(left, descriptors(pid, d.dir)...)
+		left = append(left, descriptors(pid, d.data+"/containers/")...)
 	}
 	return left
 }
@@ -251,8 +278,9 @@ func (d *Daemon) role(pid string) string {
 }
 
 // descriptors of a daemon or keeper that belong to a container that is gone:
-// pipes and terminals, process descriptors beyond its own, and deleted files.
-func descriptors(pid, dir string) []string {
+// terminals, its files, and deleted files. The image library opens one such
+// file at every start, and leaves it to the garbage collector.
+func descriptors(pid, containers string) []string {
 	found, err := os.ReadDir("/proc/" + pid + "/fd")
 	if err != nil {
 		return nil
@@ -263,7 +291,7 @@ func descriptors(pid, dir string) []string {
 		if err != nil {
 			continue
 		}
-		if strings.HasPrefix(to, "/dev/pt") || strings.HasPrefix(to, dir+"/data/containers/") || strings.Contains(to, "(deleted)") && !strings.HasPrefix(to, "/memfd:go") {
+		if strings.HasPrefix(to, "/dev/pt") || strings.HasPrefix(to, containers) || strings.Contains(to, "(deleted)") && !strings.Contains(to, "/.fsverity-check-") {
 			left = append(left, fmt.Sprintf("descriptor %s of process %s: %s", e.Name(), pid, to))
 		}
 	}
@@ -332,4 +360,14 @@ func tables(name string) []string {
 		}
 	}
 	return left
+}
+
+// KeeperGone is nil when the daemon's keeper has ended.
+func (d *Daemon) KeeperGone() error {
+	for _, pid := range d.processes() {
+		if d.role(pid) == "berth-keeper" {
+			return fmt.Errorf("the keeper runs as process %s", pid)
+		}
+	}
+	return nil
 }

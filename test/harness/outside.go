@@ -13,6 +13,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Outside is a network namespace beside the host's, joined to it by a cable:
@@ -84,12 +85,23 @@ func address(link, cidr string) error {
 }
 
 // onThread runs fn on a thread of its own, which ends with it: whatever fn
-// does to its thread's namespaces is gone after.
+// does to its thread's namespaces is gone after. It is never the first thread,
+// whose namespaces are what /proc says of the whole process, and which cannot end.
 func onThread(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- fn()
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			done <- fn()
+			return // locked: the thread ends
+		}
+		inner := make(chan error)
+		go func() {
+			runtime.LockOSThread()
+			inner <- fn()
+		}()
+		done <- <-inner // keeps the first thread until another has been taken
+		runtime.UnlockOSThread()
 	}()
 	return <-done
 }
