@@ -83,10 +83,8 @@ func (d *Daemon) state() string {
 // dismissKeeper asks the keeper to go at once: it would go by itself a few
 // seconds later. It refuses while it has a process to watch.
 func (d *Daemon) dismissKeeper() {
-	for _, word := range d.processes() {
-		if pid, err := strconv.Atoi(word); err == nil && d.role(word) == "berth-keeper" {
-			_ = unix.Kill(pid, unix.SIGTERM)
-		}
+	if pid := d.KeeperPid(); pid != 0 {
+		_ = unix.Kill(pid, unix.SIGTERM)
 	}
 }
 
@@ -362,12 +360,39 @@ func tables(name string) []string {
 	return left
 }
 
-// KeeperGone is nil when the daemon's keeper has ended.
-func (d *Daemon) KeeperGone() error {
-	for _, pid := range d.processes() {
-		if d.role(pid) == "berth-keeper" {
-			return fmt.Errorf("the keeper runs as process %s", pid)
+// KeeperPid is the process ID of the daemon's keeper; 0 when there is none.
+func (d *Daemon) KeeperPid() int {
+	for _, word := range d.processes() {
+		if pid, err := strconv.Atoi(word); err == nil && d.role(word) == "berth-keeper" {
+			return pid
 		}
 	}
+	return 0
+}
+
+// KeeperGone is nil when the daemon's keeper has ended.
+func (d *Daemon) KeeperGone() error {
+	if pid := d.KeeperPid(); pid != 0 {
+		return fmt.Errorf("the keeper runs as process %d", pid)
+	}
 	return nil
+}
+
+// Contained lists the IDs of containers that have a directory, a control group
+// with processes in it, or both: what there is in truth, whatever the API says.
+func (d *Daemon) Contained() (directories, populated []string) {
+	for _, name := range subdirs(d.data + "/containers") {
+		if name != ".trash" {
+			directories = append(directories, name)
+		}
+	}
+	for _, parent := range d.parents() {
+		for _, id := range subdirs(parent) {
+			b, err := os.ReadFile(filepath.Join(parent, id, "cgroup.procs"))
+			if err == nil && len(b) > 0 && !slices.Contains(populated, id) {
+				populated = append(populated, id)
+			}
+		}
+	}
+	return directories, populated
 }

@@ -34,6 +34,14 @@ func files(t *testing.T, d *harness.Daemon) []string {
 	return all
 }
 
+// baseline is files once the embedded image is unpacked, which the daemon does
+// beside its first answers.
+func baseline(t *testing.T, d *harness.Daemon) []string {
+	t.Helper()
+	d.Client(t, "docker").Must("run", "--rm", "berth/hello", "true")
+	return files(t, d)
+}
+
 // unchanged waits until the data root is as it was.
 func unchanged(t *testing.T, d *harness.Daemon, before []string, what string) {
 	t.Helper()
@@ -58,7 +66,7 @@ func TestABadRunSaysWhatDockerSaysAndLeavesNothingBehind(t *testing.T) {
 	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
 		c.Must("run", "--rm", busybox, "true") // makes what stays, like the trash
 		taken := c.Must("create", "--name", "taken-"+c.Name, busybox)
-		before := files(t, d)
+		before := baseline(t, d)
 		for _, at := range []struct {
 			code int
 			says string
@@ -95,8 +103,7 @@ func TestABadRunSaysWhatDockerSaysAndLeavesNothingBehind(t *testing.T) {
 func TestABadRequestIsRefusedWithOneSentence(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
-	d.Client(t, "docker").Must("run", "--rm", "berth/hello", "true") // unpacks it
-	before := files(t, d)
+	before := baseline(t, d)
 	for _, at := range []struct {
 		path, body string
 		status     int
@@ -143,9 +150,8 @@ func TestABadArchiveIsRefusedAndLeavesNothingBehind(t *testing.T) {
 	root := harness.BusyboxTar(t)
 	good := harness.DockerArchive(t, "good:1", root, "true")
 	with := func(files ...harness.File) []byte { return harness.DockerArchive(t, "bad:1", harness.Tar(t, files...)) }
-	d.Client(t, "docker").Must("run", "--rm", "berth/hello", "true") // unpacks it
 	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
-		before := files(t, d)
+		before := baseline(t, d)
 		for what, archive := range map[string][]byte{
 			"nothing":               nil,
 			"noise":                 bytes.Repeat([]byte("noise "), 10_000),

@@ -72,7 +72,7 @@ func TestAFullDiskGivesOneErrorAndTheDaemonGoesOn(t *testing.T) {
 	archive := harness.DockerArchive(t, "large:1", tar, "true")
 	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
 		c.Must("run", "--rm", busybox, "true")
-		before := files(t, d)
+		before := baseline(t, d)
 		for _, at := range []struct {
 			what string
 			body []byte
