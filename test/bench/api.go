@@ -77,8 +77,13 @@ func (a *api) do(method, path string, body, out any) (time.Duration, error) {
 // hostConfig and createBody are the parts of POST /containers/create that the
 // scenarios use.
 type hostConfig struct {
-	NetworkMode  string
-	CgroupParent string `json:",omitempty"`
+	NetworkMode string
+	LogConfig   logConfig
+}
+
+type logConfig struct {
+	Type   string
+	Config map[string]string
 }
 
 type createBody struct {
@@ -91,7 +96,11 @@ type created struct{ ID string }
 
 func (a *api) create(network string, cmd ...string) (string, time.Duration, error) {
 	var c created
-	took, err := a.do("POST", "/containers/create", createBody{Image: imageName, Cmd: cmd, HostConfig: hostConfig{NetworkMode: network}}, &c)
+	took, err := a.do("POST", "/containers/create", createBody{Image: imageName, Cmd: cmd, HostConfig: hostConfig{
+		NetworkMode: network,
+		// As large as docker's default, which is without a bound: berth's keeps the latest 30 MiB.
+		LogConfig: logConfig{Type: "json-file", Config: map[string]string{"max-size": "1g"}},
+	}}, &c)
 	return c.ID, took, err
 }
 

@@ -185,10 +185,10 @@ func multiarch() string {
 	return "x86_64-linux-gnu"
 }
 
-func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
 func (b *bench) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	b.notes = append(b.notes, text)
-	b.say("  %s", text)
+	say("  %s", text)
 }

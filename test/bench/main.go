@@ -73,9 +73,9 @@ func (o *options) bench() error {
 			continue
 		}
 		t := time.Now()
-		b.say("%s: %s", g.name, g.what)
+		say("%s: %s", g.name, g.what)
 		g.run(b)
-		b.say("%s took %.0f s", g.name, time.Since(t).Seconds())
+		say("%s took %.0f s", g.name, time.Since(t).Seconds())
 	}
 	b.stop()
 	b.print(os.Stdout, time.Since(began))

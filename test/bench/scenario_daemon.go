@@ -43,11 +43,8 @@ func logs(b *bench) {
 	script := fmt.Sprintf("yes %s | head -n %d", strings.Repeat("x", 99), lines)
 	b.turns(shape{"logs", []string{fmt.Sprintf("%d lines of 100 B, run to exit", lines), "… read back"}, b.rounds(2, 1), 0, "s"}, own, func(e *engine) ([]time.Duration, error) {
 		began := time.Now()
-		name := "logs"
-		if _, err := e.output(e.runLine("run", "-d", "--name", name, "--network", "none", imageName, "sh", "-c", script)...); err != nil {
-			return nil, err
-		}
-		if _, err := e.output("wait", name); err != nil {
+		name, err := e.writer("logs", script)
+		if err != nil {
 			return nil, err
 		}
 		written := time.Since(began)
@@ -55,7 +52,7 @@ func logs(b *bench) {
 		cmd := e.command("logs", name)
 		cmd.Stdout = counter
 		began = time.Now()
-		err := e.room.run(cmd)
+		err = e.room.run(cmd)
 		read := time.Since(began)
 		if want := int64(lines) * 100; err == nil && counter.bytes != want {
 			err = fmt.Errorf("%d of %d bytes came back", counter.bytes, want)
@@ -63,6 +60,26 @@ func logs(b *bench) {
 		e.output("rm", "-f", name)
 		return []time.Duration{written, read}, err
 	})
+}
+
+// writer runs a script to its end in a container whose log takes all of it.
+func (e *engine) writer(name, script string) (string, error) {
+	if e.api == nil {
+		if _, err := e.output(e.runLine("run", "-d", "--name", name, "--network", "none", imageName, "sh", "-c", script)...); err != nil {
+			return name, err
+		}
+		_, err := e.output("wait", name)
+		return name, err
+	}
+	id, _, err := e.api.create("none", "sh", "-c", script)
+	if err != nil {
+		return id, err
+	}
+	if _, err := e.api.startContainer(id); err != nil {
+		return id, err
+	}
+	_, err = e.api.wait(id)
+	return id, err
 }
 
 func attach(b *bench) {
