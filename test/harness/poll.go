@@ -10,7 +10,7 @@ import (
 
 // Patience is how long anything that must happen may take. It is far more than
 // it ever takes: passing it means that it will not happen.
-const Patience = 60 * time.Second
+const Patience = 120 * time.Second
 
 const pollStep = 10 * time.Millisecond
 
