@@ -125,8 +125,10 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	}
 	if err != nil { // the keeper goes on knowing it, for the next daemon
 		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
-	} else {
+	} else if len(endpoint.Ports) > 0 { // whose sockets the keeper holds: the next container may want them
 		client.Forget(context.Background(), e.id)
+	} else {
+		s.host.later(func() { client.Forget(context.Background(), e.id) })
 	}
 	s.host.release(c, endpoint, l)
 	s.execs.orphan(c.ID)

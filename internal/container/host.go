@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"berth/internal/linux/seccomp"
+	"berth/internal/runtime"
 )
 
 // host is what containers take from the machine: directories, mounts,
@@ -13,9 +14,14 @@ type host struct {
 	deps       Deps
 	index      *index
 	seccomp    seccomp.Cache
-	mu         sync.Mutex     // guards closed
-	closed     bool           // nothing new goes to the background
-	background sync.WaitGroup // what nobody waits for: deletions, unmounts, ends
+	thermal    func() []string // the CPUs' thermal_throttle paths, which do not change
+	mu         sync.Mutex      // guards closed
+	closed     bool            // nothing new goes to the background
+	background sync.WaitGroup  // what nobody waits for: deletions, unmounts, ends
+}
+
+func newHost(deps Deps, x *index) *host {
+	return &host{deps: deps, index: x, thermal: sync.OnceValue(runtime.ThermalThrottle)}
 }
 
 // later runs f when nobody waits for it. Once the service is closed it does

@@ -306,7 +306,7 @@ func TestMountsOfTheUserReplaceOursAndShallowOnesComeFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	h := &host{deps: Deps{Volumes: fakeVolumes{t.TempDir()}}}
+	h := newHost(Deps{Volumes: fakeVolumes{t.TempDir()}}, newIndex())
 	show := func(hc HostConfig) string {
 		t.Helper()
 		c := Container{HostConfig: hc, ResolvConfPath: "/r", HostnamePath: "/n", HostsPath: "/h"}
@@ -342,7 +342,7 @@ func TestMountsOfTheUserReplaceOursAndShallowOnesComeFirst(t *testing.T) {
 }
 
 func TestMountOptionsAreDockers(t *testing.T) {
-	h := &host{deps: Deps{Volumes: fakeVolumes{t.TempDir()}}}
+	h := newHost(Deps{Volumes: fakeVolumes{t.TempDir()}}, newIndex())
 	shared := make([]string, 1, 4)
 	shared[0] = "uid=1"
 	for _, c := range []struct {

@@ -1,8 +1,6 @@
 package container
 
-import (
-	"context"
-)
+import "context"
 
 // Service is all containers of one daemon.
 type Service struct {
@@ -15,7 +13,7 @@ type Service struct {
 // New returns a Service without containers; Recover brings those of the store.
 func New(deps Deps) *Service {
 	x := newIndex()
-	return &Service{deps: deps, index: x, execs: newExecIndex(), host: &host{deps: deps, index: x}}
+	return &Service{deps: deps, index: x, execs: newExecIndex(), host: newHost(deps, x)}
 }
 
 // Get returns a snapshot of one container.

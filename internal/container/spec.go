@@ -27,7 +27,7 @@ func (h *host) spec(c Container, root *os.File, ownNetwork bool) (*specs.Spec, e
 	spec := runtime.DefaultSpec(runtime.Sandbox{
 		Privileged: hc.Privileged, ReadonlyRoot: hc.ReadonlyRootfs, ShmSize: hc.ShmSize, Capabilities: caps,
 		HostNetwork: !ownNetwork, HostPid: hc.PidMode == "host", HostIPC: hc.IpcMode == "host", HostUTS: hc.UTSMode == "host",
-		HostCgroupNS: hc.CgroupnsMode == "host", NoShm: hc.IpcMode == "none", ThermalPaths: runtime.ThermalThrottle(),
+		HostCgroupNS: hc.CgroupnsMode == "host", NoShm: hc.IpcMode == "none", ThermalPaths: h.thermal(),
 	})
 	spec.Hostname, spec.Domainname = c.Config.Hostname, c.Config.Domainname
 	if hc.UTSMode == "host" {
