@@ -70,7 +70,7 @@ func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (
 // openExecStreams makes the streams; those that nobody attaches to lead nowhere.
 func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) (err error) {
 	if !cfg.Tty {
-		p.io, err = openStdio(stdioRequest{stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr})
+		p.io, err = openStdio(stdioRequest{stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr, uid: p.process.User.UID})
 		if err != nil {
 			p.io = &stdio{}
 		}
@@ -82,6 +82,9 @@ func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) 
 	}
 	p.io.pty = master
 	p.io.add(runtime.FdPty, slave)
+	if err := p.io.giveTo(p.process.User.UID); err != nil {
+		return fault.Wrap(fault.Internal, err, "the terminal cannot be given to the user")
+	}
 	if size != [2]uint{} {
 		return setSize(master, size[0], size[1])
 	}

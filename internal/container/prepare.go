@@ -124,7 +124,7 @@ func (h *host) enterGroup(p *prepared, names *[]string, undo *undo) error {
 
 // openStreams makes the standard streams; without OpenStdin the input is empty.
 func (p *prepared) openStreams(c Container, names *[]string, undo *undo) error {
-	io, err := openStdio(stdioRequest{tty: c.Config.Tty, stdin: c.Config.OpenStdin, stdout: true, stderr: true, size: c.HostConfig.ConsoleSize})
+	io, err := openStdio(stdioRequest{tty: c.Config.Tty, stdin: c.Config.OpenStdin, stdout: true, stderr: true, size: c.HostConfig.ConsoleSize, uid: p.process.User.UID})
 	if err != nil {
 		return err
 	}

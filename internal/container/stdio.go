@@ -25,6 +25,7 @@ type stdio struct {
 type stdioRequest struct {
 	tty, stdin, stdout, stderr bool
 	size                       [2]uint // height, width
+	uid                        uint32  // whose they are
 }
 
 // openStdio makes the streams. The engine's ends are non-blocking, the
@@ -32,6 +33,9 @@ type stdioRequest struct {
 func openStdio(r stdioRequest) (*stdio, error) {
 	s := &stdio{}
 	err := s.open(r)
+	if err == nil {
+		err = s.giveTo(r.uid)
+	}
 	if err != nil {
 		s.closeAll()
 		return nil, fault.Wrap(fault.Internal, err, "the standard streams cannot be made")
@@ -89,6 +93,23 @@ func (s *stdio) openTerminal(r stdioRequest) error {
 	s.add(runtime.FdDevpts, devpts)
 	if r.size != [2]uint{} {
 		return setSize(master, r.size[0], r.size[1])
+	}
+	return nil
+}
+
+// giveTo makes the streams a user's own, who may then open them by name too, as
+// in "echo >/dev/stderr". What leads to /dev/null, which is the host's, is left out.
+func (s *stdio) giveTo(uid uint32) error {
+	ends := []*os.File{s.stdin, s.stdout, s.stderr} // the other end is the same file
+	if s.pty != nil {
+		ends = s.child[:1]
+	}
+	for _, end := range ends {
+		if end != nil && uid != 0 {
+			if err := end.Chown(int(uid), -1); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
