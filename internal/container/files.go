@@ -37,10 +37,15 @@ func (h *host) writeFiles(c Container, ep Endpoint) (Container, error) {
 	return c, nil
 }
 
-// names are what the container calls itself: with a domain, the full name first.
+// names are what the container calls itself: with a domain (which may be in the
+// hostname already), the full name first.
 func names(c Container) []string {
-	if c.Config.Domainname == "" {
-		return []string{c.Config.Hostname}
+	full := c.Config.Hostname
+	if c.Config.Domainname != "" {
+		full += "." + c.Config.Domainname
 	}
-	return []string{c.Config.Hostname + "." + c.Config.Domainname, c.Config.Hostname}
+	if short, _, found := strings.Cut(full, "."); found {
+		return []string{full, short}
+	}
+	return []string{full}
 }
