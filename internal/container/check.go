@@ -74,9 +74,9 @@ func checkCPU(r Resources) error {
 	n := runtime.NumCPU()
 	switch {
 	case r.NanoCPUs > 0 && r.CPUPeriod > 0:
-		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Period cannot both be set.")
+		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Period cannot both be set")
 	case r.NanoCPUs > 0 && r.CPUQuota > 0:
-		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Quota cannot both be set.")
+		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Quota cannot both be set")
 	case r.NanoCPUs < 0 || r.NanoCPUs > int64(n)*1e9:
 		return fault.New(fault.Invalid, "Range of CPUs is from 0.01 to %d.00, as there are only %d CPUs available", n, n)
 	case r.CPUPeriod != 0 && (r.CPUPeriod < 1000 || r.CPUPeriod > 1_000_000):

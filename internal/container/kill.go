@@ -11,7 +11,8 @@ import (
 
 // Kill sends a signal to a running container's first process; with SIGKILL
 // (the default) it returns when the container has ended.
-func (s *Service) Kill(ctx context.Context, ref, word string) error {
+func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
+	defer func() { err = fault.Wrap(fault.KindOf(err), err, "cannot kill container: %s", ref) }()
 	e, err := s.index.find(ref)
 	if err != nil {
 		return err
@@ -28,14 +29,14 @@ func (s *Service) Kill(ctx context.Context, ref, word string) error {
 		return err
 	}
 	if l == nil {
-		return fault.New(fault.Conflict, "cannot kill container: %s: container %s is not running", ref, e.id)
+		return notRunning(e.id)
 	}
 	if sig == unix.SIGKILL || sig == unix.SIGTERM {
 		l.stopping.Store(true)
 	}
 	switch err := signalFd(l.pidfd, sig); {
 	case isGone(err):
-		return fault.New(fault.Conflict, "cannot kill container: %s: container %s is not running", ref, e.id)
+		return notRunning(e.id)
 	case err != nil:
 		return err
 	}

@@ -44,6 +44,8 @@ func parseSecurity(opts []string) (security, error) {
 			// Neither is ever on here.
 		case key == "apparmor" || key == "label" || key == "systempaths" || key == "writable-cgroups":
 			return sec, fault.New(fault.Unsupported, "the security option %s is not supported yet", key)
+		case found:
+			return sec, fault.New(fault.Invalid, "invalid --security-opt 2: %q", opt)
 		default:
 			return sec, fault.New(fault.Invalid, "invalid --security-opt 1: %q", opt)
 		}
@@ -54,11 +56,11 @@ func parseSecurity(opts []string) (security, error) {
 // capabilities returns the container's capability set, as CAP_ names.
 func capabilities(h HostConfig) ([]string, error) {
 	all := knownCapabilities()
-	add, err := capabilityNames(h.CapAdd, all)
+	add, err := capabilityNames("CapAdd", h.CapAdd, all)
 	if err != nil {
 		return nil, err
 	}
-	drop, err := capabilityNames(h.CapDrop, all)
+	drop, err := capabilityNames("CapDrop", h.CapDrop, all)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func capabilities(h HostConfig) ([]string, error) {
 	case h.Privileged:
 		return runtime.AvailableCapabilities(), nil
 	case slices.Contains(add, "ALL"):
-		return slices.DeleteFunc(all, func(c string) bool { return slices.Contains(drop, c) }), nil
+		return slices.DeleteFunc(runtime.AvailableCapabilities(), func(c string) bool { return slices.Contains(drop, c) }), nil
 	case slices.Contains(drop, "ALL"):
 		return append([]string{}, add...), nil // never nil, which would mean the default set
 	}
@@ -79,7 +81,7 @@ func capabilities(h HostConfig) ([]string, error) {
 	return set, nil
 }
 
-func capabilityNames(words, known []string) ([]string, error) {
+func capabilityNames(field string, words, known []string) ([]string, error) {
 	var names []string
 	for _, w := range words {
 		name := strings.ToUpper(w)
@@ -87,7 +89,7 @@ func capabilityNames(words, known []string) ([]string, error) {
 			name = "CAP_" + name
 		}
 		if name != "ALL" && !slices.Contains(known, name) {
-			return nil, fault.New(fault.Invalid, "invalid capability: %q", w)
+			return nil, fault.New(fault.Invalid, "invalid %s: unknown capability: %q", field, name)
 		}
 		names = append(names, name)
 	}

@@ -84,7 +84,7 @@ func TestABadRunSaysWhatDockerSaysAndLeavesNothingBehind(t *testing.T) {
 			{126, "permission denied", []string{busybox, "/etc/passwd"}},
 			{125, "the working directory 'relative' is invalid, it needs to be an absolute path", []string{"-w", "relative", busybox, "true"}},
 			{125, "Minimum memory limit allowed is 6MB", []string{"-m", "1m", busybox, "true"}},
-			{125, "invalid capability", []string{"--cap-add", "FLYING", busybox, "true"}},
+			{125, "unknown capability", []string{"--cap-add", "FLYING", busybox, "true"}},
 			{125, "Duplicate mount point: /data", []string{"-v", "/tmp:/data", "-v", "/var:/data", busybox, "true"}},
 			{125, "invalid mount", []string{"-v", "/tmp:relative", busybox, "true"}},
 			{125, "No such container: nowhere", []string{"--network", "container:nowhere", busybox, "true"}},
