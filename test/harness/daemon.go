@@ -3,13 +3,8 @@
 package harness
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,10 +19,8 @@ import (
 
 // Daemon is a berthd of a test, with its keeper and everything that is theirs.
 type Daemon struct {
+	Traces
 	t    testing.TB
-	lane lane
-	dir  string // short: a socket's path has 107 bytes at most
-	data string
 	args []string
 
 	mu     sync.Mutex
@@ -62,48 +55,23 @@ func Start(t testing.TB, opts ...Option) *Daemon {
 	if os.Geteuid() != 0 {
 		t.Fatal("the integration tests start containers: they need root")
 	}
-	dir, err := os.MkdirTemp("/tmp", "berth-t-")
+	sweepStale()
+	dir, err := os.MkdirTemp("/tmp", dirPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Daemon{t: t, lane: takeLane(t), dir: dir, data: filepath.Join(dir, "data")}
+	d := &Daemon{t: t, Traces: Traces{Place{lane: takeLane(t), dir: dir, data: filepath.Join(dir, "data")}}}
 	for _, o := range opts {
 		o(d)
 	}
-	if err := os.MkdirAll(d.configDir(), 0o700); err != nil {
+	t.Cleanup(d.finish)
+	owner := fmt.Sprintf("%d %d\n", os.Getpid(), d.lane.number)
+	if err := errors.Join(os.MkdirAll(d.configDir(), 0o700), os.WriteFile(filepath.Join(dir, ownerFile), []byte(owner), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.finish)
 	d.StartAgain()
 	return d
 }
-
-// Socket is the path of the API's socket.
-func (d *Daemon) Socket() string { return filepath.Join(d.dir, "b.sock") }
-
-// ExecRoot is the daemon's exec root.
-func (d *Daemon) ExecRoot() string { return filepath.Join(d.dir, "exec") }
-
-// DataRoot is the daemon's data root.
-func (d *Daemon) DataRoot() string { return d.data }
-
-// Bridge is the name of the daemon's default bridge.
-func (d *Daemon) Bridge() string { return d.lane.bridge() }
-
-// Gateway is the host's address on the default bridge.
-func (d *Daemon) Gateway() string { return fmt.Sprintf("10.213.%d.1", d.lane.number) }
-
-// Port is the i-th (0 to 19) host port that no other test publishes.
-func (d *Daemon) Port(i int) int { return d.lane.port(i) }
-
-// CgroupParent is the control group that the containers' groups are in.
-func (d *Daemon) CgroupParent() string { return d.lane.cgroup() }
-
-func (d *Daemon) configDir() string { return filepath.Join(d.dir, "home") }
-func (d *Daemon) logPath() string   { return filepath.Join(d.dir, "berthd.log") }
-
-// Dir is the directory that everything of this daemon is in.
-func (d *Daemon) Dir() string { return d.dir }
 
 // Pid is berthd's process ID; 0 while it is down.
 func (d *Daemon) Pid() int {
@@ -174,34 +142,6 @@ func (d *Daemon) await(r *running) error {
 	})
 }
 
-func (d *Daemon) ping() error {
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://berth/_ping", nil)
-	if err != nil {
-		return err
-	}
-	resp, err := d.HTTP().Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if b, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(b, []byte("OK")) {
-		return fmt.Errorf("/_ping answered %q (%v)", b, err)
-	}
-	return nil
-}
-
-// HTTP is a client whose every request goes to the daemon's socket.
-func (d *Daemon) HTTP() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", d.Socket())
-		},
-	}}
-}
-
 // API is the field's own API client, connected to the daemon.
 func (d *Daemon) API() *client.Client {
 	d.t.Helper()
@@ -254,17 +194,4 @@ func (d *Daemon) end(sig syscall.Signal) error {
 	case <-time.After(Patience):
 		return errors.Join(fmt.Errorf("berthd (%d) does not end", r.pid), syscall.Kill(r.pid, syscall.SIGKILL))
 	}
-}
-
-// Log is what berthd and the keeper have written so far.
-func (d *Daemon) Log() string {
-	var all string
-	for _, path := range []string{d.logPath(), filepath.Join(d.ExecRoot(), "keeper.log")} {
-		b, err := os.ReadFile(path)
-		all += fmt.Sprintf("--- %s\n%s", path, b)
-		if err != nil {
-			all += err.Error() + "\n"
-		}
-	}
-	return all
 }

@@ -27,21 +27,32 @@ type lane struct {
 func takeLane(t testing.TB) lane {
 	t.Helper()
 	for n := 1; n <= lanes; n++ {
-		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		l, free, err := tryLane(n)
 		if err != nil {
 			t.Fatalf("reserve a lane: %v", err)
 		}
-		err = unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("@berth-test-lane-%d", n)})
-		if err == nil {
-			return lane{number: n, fd: fd}
-		}
-		unix.Close(fd)
-		if !errors.Is(err, unix.EADDRINUSE) {
-			t.Fatalf("reserve a lane: %v", err)
+		if free {
+			return l
 		}
 	}
 	t.Fatal(laneOverflow)
 	return lane{}
+}
+
+func tryLane(n int) (l lane, free bool, err error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return lane{}, false, err
+	}
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("@berth-test-lane-%d", n)})
+	if err == nil {
+		return lane{number: n, fd: fd}, true, nil
+	}
+	unix.Close(fd)
+	if errors.Is(err, unix.EADDRINUSE) {
+		err = nil
+	}
+	return lane{}, false, err
 }
 
 func (l lane) free()           { unix.Close(l.fd) }

@@ -3,9 +3,12 @@
 package harness
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/nftables"
@@ -18,7 +21,7 @@ import (
 const sweepTime = 10 * time.Second
 
 // sweep takes away by force what a failed test has left, and the test's own.
-func (d *Daemon) sweep() {
+func (d Traces) sweep() error {
 	_ = within(sweepTime, func() error {
 		pids := d.processes()
 		for _, word := range pids {
@@ -52,7 +55,36 @@ func (d *Daemon) sweep() {
 			_ = conn.Flush()
 		}
 	}
-	if err := os.RemoveAll(d.dir); err != nil {
-		d.t.Errorf("remove the test's directory: %v", err)
-	}
+	return os.RemoveAll(d.dir)
 }
+
+const (
+	dirPrefix = "berth-t-"
+	ownerFile = "owner" // in a daemon's directory: the test process's ID and the lane
+)
+
+// sweepStale takes away what test processes have left that were killed, or
+// ended at go test's own time limit, before they could.
+var sweepStale = sync.OnceFunc(func() {
+	dirs, err := filepath.Glob("/tmp/" + dirPrefix + "*")
+	if err != nil {
+		return
+	}
+	for _, dir := range dirs {
+		var pid, number int
+		b, err := os.ReadFile(filepath.Join(dir, ownerFile))
+		if err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(string(b), &pid, &number); err != nil || unix.Kill(pid, 0) == nil {
+			continue
+		}
+		// Whoever has the lane by now owns the names on the host.
+		l, free, err := tryLane(number)
+		if err != nil || !free {
+			continue
+		}
+		_ = Traces{Place{lane: l, dir: dir, data: filepath.Join(dir, "data")}}.sweep()
+		l.free()
+	}
+})

@@ -11,14 +11,6 @@ import (
 	"berth/test/harness"
 )
 
-// runs is nil when a container that a filter of ps finds runs.
-func runs(c harness.Client, filter string) error {
-	if c.Must("ps", "-q", "--filter", filter) == "" {
-		return errors.New("none is listed")
-	}
-	return nil
-}
-
 // state is a container's status, and its exit code when it has one.
 func state(c harness.Client, name string) string {
 	return c.Must("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name)

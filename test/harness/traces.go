@@ -1,0 +1,167 @@
+//go:build linux
+
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Traces are what there is of a daemon on the host: whoever asks the kernel, and
+// not the daemon, sees these.
+type Traces struct{ Place }
+
+// ofContainers is what containers have left in and below a daemon that has none.
+func (d Traces) ofContainers() []string {
+	var left []string
+	for _, dir := range []string{d.data + "/containers", d.data + "/containers/.trash", d.ExecRoot() + "/exits", d.ExecRoot() + "/spool", d.ExecRoot() + "/rootfs"} {
+		left = append(left, entries(dir, ".trash")...)
+	}
+	left = append(left, d.cgroups()...)
+	left = append(left, mountsBelow("self", d.dir)...)
+	for _, pid := range d.processes() {
+		left = append(left, mountsBelow(pid, d.dir)...)
+		if role := role(pid); role != "berthd" && role != "berth-keeper" {
+			left = append(left, "process "+pid+" ("+role+")")
+		}
+		left = append(left, descriptors(pid, d.data+"/containers/")...)
+	}
+	return left
+}
+
+// onHost is what there is of a daemon that has ended.
+func (d Traces) onHost() []string {
+	var left []string
+	for _, pid := range d.processes() {
+		left = append(left, "process "+pid+" ("+role(pid)+")")
+	}
+	left = append(left, mountsBelow("self", d.dir)...)
+	left = append(left, d.cgroups()...)
+	left = append(left, sockets(d.dir)...)
+	left = append(left, entries(d.ExecRoot(), "exits", "spool", "rootfs", "keeper.lock", "keeper.log")...)
+	for _, dir := range []string{"exits", "spool", "rootfs"} {
+		left = append(left, entries(filepath.Join(d.ExecRoot(), dir))...)
+	}
+	if _, err := netlink.LinkByName(d.Bridge()); err == nil {
+		left = append(left, "link "+d.Bridge())
+	}
+	return append(left, tables("berth_"+d.Bridge())...)
+}
+
+// processes are those that run from the daemon's directory: by their command
+// line, their control group, or a mount of theirs.
+func (d Traces) processes() []string {
+	all, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var ours []string
+	for _, e := range all {
+		if pid, err := strconv.Atoi(e.Name()); err != nil || pid == os.Getpid() {
+			continue
+		}
+		line, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline") // gone: empty
+		group, _ := os.ReadFile("/proc/" + e.Name() + "/cgroup")
+		if bytes.Contains(line, []byte(d.dir+"/")) && !isClient(e.Name()) || bytes.Contains(group, []byte("/"+d.CgroupParent()+"/")) {
+			ours = append(ours, e.Name())
+		}
+	}
+	return ours
+}
+
+// isClient reports a program that only names our directory: a test's own.
+func isClient(pid string) bool {
+	exe, err := os.Readlink("/proc/" + pid + "/exe")
+	return err == nil && !strings.HasPrefix(filepath.Base(exe), "berthd") && !strings.HasPrefix(filepath.Base(exe), "berth-keeper")
+}
+
+func role(pid string) string {
+	b, err := os.ReadFile("/proc/" + pid + "/comm")
+	if err != nil {
+		return "ended"
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// KeeperPid is the process ID of the daemon's keeper; 0 when there is none.
+func (d Traces) KeeperPid() int {
+	for _, word := range d.processes() {
+		if pid, err := strconv.Atoi(word); err == nil && role(word) == "berth-keeper" {
+			return pid
+		}
+	}
+	return 0
+}
+
+// KeeperGone is nil when the daemon's keeper has ended.
+func (d Traces) KeeperGone() error {
+	if pid := d.KeeperPid(); pid != 0 {
+		return fmt.Errorf("the keeper runs as process %d", pid)
+	}
+	return nil
+}
+
+// Contained lists the IDs of containers that have a directory, a control group
+// with processes in it, or both: what there is in truth, whatever the API says.
+func (d Traces) Contained() (directories, populated []string) {
+	for _, name := range subdirs(d.data + "/containers") {
+		if name != ".trash" {
+			directories = append(directories, name)
+		}
+	}
+	for _, parent := range d.parents() {
+		for _, id := range subdirs(parent) {
+			b, err := os.ReadFile(filepath.Join(parent, id, "cgroup.procs"))
+			if err == nil && len(b) > 0 && !slices.Contains(populated, id) {
+				populated = append(populated, id)
+			}
+		}
+	}
+	return directories, populated
+}
+
+// cgroups lists the groups below the daemon's parent, in every hierarchy.
+func (d Traces) cgroups() []string {
+	var left []string
+	for _, parent := range d.parents() {
+		for _, e := range subdirs(parent) {
+			left = append(left, "control group "+filepath.Join(parent, e))
+		}
+	}
+	return left
+}
+
+// parents are the daemon's parent groups: one on v2, one a controller on v1.
+func (d Traces) parents() []string {
+	found, err := filepath.Glob("/sys/fs/cgroup/*/" + d.CgroupParent())
+	if err != nil {
+		return nil
+	}
+	return append(found, "/sys/fs/cgroup/"+d.CgroupParent())
+}
+
+// bridgePorts are the indices and names of the links on the daemon's bridge.
+func (d Traces) bridgePorts() map[int]string {
+	bridge, err := netlink.LinkByName(d.Bridge())
+	if err != nil {
+		return nil
+	}
+	all, err := netlink.LinkList()
+	if err != nil {
+		return nil
+	}
+	ports := map[int]string{}
+	for _, l := range all {
+		if l.Attrs().MasterIndex == bridge.Attrs().Index {
+			ports[l.Attrs().Index] = l.Attrs().Name
+		}
+	}
+	return ports
+}
