@@ -75,7 +75,11 @@ func spawn(execRoot, binary string) (chan string, error) {
 	// Descriptors that this process was itself given without close-on-exec would
 	// go on to the keeper, and hold somebody's pipe open for months.
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-	p, err := os.StartProcess(binary, []string{binary, "--root", execRoot}, &os.ProcAttr{
+	program, tree := sealed(binary)
+	if tree != nil {
+		defer tree.Close()
+	}
+	p, err := os.StartProcess(program, []string{binary, "--root", execRoot}, &os.ProcAttr{
 		Dir: "/", Env: environment(), Files: []*os.File{null, log, log},
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
