@@ -42,6 +42,9 @@ func (m *masks) sources() {
 		if file {
 			k.file = m.add("take /dev/null for "+k.path, "the host's, because the container's cannot be trusted", unix.SYS_OPEN_TREE,
 				program.Imm(cwd), program.Str("/dev/null"), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+			if !m.noSetattr {
+				m.setattr("protect /dev/null for "+k.path, "its mode and owner are the host's", program.Res(k.file), false, nullAttr())
+			}
 		}
 		if dir {
 			k.dir = m.add("take the empty directory for "+k.path, "it covers directories", unix.SYS_OPEN_TREE,
@@ -85,18 +88,39 @@ func (m *masks) cover() {
 		switch {
 		case k.file >= 0 && k.dir >= 0:
 			first = m.move("mask "+k.path, "as a file", program.Res(k.file), program.Res(open))
-			m.on(first, unix.ENOTDIR, first+1)
-			m.on(first, unix.EINVAL, first+1)
-			m.okTo(first, first+2)
+			asDir := m.here()
+			if m.noSetattr {
+				asDir++ // after protectNull
+			}
+			m.on(first, unix.ENOTDIR, asDir)
+			m.on(first, unix.EINVAL, asDir)
+			if m.noSetattr {
+				m.okTo(m.protectNull(k.path), asDir+1)
+			} else {
+				m.okTo(first, asDir+1)
+			}
 			m.move("mask "+k.path, "as a directory", program.Res(k.dir), program.Res(open))
 		case k.file >= 0:
 			m.move("mask "+k.path, "it tells about the host", program.Res(k.file), program.Res(open))
+			if m.noSetattr {
+				m.protectNull(k.path)
+			}
 		default:
 			m.move("mask "+k.path, "it tells about the host", program.Res(k.dir), program.Res(open))
 		}
 		m.on(open, unix.ENOENT, m.here())
 		m.on(open, unix.ENOTDIR, m.here())
 	}
+}
+
+// nullAttr keeps the container's root from changing the host's /dev/null
+// through a mask. Reading and writing the device need no writable mount.
+func nullAttr() mountAttr { return mountAttr{set: unix.MOUNT_ATTR_RDONLY} }
+
+// protectNull does it for kernels that cannot do it before the mask can be seen.
+func (m *masks) protectNull(p string) int {
+	return m.add("protect /dev/null on "+p, "the kernel cannot do it before", unix.SYS_MOUNT, program.Imm(0), m.pathArg(p), program.Imm(0),
+		program.Imm(unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY), program.Imm(0))
 }
 
 // readOnly makes the spec's read-only paths read-only by covering each with a

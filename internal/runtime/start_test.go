@@ -50,6 +50,20 @@ func TestMaskedAndReadOnlyPathsAreCovered(t *testing.T) {
 	}
 }
 
+func TestAMaskDoesNotLendTheContainerTheHostsDevNull(t *testing.T) {
+	for _, noSetattr := range []bool{false, true} {
+		b := newBox(t, "exec 2>&1; chmod 666 /proc/keys /secret; chown 0 /proc/keys; touch /secret; echo $?; echo x > /proc/keys && cat /proc/keys /secret && echo usable")
+		b.in.NoMountSetattr = noSetattr
+		b.must(os.WriteFile(filepath.Join(b.image, "secret"), []byte("b"), 0o644))
+		b.spec.Linux.MaskedPaths = append(b.spec.Linux.MaskedPaths, "/secret")
+		out, _ := b.run()
+		// The mode and the owner asked for are those that it has: nothing changes if it works after all.
+		if strings.Count(out, "Read-only file system") != 4 || !strings.HasSuffix(out, "1\nusable\n") {
+			t.Errorf("without mount_setattr(2): %v, got %q", noSetattr, out)
+		}
+	}
+}
+
 func TestMaskingAPathThatCanBeEitherKind(t *testing.T) {
 	b := newBox(t, "ls /secrets; cat /secret; cat /bin/nothing")
 	b.must(os.Mkdir(filepath.Join(b.image, "secrets"), 0o755))
