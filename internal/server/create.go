@@ -15,6 +15,13 @@ func (r containerRoutes) create(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
+	if n := body.NetworkingConfig; n != nil && !c.version.Has(compat.EndpointMAC) {
+		for _, e := range n.EndpointsConfig {
+			if e != nil {
+				e.MacAddress = nil
+			}
+		}
+	}
 	req, err := grammar.Create(&body)
 	if err != nil {
 		return err

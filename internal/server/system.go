@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/server/compat"
+	"berth/internal/server/grammar"
 	"berth/internal/server/show"
 
 	"github.com/moby/moby/api/types/registry"
@@ -128,8 +129,8 @@ func hostInfo(h *Host) *system.Info {
 		MemTotal:           h.MemTotal,
 		DockerRootDir:      h.RootDir,
 		Labels:             []string{},
-		Runtimes:           map[string]system.RuntimeWithStatus{"berth": {Runtime: system.Runtime{Path: "berth-keeper"}}},
-		DefaultRuntime:     "berth",
+		Runtimes:           map[string]system.RuntimeWithStatus{grammar.Runtime: {Runtime: system.Runtime{Path: "berth-keeper"}}},
+		DefaultRuntime:     grammar.Runtime,
 		Swarm:              swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
 		LiveRestoreEnabled: true,
 		SecurityOptions:    show.OrEmpty(h.SecurityOptions),

@@ -34,6 +34,7 @@ const (
 	DanglingHasNoTags
 	NoVirtualSize
 	EndpointsMany
+	EndpointMAC
 	NoAnnotations
 	ImageDescriptors
 	ImageContainersCount
@@ -55,6 +56,7 @@ var changes = [...]struct {
 	DanglingHasNoTags:    {43, "a dangling image has no RepoTags; before: <none>:<none>"},
 	NoVirtualSize:        {44, "images have no VirtualSize, and no Created when unknown"},
 	EndpointsMany:        {44, "create takes several EndpointsConfig"},
+	EndpointMAC:          {44, "create takes the MAC address of an endpoint; before, it is only told"},
 	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
 	ImageDescriptors:     {48, "images and containers show descriptors"},
 	ImageContainersCount: {51, "image list counts containers"},

@@ -48,6 +48,9 @@ func Create(body *Body) (container.CreateRequest, error) {
 	if err := takeHostConfig(body.HostConfig, &req.HostConfig); err != nil {
 		return req, err
 	}
+	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
+		return req, err
+	}
 	return req, checkEndpoints(body.NetworkingConfig, mode)
 }
 
@@ -105,11 +108,21 @@ func checkEndpoints(cfg *network.NetworkingConfig, mode string) error {
 		if settings == nil {
 			continue
 		}
+		forgetOperational(settings)
 		if err := refuseRest("NetworkingConfig.EndpointsConfig", settings); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// forgetOperational takes out what inspect tells of a running container's endpoint:
+// programs that make a container anew send it back, and it decides nothing.
+func forgetOperational(e *network.EndpointSettings) {
+	*e = network.EndpointSettings{
+		IPAMConfig: e.IPAMConfig, Links: e.Links, Aliases: e.Aliases, DriverOpts: e.DriverOpts,
+		GwPriority: e.GwPriority, MacAddress: e.MacAddress,
+	}
 }
 
 // PlainNetwork gives the default network's three names one.

@@ -87,6 +87,9 @@ func pathList(list []string) *[]string {
 	return &list
 }
 
+// Runtime is the name of the one OCI runtime that there is.
+const Runtime = "berth"
+
 // dropDefaults takes out what clients send to mean the default, and what is
 // already so without doing anything.
 func dropDefaults(from *wire.HostConfig) {
@@ -104,6 +107,9 @@ func dropDefaults(from *wire.HostConfig) {
 	}
 	if from.VolumeDriver == "local" {
 		from.VolumeDriver = ""
+	}
+	if from.Runtime == Runtime || from.Runtime == "runc" {
+		from.Runtime = "" // there is one runtime; the second name is what it is called elsewhere
 	}
 	from.ContainerIDFile = "" // the client writes it
 }

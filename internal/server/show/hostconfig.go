@@ -25,7 +25,7 @@ func HostConfig(h *container.HostConfig) *wire.HostConfig {
 		ConsoleSize:     h.ConsoleSize,
 		CapAdd:          h.CapAdd,
 		CapDrop:         h.CapDrop,
-		CgroupnsMode:    wire.CgroupnsMode(h.CgroupnsMode),
+		CgroupnsMode:    wire.CgroupnsMode(cmp.Or(h.CgroupnsMode, "private")),
 		DNS:             OrEmpty(h.DNS),
 		DNSOptions:      OrEmpty(h.DNSOptions),
 		DNSSearch:       OrEmpty(h.DNSSearch),
@@ -37,6 +37,7 @@ func HostConfig(h *container.HostConfig) *wire.HostConfig {
 		Privileged:      h.Privileged,
 		PublishAllPorts: h.PublishAll,
 		ReadonlyRootfs:  h.ReadonlyRootfs,
+		Runtime:         grammar.Runtime,
 		SecurityOpt:     h.SecurityOpt,
 		Tmpfs:           h.Tmpfs,
 		UTSMode:         wire.UTSMode(h.UTSMode),
@@ -71,6 +72,9 @@ func wireResources(h *container.HostConfig) wire.Resources {
 		MemoryReservation: r.MemoryReservation,
 		MemorySwap:        r.MemorySwap,
 		Devices:           []wire.DeviceMapping{},
+	}
+	if r.Memory > 0 && r.MemorySwap == 0 {
+		out.MemorySwap = 2 * r.Memory // what is in force
 	}
 	if r.PidsLimit != 0 {
 		out.PidsLimit = &r.PidsLimit
