@@ -3,6 +3,7 @@ package show
 import (
 	"cmp"
 	"net"
+	"strconv"
 	"strings"
 
 	"berth/internal/container"
@@ -49,6 +50,15 @@ func legacyNetworkOf(c *container.Container, settings *wire.NetworkSettings) *le
 		}
 	}
 	return l
+}
+
+func networkSettings(c *container.Container) *wire.NetworkSettings {
+	out := &wire.NetworkSettings{Ports: inspectPorts(c), Networks: Networks(c)}
+	if c.State == container.Running && !strings.HasPrefix(c.HostConfig.NetworkMode, "container:") {
+		// The key is a file to be given to nsenter(1) and ip-netns(8).
+		out.SandboxID, out.SandboxKey = c.ID, "/proc/"+strconv.Itoa(c.Run.Pid)+"/ns/net"
+	}
+	return out
 }
 
 // Networks shows the one network of a container, with addresses while it runs.
