@@ -136,7 +136,7 @@ type Container struct {
 	Args                                    []string // its arguments
 	LogPath                                 string
 	HostsPath, HostnamePath, ResolvConfPath string
-	SizeRw                                  *int64 // set when asked for
+	SizeRw, SizeRootFs                      *int64 // bytes of its layer, and with the image; both set when asked for
 	Driver                                  string // "overlayfs"
 	Execs                                   []string
 }

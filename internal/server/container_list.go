@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/server/show"
 
+	"github.com/distribution/reference"
 	wire "github.com/moby/moby/api/types/container"
 )
 
@@ -25,12 +27,39 @@ func (r containerRoutes) list(c *call) error {
 			break
 		}
 		if sel.keeps(&list[i]) {
+			if err := r.addSizes(c, &list[i]); err != nil {
+				return err
+			}
 			line := show.Summary(&list[i], now, c.version)
+			line.Image = r.imageNow(c.r.Context(), &list[i])
 			line.Mounts = show.MountPoints(&list[i], r.volumeDir)
 			out = append(out, line)
 		}
 	}
 	return c.json(out, nil)
+}
+
+// imageNow is the word by which a container's image was asked for, or its ID when
+// that word has gone or leads to another image by now.
+func (r containerRoutes) imageNow(ctx context.Context, c *container.Container) string {
+	word := c.Config.Image
+	if strings.HasPrefix(strings.TrimPrefix(c.ImageID, "sha256:"), strings.TrimPrefix(word, "sha256:")) {
+		return word
+	}
+	// By its ID, and not by the word: the embedded image is made when it is asked for.
+	img, err := r.images.Get(ctx, c.ImageID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return word
+	}
+	named, err := reference.ParseNormalizedNamed(word)
+	if err != nil {
+		return word
+	}
+	name := reference.TagNameOnly(named).String()
+	if slices.Contains(img.Names, name) || slices.Contains(img.Digests, name) {
+		return word
+	}
+	return c.ImageID
 }
 
 // selection reads the query of a list.

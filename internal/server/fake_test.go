@@ -143,6 +143,9 @@ type fakeImages struct{ *fake }
 
 func (f fakeImages) Get(_ context.Context, ref string) (image.Image, error) {
 	for _, i := range f.images {
+		if i.ID.String() == ref {
+			return i, nil
+		}
 		for _, n := range i.Names {
 			if strings.HasSuffix(n, ref) || strings.HasSuffix(n, ref+":latest") {
 				return i, nil

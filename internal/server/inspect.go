@@ -1,6 +1,7 @@
 package server
 
 import (
+	"berth/internal/container"
 	"berth/internal/server/show"
 )
 
@@ -9,5 +10,25 @@ func (r containerRoutes) inspect(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := r.addSizes(c, &found); err != nil {
+		return err
+	}
 	return c.json(show.Inspect(&found, r.volumeDir, c.version), nil)
+}
+
+// addSizes adds what a container takes on disk, where the client asked for it.
+func (r containerRoutes) addSizes(c *call, to *container.Container) error {
+	if !c.flag("size") || r.layerSize == nil {
+		return nil
+	}
+	own, err := r.layerSize(to.ID)
+	if err != nil {
+		return err
+	}
+	whole := own
+	if img, err := r.images.Get(c.r.Context(), to.ImageID); err == nil {
+		whole += img.Size - img.ContentSize // what is unpacked
+	}
+	to.SizeRw, to.SizeRootFs = &own, &whole
+	return nil
 }

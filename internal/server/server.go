@@ -16,10 +16,13 @@ type Config struct {
 	Images     Images
 	System     System
 	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil
-	Version    string                   // berth's own, "0.1.0"
-	GitCommit  string
-	BuildTime  string
-	Log        *slog.Logger // nil means slog.Default
+	// LayerSize says how many bytes a container's own layer holds, for who asks for
+	// sizes; nil means that nobody knows.
+	LayerSize func(id string) (int64, error)
+	Version   string // berth's own, "0.1.0"
+	GitCommit string
+	BuildTime string
+	Log       *slog.Logger // nil means slog.Default
 }
 
 // Server answers the Engine API.

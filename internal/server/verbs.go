@@ -16,8 +16,9 @@ import (
 type containerRoutes struct {
 	containers Containers
 	streams    Streams
-	images     Images                   // to find containers by their image
-	volumeDir  func(name string) string // see Config.VolumeDir
+	images     Images                         // to find containers by their image
+	volumeDir  func(name string) string       // see Config.VolumeDir
+	layerSize  func(id string) (int64, error) // see Config.LayerSize
 	life       *lifetime
 }
 

@@ -42,11 +42,9 @@ func inspectResponse(c *container.Container) *wire.InspectResponse {
 		ExecIDs:        c.Execs,
 		HostConfig:     HostConfig(&c.HostConfig),
 		SizeRw:         c.SizeRw,
+		SizeRootFs:     c.SizeRootFs,
 		Config:         wireConfig(&c.Config),
-		NetworkSettings: &wire.NetworkSettings{
-			Ports:    inspectPorts(c),
-			Networks: Networks(c),
-		},
+		NetworkSettings: networkSettings(c),
 	}
 }
 

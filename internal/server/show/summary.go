@@ -32,7 +32,7 @@ func Summary(c *container.Container, now time.Time, v compat.Version) *wire.Summ
 		out.Labels = map[string]string{}
 	}
 	if c.SizeRw != nil {
-		out.SizeRw = *c.SizeRw
+		out.SizeRw, out.SizeRootFs = *c.SizeRw, *c.SizeRootFs
 	}
 	out.HostConfig.NetworkMode = grammar.PlainNetwork(c.HostConfig.NetworkMode)
 	if v.Has(compat.ListHealth) {
