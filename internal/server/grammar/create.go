@@ -51,6 +51,9 @@ func Create(body *Body) (container.CreateRequest, error) {
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
 		return req, err
 	}
+	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
+		return req, err
+	}
 	return req, checkEndpoints(body.NetworkingConfig, mode)
 }
 
