@@ -5,7 +5,7 @@
 // privileges. The machine has a kernel of the distribution's, a root file
 // system made here, and nothing of the host's network.
 //
-//	vm -kernel DIR [-cache DIR] [-bin DIR] [JOB ...]
+//	vm -kernel DIR [-cache DIR] [-bin DIR] [-run PATTERN] [-count N] [JOB ...]
 package main
 
 import (
@@ -29,7 +29,9 @@ func main() {
 	flag.StringVar(&l.cache, "cache", ".cache/vm", "directory for what is kept between runs, and the console's text")
 	flag.StringVar(&l.bin, "bin", "bin", "directory of berth, berthd and berth-keeper")
 	flag.BoolVar(&l.verbose, "v", os.Getenv("V") != "", "show the output of jobs that pass, too")
-	flag.DurationVar(&l.limit, "limit", 8*time.Minute, "how long the machine may run")
+	flag.DurationVar(&l.limit, "limit", 15*time.Minute, "how long the machine may run")
+	flag.StringVar(&l.pattern, "run", "", "run those tests of the jobs only that a pattern names")
+	flag.IntVar(&l.count, "count", 1, "run each test so many times")
 	flag.Parse()
 	if err := l.run(ctx, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "vm:", err)
@@ -42,6 +44,8 @@ type lane struct {
 	kernel, cache, bin string
 	verbose            bool
 	limit              time.Duration
+	pattern            string
+	count              int
 	work               string // everything of this run; removed at its end
 }
 
@@ -63,6 +67,12 @@ func (l *lane) run(ctx context.Context, names []string) (err error) {
 		if len(jobs) != len(names) {
 			return fmt.Errorf("there is no such job among those asked for: %v", names)
 		}
+	}
+	for i := range jobs {
+		if l.pattern != "" {
+			jobs[i].run = l.pattern
+		}
+		jobs[i].count = l.count
 	}
 	begin := time.Now()
 	plan, err := l.buildRoot(ctx, jobs)
