@@ -6,6 +6,7 @@ package user
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/moby/sys/user"
 	"golang.org/x/sys/unix"
@@ -72,18 +73,24 @@ type database interface {
 }
 
 // open opens a file of the container's. Anything but a regular file counts as
-// missing: reading a pipe would block.
+// missing, and is not opened: reading a pipe would block, and a device of the
+// host's, which an image may have there, can act when it is opened (a watchdog
+// starts to count).
 func open(root *os.File, name string) (database, error) {
-	file, err := mount.OpenIn(root, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	place, err := mount.OpenIn(root, name, unix.O_PATH)
 	if fault.Is(err, fault.NotFound) {
 		return nothing{}, nil
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The container's %s cannot be read", name)
 	}
-	if st, err := file.Stat(); err != nil || !st.Mode().IsRegular() {
-		file.Close()
+	defer place.Close()
+	if st, err := place.Stat(); err != nil || !st.Mode().IsRegular() {
 		return nothing{}, nil
+	}
+	file, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(place.Fd())))
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "The container's %s cannot be read", name)
 	}
 	return file, nil
 }

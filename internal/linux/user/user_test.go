@@ -85,3 +85,24 @@ func TestAnImageWithoutFilesKnowsNumbersOnly(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestWhatIsNoRegularFileIsNotOpened(t *testing.T) {
+	r := root(t, "", groups)
+	passwd := filepath.Join(r.Name(), "etc", "passwd")
+	for what, make := range map[string]func() error{
+		// Opening this one fails: no driver has the number.
+		"a device":    func() error { return unix.Mknod(passwd, unix.S_IFCHR|0o666, int(unix.Mkdev(4095, 7))) },
+		"a pipe":      func() error { return unix.Mkfifo(passwd, 0o666) },
+		"a directory": func() error { return os.Mkdir(passwd, 0o755) },
+	} {
+		if err := make(); err != nil {
+			t.Skip(err) // mknod needs root
+		}
+		if u, err := Lookup(r, "5:wheel", nil); err != nil || u.UID != 5 || u.GID != 60 {
+			t.Errorf("%s: %+v %v", what, u, err)
+		}
+		if err := os.Remove(passwd); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
