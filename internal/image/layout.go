@@ -101,11 +101,11 @@ func legacyImages(manifest []byte) ([]named, error) {
 	for i := range entries {
 		e := &entries[i]
 		for _, tag := range e.RepoTags {
-			name, err := normalize(tag)
+			name, err := parseTarget(tag) // no digest: what an archive says of itself proves nothing
 			if err != nil {
 				return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: invalid tag %s", fault.Quoted(tag))
 			}
-			found = append(found, named{name: name, legacy: e})
+			found = append(found, named{name: name.String(), legacy: e})
 		}
 		if len(e.RepoTags) == 0 {
 			found = append(found, named{legacy: e})
@@ -122,6 +122,9 @@ func normalize(name string) (string, error) {
 	ref, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
 		return "", err
+	}
+	if looksLikeID(ref) {
+		return "", errAmbiguous
 	}
 	return reference.TagNameOnly(ref).String(), nil
 }

@@ -292,3 +292,23 @@ func TestArchivesThatSkopeoWritesLoad(t *testing.T) {
 		}
 	}
 }
+
+func TestAnArchiveGivesNoNameThatReadsAsADigestOrAnID(t *testing.T) {
+	s := openStore(t)
+	mustLoad(t, s, legacyArchive(t, []string{"bystander:1"}, makeTar(t, file{name: "file"})))
+	id := strings.Repeat("0", 64)
+	for _, tag := range []string{"sha256:" + id, "x@sha256:" + id, id} {
+		before := state(t, s)
+		_, err := s.Load(context.Background(), bytes.NewReader(legacyArchive(t, []string{tag}, busyboxLayer(t))), true, nil)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "invalid tag") {
+			t.Errorf("%s: %v", tag, err)
+		}
+		if after := state(t, s); after != before {
+			t.Errorf("%s left behind:\n%s", tag, after)
+		}
+	}
+	name := layoutName(map[string]string{"io.containerd.image.name": "docker.io/library/sha256:" + id})
+	if name != "" {
+		t.Errorf("named %s", name)
+	}
+}

@@ -122,8 +122,8 @@ func parseTarget(name string) (reference.NamedTagged, error) {
 	if _, ok := ref.(reference.Digested); ok {
 		return nil, fault.New(fault.Invalid, "refusing to create a tag with a digest reference")
 	}
-	if reference.FamiliarName(ref) == string(digest.Canonical) {
-		return nil, fault.New(fault.Invalid, "refusing to create an ambiguous tag using digest algorithm as name")
+	if looksLikeID(ref) {
+		return nil, errAmbiguous
 	}
 	tagged, ok := reference.TagNameOnly(ref).(reference.NamedTagged)
 	if !ok {
@@ -131,6 +131,13 @@ func parseTarget(name string) (reference.NamedTagged, error) {
 	}
 	return tagged, nil
 }
+
+// looksLikeID reports a name that nobody could use, because it reads as an ID.
+func looksLikeID(ref reference.Named) bool {
+	return reference.FamiliarName(ref) == string(digest.Canonical)
+}
+
+var errAmbiguous = fault.New(fault.Invalid, "refusing to create an ambiguous tag using digest algorithm as name")
 
 func familiar(name string) string {
 	ref, err := reference.ParseNormalizedNamed(name)
