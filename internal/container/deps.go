@@ -59,6 +59,7 @@ type Connection struct {
 type Volumes interface {
 	// Ensure returns the directory of a volume, made if it is not there.
 	Ensure(name string) (dir string, fresh bool, err error)
+	Fill(name, source string) error // copies source into a volume that a container may be using
 	Remove(name string) error
 }
 

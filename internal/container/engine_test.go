@@ -436,4 +436,8 @@ func (f fakeVolumes) Ensure(name string) (string, bool, error) {
 	return dir, err == nil, err
 }
 
+func (f fakeVolumes) Fill(name, source string) error {
+	return os.CopyFS(filepath.Join(f.root, name), os.DirFS(source))
+}
+
 func (f fakeVolumes) Remove(name string) error { return os.RemoveAll(filepath.Join(f.root, name)) }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/containerd/continuity/fs"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
@@ -96,13 +95,10 @@ func (h *host) fill(ctx context.Context, c Container, fresh []Mount) error {
 		if err != nil {
 			return fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
 		}
-		dst, _, err := h.deps.Volumes.Ensure(m.Source)
-		if err == nil {
-			err = fs.CopyDir(dst, "/proc/self/fd/"+strconv.Itoa(int(src.Fd())))
-		}
+		err = h.deps.Volumes.Fill(m.Source, "/proc/self/fd/"+strconv.Itoa(int(src.Fd())))
 		src.Close()
 		if err != nil {
-			return fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+			return err
 		}
 	}
 	return nil
