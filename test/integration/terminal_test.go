@@ -83,13 +83,13 @@ func TestExecHasATerminalOfItsOwn(t *testing.T) {
 	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
 		name := "execterm-" + c.Name
 		c.Must("run", "-d", "--name", name, busybox, "sleep", "1000")
-		term := c.OnTerminal(30, 90, "exec", "-it", name, "sh", "-c", "trap 'echo size $(stty size)' WINCH; echo ready; while :; do x=; read x; [ \"$x\" = end ] && exit 12; [ -n \"$x\" ] && echo now $(stty size); done")
-		term.Expect("ready")
-		term.Type("go\r")
-		term.Expect("now 30 90")
+		term := c.OnTerminal(30, 90, "exec", "-it", name, "sh", "-c", "trap 'echo size $(stty size)' WINCH; echo first $(stty size); while [ ! -e /end ]; do sleep 0.1; done; read x; echo got $x; exit 12")
+		term.Expect("first 30 90")
 		term.Resize(20, 70)
 		term.Expect("size 20 70")
-		term.Type("end\r")
+		c.Must("exec", name, "touch", "/end")
+		term.Type("keys\r")
+		term.Expect("got keys")
 		if code := term.Ends(); code != 12 {
 			t.Errorf("exit code %d; seen: %q", code, term.Seen())
 		}
