@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,19 @@ func TestEntrypointsEmptyWordClearsTheImages(t *testing.T) {
 		if f.created.EntrypointSet != want || len(f.created.Config.Entrypoint) == 1 && f.created.Config.Entrypoint[0] == "" {
 			t.Errorf("%s: %+v", body, f.created)
 		}
+	}
+}
+
+func TestOneStringIsOneWordOfACommand(t *testing.T) {
+	f := &fake{}
+	if w := ask(f, "POST", "/containers/create", `{"Image":"x","Cmd":"a b","Entrypoint":"c"}`); w.Code != 201 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if c := f.created.Config; !slices.Equal(c.Cmd, []string{"a b"}) || !slices.Equal(c.Entrypoint, []string{"c"}) {
+		t.Errorf("%q %q", c.Entrypoint, c.Cmd)
+	}
+	if w := ask(f, "POST", "/containers/create", `{"Image":"x","Cmd":5}`); w.Code != 400 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

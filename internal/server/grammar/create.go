@@ -4,6 +4,7 @@
 package grammar
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
 
@@ -18,9 +19,21 @@ import (
 // wire type has lost and older clients may still send.
 type Body struct {
 	*wire.Config
+	Cmd, Entrypoint  words // in the place of Config's
 	HostConfig       *wire.HostConfig
 	NetworkingConfig *network.NetworkingConfig
 	MacAddress       string
+}
+
+// words is a list of strings; a client may also send one string, which is one word.
+type words []string
+
+func (w *words) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '"' {
+		*w = words{""}
+		return json.Unmarshal(text, &(*w)[0])
+	}
+	return json.Unmarshal(text, (*[]string)(w))
 }
 
 // Create translates a create, checks its grammar, and refuses what cannot be
@@ -28,13 +41,17 @@ type Body struct {
 // query, are the caller's to add. Errors are fault.Invalid and fault.Unsupported.
 func Create(body *Body) (container.CreateRequest, error) {
 	var req container.CreateRequest
+	if body.Config == nil && (body.Cmd != nil || body.Entrypoint != nil) {
+		body.Config = &wire.Config{}
+	}
 	if body.Config == nil {
 		return req, fault.New(fault.Invalid, "config cannot be empty in order to create a container")
 	}
 	if body.MacAddress != "" {
 		return req, fault.New(fault.Unsupported, "Config.MacAddress is not supported yet")
 	}
-	req.EntrypointSet = body.Config.Entrypoint != nil
+	body.Config.Cmd, body.Config.Entrypoint = body.Cmd, body.Entrypoint
+	req.EntrypointSet = body.Entrypoint != nil
 	if slices.Equal(body.Config.Entrypoint, []string{""}) {
 		body.Config.Entrypoint = nil // how the client says --entrypoint ""
 	}
@@ -46,9 +63,6 @@ func Create(body *Body) (container.CreateRequest, error) {
 	}
 	mode := string(body.HostConfig.NetworkMode)
 	if err := takeHostConfig(body.HostConfig, &req.HostConfig); err != nil {
-		return req, err
-	}
-	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
 		return req, err
 	}
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
