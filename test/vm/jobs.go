@@ -35,7 +35,7 @@ func jobs() []packageJob {
 		// What reaches the kernel, with our client; the stock one speaks to the
 		// same engine, and is not in the machine.
 		{name: "test/integration", skip: "Debian|/^docker$", run: strings.Join([]string{
-			"TwoDaemons", "ContainersOutlive", "GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
+			"GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
 			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal",
 		}, "|")},
