@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -149,12 +150,16 @@ func TestStopAsksFirstAndKillsAfterwards(t *testing.T) {
 	e := newEngine(t)
 	kind := e.create("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done")
 	deaf := e.create("trap '' TERM; echo ready; while :; do sleep 0.01; done")
-	for id, want := range map[string]int{kind: 5, deaf: 137} {
+	slow := e.create("trap 'sleep 0.2; exit 5' TERM; echo ready; while :; do sleep 0.01; done")
+	for id, want := range map[string]int{kind: 5, deaf: 137, slow: 5} {
 		e.start(id)
 		e.logged(id, "ready")
 		timeout := 1
 		if want == 5 {
 			timeout = -1
+		}
+		if id == slow {
+			timeout = math.MaxInt // seconds: in nanoseconds it would be less than nothing
 		}
 		e.must(e.Stop(context.Background(), id, StopOptions{Timeout: &timeout}))
 		if c, _ := e.Get(id); c.State != Exited || c.Run.ExitCode != want || c.Wanted != WantedDown {

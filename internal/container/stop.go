@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/moby/sys/signal"
@@ -44,7 +45,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	}
 	var expired <-chan time.Time
 	if seconds := stopTimeout(c, opts.Timeout); seconds >= 0 {
-		t := time.NewTimer(time.Duration(seconds) * time.Second)
+		t := time.NewTimer(time.Duration(min(seconds, math.MaxInt32)) * time.Second) // more would overflow
 		defer t.Stop()
 		expired = t.C
 	}
