@@ -28,6 +28,8 @@ type entry struct {
 	live atomic.Pointer[live] // what the present run holds; nil when not running
 	log  atomic.Pointer[logfile.Log]
 
+	forgetting sync.WaitGroup // the keeper is being told to forget the last run; a start waits for it
+
 	mu      sync.Mutex // guards waiters
 	waiters []*waiter
 }

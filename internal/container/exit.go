@@ -128,7 +128,7 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	} else if len(endpoint.Ports) > 0 { // whose sockets the keeper holds: the next container may want them
 		client.Forget(context.Background(), e.id)
 	} else {
-		s.host.later(func() { client.Forget(context.Background(), e.id) })
+		e.forgetting.Go(func() { client.Forget(context.Background(), e.id) })
 	}
 	s.host.release(c, endpoint, l)
 	s.execs.orphan(c.ID)

@@ -45,6 +45,7 @@ func (s *Service) start(ctx context.Context, e *entry) error {
 	if err != nil {
 		return err
 	}
+	e.forgetting.Wait()
 	err = s.run(ctx, e, c)
 	if err == nil {
 		return nil
