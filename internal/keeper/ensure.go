@@ -75,7 +75,7 @@ func spawn(execRoot, binary string) (chan string, error) {
 	// Descriptors that this process was itself given without close-on-exec would
 	// go on to the keeper, and hold somebody's pipe open for months.
 	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
-	program, tree := sealed(binary)
+	program, tree := sealed(binary, null, log)
 	if tree != nil {
 		defer tree.Close()
 	}

@@ -18,7 +18,11 @@ import (
 // the kernel lets none of them open it for writing, not even when the keeper
 // is gone. The path is good until the file is closed. Where the mount cannot
 // be made (before Linux 5.12), it is the binary's own and the file is nil.
-func sealed(binary string) (string, *os.File) {
+//
+// The path is by the number of a descriptor, which is above after: in the child
+// the standard library moves its own pipe to the first number behind the
+// files that it hands on, over whatever is there.
+func sealed(binary string, after ...*os.File) (string, *os.File) {
 	real, err := filepath.EvalSymlinks(binary)
 	if err != nil {
 		return binary, nil
@@ -29,6 +33,9 @@ func sealed(binary string) (string, *os.File) {
 	if err != nil {
 		return binary, nil
 	}
+	if fd, err = moveUp(fd, after); err != nil {
+		return binary, nil
+	}
 	tree := os.NewFile(uintptr(fd), dir)
 	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 	there := "/proc/self/fd/" + strconv.Itoa(fd) + "/" + name
@@ -37,6 +44,20 @@ func sealed(binary string) (string, *os.File) {
 		return binary, nil
 	}
 	return there, tree
+}
+
+// childFds is more than the descriptors that the standard library makes in a
+// child before it executes a program.
+const childFds = 16
+
+// moveUp gives a descriptor a number well above those of files.
+func moveUp(fd int, files []*os.File) (int, error) {
+	defer unix.Close(fd)
+	least := 0
+	for _, f := range files {
+		least = max(least, rawFd(f)+childFds)
+	}
+	return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, least)
 }
 
 func sameFile(a, b string) bool {
