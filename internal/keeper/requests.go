@@ -175,6 +175,7 @@ func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 	r := &record{id: b.id, container: b.container, spoolPath: b.spool, exitPath: b.exitFile, pidfd: -1, mounts: -1}
 	if err == nil {
 		err = r.launch(s, code, own[1:])
+		_ = unix.Munmap(code) // ours alone, and nobody looks at it any more
 	}
 	if err != nil {
 		closeAll(held)
@@ -277,7 +278,9 @@ func (s *server) abandon(r *record, id string) {
 	}
 }
 
-// readProgram copies a program out of its memfd.
+// readProgram copies a program out of its memfd, to memory outside the heap
+// that the caller unmaps: a hundred kilobytes a start would make the keeper's
+// small heap large.
 func readProgram(fd int) ([]byte, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -286,13 +289,17 @@ func readProgram(fd int) ([]byte, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size == 0 || st.Size > maxProgram {
 		return nil, fault.New(fault.Invalid, "the first descriptor of a start must be a file of 1 to %d bytes", maxProgram)
 	}
-	code := make([]byte, st.Size)
+	code, err := unix.Mmap(-1, 0, int(st.Size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "there is no memory for the program")
+	}
 	for done := 0; done < len(code); {
 		n, err := unix.Pread(fd, code[done:], int64(done))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n == 0 {
+			_ = unix.Munmap(code)
 			return nil, fault.New(fault.Invalid, "the program ends after %d of %d bytes", done, len(code))
 		}
 		done += n

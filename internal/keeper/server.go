@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -124,6 +125,10 @@ func lockRoot(root string) (*os.File, error) {
 	return f, nil
 }
 
+// restTime is how long nothing happens before the memory that a burst of
+// starts took is given back to the system.
+const restTime = time.Second
+
 // watch is the main loop: children, signals, and the time to leave.
 func (s *server) watch(linger time.Duration) {
 	children := make(chan os.Signal, 1)
@@ -132,12 +137,15 @@ func (s *server) watch(linger time.Duration) {
 	signal.Notify(ends, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	s.reap() // what died before the handler was there
 	timer := time.NewTimer(linger)
+	rest := time.AfterFunc(restTime, debug.FreeOSMemory)
+	defer rest.Stop()
 	for {
 		select {
 		case <-children:
 			s.reap()
 		case <-s.changed:
 			timer.Reset(linger)
+			rest.Reset(restTime)
 		case <-timer.C:
 			if s.leave(false) {
 				return
