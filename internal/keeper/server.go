@@ -46,7 +46,7 @@ type server struct {
 }
 
 // startsAtOnce bounds the starts that run together; each occupies a thread.
-const startsAtOnce = 6
+const startsAtOnce = 4
 
 // ErrRunning means that another keeper serves the same root.
 var ErrRunning = errors.New("another keeper serves this root")
