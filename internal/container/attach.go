@@ -44,6 +44,11 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 		place = e.hub.Join(c.State == Running)
 		defer place.Leave()
 	}
+	// A removal shows its state first and lets the clients go then: who took a
+	// place too late for that sees the state here, and does not wait for ever.
+	if now := e.snapshot().State; now == Removed || now == Removing || now == Dead {
+		return fault.New(fault.Conflict, "container %s is being removed", e.id)
+	}
 	in, out, errs, err := opts.Open(c.Config.Tty)
 	if err != nil {
 		return err

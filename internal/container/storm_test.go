@@ -42,6 +42,30 @@ func TestManyClientsAtOnceLoseNothing(t *testing.T) {
 	})
 }
 
+func TestAnAttachThatMeetsARemovalEnds(t *testing.T) {
+	e := newEngine(t)
+	ctx := context.Background()
+	for range 200 {
+		c, err := e.Create(ctx, CreateRequest{Config: Config{Image: "busybox", Cmd: []string{"true"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			ended <- e.Attach(ctx, c.ID, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
+		}()
+		e.must(e.Remove(ctx, c.ID, RemoveOptions{}))
+		select {
+		case err := <-ended:
+			if !expected(err) {
+				t.Fatal(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("the attach waits for ever")
+		}
+	}
+}
+
 func (e *engine) removeAll() error {
 	for _, c := range e.List() {
 		if err := e.Remove(context.Background(), c.ID, RemoveOptions{Force: true}); err != nil {
