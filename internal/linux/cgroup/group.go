@@ -196,8 +196,12 @@ func makeParents(m place, dir string, made *[]string) error {
 // inherit fills a version 1 cpuset's empty cpus and mems from its parent;
 // until then no process may enter.
 func inherit(m place, dir string) error {
-	if m.unified || !m.has("cpuset") {
+	if m.unified || !m.has("cpuset") || dir == m.dir {
 		return nil
+	}
+	// The parent may have been made by another Create a moment ago, and still be empty.
+	if err := inherit(m, filepath.Dir(dir)); err != nil {
+		return err
 	}
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
 		file := filepath.Join(dir, name)
