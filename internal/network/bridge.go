@@ -142,15 +142,15 @@ func (b *bridge) reattach(endpoints []Endpoint) error {
 
 // observe reads the host's links, and every prefix that a route or an address occupies.
 func observe() ([]seenLink, []netip.Prefix, error) {
-	links, err := dump(netlink.LinkList)
+	links, err := netns.Dump(netlink.LinkList)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the host's links: %w", err)
 	}
-	addrs, err := dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_V4) })
+	addrs, err := netns.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the host's addresses: %w", err)
 	}
-	routes, err := dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
+	routes, err := netns.Dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the host's routes: %w", err)
 	}
@@ -173,17 +173,6 @@ func observe() ([]seenLink, []netip.Prefix, error) {
 		seen = append(seen, seenLink{name: a.Name, alias: a.Alias, index: a.Index, addresses: byIndex[a.Index]})
 	}
 	return seen, taken, nil
-}
-
-// dump repeats a listing that changes on the host have interrupted.
-func dump[T any](list func() ([]T, error)) ([]T, error) {
-	for range 50 {
-		found, err := list()
-		if !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return found, err
-		}
-	}
-	return list()
 }
 
 func prefix(n *net.IPNet) (netip.Prefix, bool) {

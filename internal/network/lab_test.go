@@ -249,7 +249,7 @@ func (l *lab) eventually(what string, problem func() string) {
 func (l *lab) traces() string {
 	var found []string
 	l.in(l.host, func() error {
-		links, err := netlink.LinkList()
+		links, err := netns.Dump(netlink.LinkList)
 		if err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (l *lab) traces() string {
 				found = append(found, "link "+n)
 			}
 		}
-		routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+		routes, err := netns.Dump(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 		if err != nil {
 			return err
 		}

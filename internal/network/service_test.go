@@ -232,7 +232,7 @@ func TestASandboxLooksLikeDockers(t *testing.T) {
 		if got := link.Attrs(); got.MTU != 1400 || got.HardwareAddr.String() != "02:42:ac:11:00:99" || a.MAC != "02:42:ac:11:00:99" {
 			t.Errorf("eth0 has mtu %d and address %s; attachment says %s", got.MTU, got.HardwareAddr, a.MAC)
 		}
-		addrs, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+		addrs, err := netns.Dump(func() ([]netlink.Addr, error) { return netlink.AddrList(link, netlink.FAMILY_ALL) })
 		if len(addrs) != 1 || addrs[0].IPNet.String() != a.Address.String() {
 			t.Errorf("eth0 has %v, want %s alone", addrs, a.Address)
 		}

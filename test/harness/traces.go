@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+
+	"berth/internal/linux/netns"
 )
 
 // Traces are what there is of a daemon on the host: whoever asks the kernel, and
@@ -153,7 +155,7 @@ func (d Traces) bridgePorts() map[int]string {
 	if err != nil {
 		return nil
 	}
-	all, err := netlink.LinkList()
+	all, err := netns.Dump(netlink.LinkList)
 	if err != nil {
 		return nil
 	}
