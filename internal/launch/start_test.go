@@ -109,17 +109,15 @@ var programs = []struct {
 	{name: "pointers, descriptors and results inside data", steps: func(p *program.Program) {
 		// struct iovec[2] for writev, once with a length that a call returned.
 		length := p.Add(step("length", unix.SYS_PRCTL, program.Imm(unix.PR_GET_DUMPABLE)))
-		iov := program.Bytes(make([]byte, 32))
-		iov.Data[8] = 3
-		iov.Refs = []program.Ref{
-			{Offset: 0, Arg: program.Str("abc")},
-			{Offset: 16, Arg: program.Str("def")},
-			{Offset: 24, Arg: program.Res(length), Width: 8},
-		}
+		iov := program.Refer(make([]byte, 32),
+			program.Ref{Offset: 0, Arg: program.Str("abc")},
+			program.Ref{Offset: 8, Arg: program.Imm(3), Width: 8},
+			program.Ref{Offset: 16, Arg: program.Str("def")},
+			program.Ref{Offset: 24, Arg: program.Res(length), Width: 8},
+		)
 		p.Add(step("write", unix.SYS_WRITEV, program.Imm(1), iov, program.Imm(2)))
 		// struct pollfd for ppoll: descriptor 0, POLLOUT.
-		poll := program.Bytes([]byte{0, 0, 0, 0, unix.POLLOUT, 0, 0, 0})
-		poll.Refs = []program.Ref{{Offset: 0, Arg: program.Fd(0)}}
+		poll := program.Refer([]byte{0, 0, 0, 0, unix.POLLOUT, 0, 0, 0}, program.Ref{Offset: 0, Arg: program.Fd(0)})
 		s := step("poll", unix.SYS_PPOLL, poll, program.Imm(1))
 		s.SkipOK = 1
 		p.Add(s)

@@ -24,7 +24,7 @@ func (p *Program) Encode() ([]byte, error) {
 	if err := p.checkClone(); err != nil {
 		return nil, err
 	}
-	e := &encoder{p: p, first: make([]int, len(p.Steps)+1), places: map[slice]int{}}
+	e := &encoder{p: p, first: make([]int, len(p.Steps)+1), places: make(map[slice]int, len(p.Steps))}
 	for i := range p.Steps {
 		stores := 0
 		for _, a := range p.Steps[i].Args {
@@ -62,7 +62,10 @@ func (p *Program) checkClone() error {
 // op of its own in front of the step.
 func countStores(a Arg) int {
 	n := 0
-	for _, r := range a.Refs {
+	if a.Memory == nil {
+		return n
+	}
+	for _, r := range a.Memory.Refs {
 		if r.Arg.Kind == Result {
 			n++
 		}
@@ -137,8 +140,8 @@ type place struct{ where, width int }
 
 // arg makes the body hold a's value at the place: now in *value, or when loaded.
 func (e *encoder) arg(step int, a Arg, at place, value *uint64) error {
-	if len(a.Refs) > 0 && a.Kind != Pointer {
-		return errors.New("only a pointer's data can hold other arguments")
+	if memory := a.Kind == Pointer || a.Kind == Vector; memory != (a.Memory != nil) {
+		return errors.New("a pointer and a vector have memory, and nothing else has")
 	}
 	var target int
 	var err error
@@ -158,9 +161,9 @@ func (e *encoder) arg(step int, a Arg, at place, value *uint64) error {
 		}
 		target = e.resultCell(int(a.Value))
 	case Pointer:
-		target, err = e.pointer(step, a)
+		target, err = e.pointer(step, a.Memory)
 	case Vector:
-		target, err = e.vector(a.Strings)
+		target, err = e.vector(a.Memory.Strings)
 	default:
 		err = errors.New("an argument of an unknown kind")
 	}
@@ -168,11 +171,11 @@ func (e *encoder) arg(step int, a Arg, at place, value *uint64) error {
 	return err
 }
 
-// pointer places a's data and fills its references; it returns its offset in the body.
-func (e *encoder) pointer(step int, a Arg) (int, error) {
-	off := e.place(a.Data)
-	for _, r := range a.Refs {
-		width, err := r.width(len(a.Data))
+// pointer places m's data and fills its references; it returns its offset in the body.
+func (e *encoder) pointer(step int, m *Memory) (int, error) {
+	off := e.place(m.Data)
+	for _, r := range m.Refs {
+		width, err := r.width(len(m.Data))
 		if err != nil {
 			return 0, err
 		}

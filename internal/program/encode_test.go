@@ -18,7 +18,7 @@ func TestEncodeRefusesWhatAnExecutorCannotRun(t *testing.T) {
 		return p
 	}
 	arg := func(a Arg) Step { return Step{Name: "it", Args: [6]Arg{a}} }
-	ref := func(r Ref) Step { return arg(Arg{Kind: Pointer, Data: make([]byte, 8), Refs: []Ref{r}}) }
+	ref := func(r Ref) Step { return arg(Refer(make([]byte, 8), r)) }
 	onErr := func(x ...OnErr) Step { return Step{Name: "it", OnErr: x} }
 	cloned := func(c Clone) *Program {
 		p := one(ok)
@@ -37,7 +37,8 @@ func TestEncodeRefusesWhatAnExecutorCannotRun(t *testing.T) {
 		"a result of a step":               one(arg(Res(0))),
 		"no such descriptor":               one(arg(Fd(1))),
 		"unknown kind":                     one(arg(Arg{Kind: 99})),
-		"only a pointer":                   one(arg(Arg{Kind: Immediate, Refs: []Ref{{}}})),
+		"nothing else has":                 one(arg(Arg{Kind: Immediate, Memory: &Memory{}})),
+		"a pointer and a vector":           one(arg(Arg{Kind: Pointer})),
 		"with a NUL":                       one(arg(Vec([]string{"a\x00b"}))),
 		"outside its data":                 one(ref(Ref{Offset: 5, Arg: Fd(0)})),
 		"wrong width":                      one(ref(Ref{Arg: Fd(0), Width: 2})),

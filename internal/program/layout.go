@@ -1,5 +1,7 @@
 package program
 
+import "encoding/binary"
+
 // The encoded form, little endian, for one kernel on one machine: a header,
 // the body (ops, then data), and the relocations that a loader applies to the
 // body once it knows its address and the numbers of the descriptors.
@@ -30,10 +32,6 @@ const (
 	resultAt = OpSize - 8
 )
 
-func put32(b []byte, v uint32) []byte {
-	return append(b, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
-}
+func put32(b []byte, v uint32) []byte { return binary.LittleEndian.AppendUint32(b, v) }
 
-func put64(b []byte, v uint64) []byte {
-	return put32(put32(b, uint32(v)), uint32(v>>32))
-}
+func put64(b []byte, v uint64) []byte { return binary.LittleEndian.AppendUint64(b, v) }

@@ -56,12 +56,18 @@ const (
 	Vector                 // the address of a nil-terminated array of pointers to Strings
 )
 
-// Arg is one argument of a system call.
+// Arg is one argument of a system call. It is small, because a program has
+// some 2,500 of them and is made on the way of every start.
 type Arg struct {
-	Kind    Kind
-	Value   uint64
-	Data    []byte
-	Strings []string
+	Kind   Kind
+	Value  uint64
+	Memory *Memory // of a Pointer or a Vector; else nil
+}
+
+// Memory is what an argument points to.
+type Memory struct {
+	Data    []byte   // of a Pointer
+	Strings []string // of a Vector
 	// Refs patch 8 or 4 byte fields inside Data with other values before the
 	// call: pointers (sock_fprog), results of earlier steps.
 	Refs []Ref
@@ -78,11 +84,20 @@ type Ref struct {
 func Imm(v uint64) Arg { return Arg{Kind: Immediate, Value: v} }
 
 // Str is the address of s with a NUL at its end.
-func Str(s string) Arg { return Arg{Kind: Pointer, Data: append([]byte(s), 0)} }
+func Str(s string) Arg {
+	b := make([]byte, len(s)+1)
+	copy(b, s)
+	return Bytes(b)
+}
 
 // Bytes is the address of b. Steps that are given the same slice share the
 // memory, so that one call can fill what a later one reads.
-func Bytes(b []byte) Arg { return Arg{Kind: Pointer, Data: b} }
+func Bytes(b []byte) Arg { return Refer(b) }
+
+// Refer is the address of b with other values put into it before the call.
+func Refer(b []byte, refs ...Ref) Arg {
+	return Arg{Kind: Pointer, Memory: &Memory{Data: b, Refs: refs}}
+}
 
 // Fd is descriptor i of Program.Fds.
 func Fd(i int) Arg { return Arg{Kind: Descriptor, Value: uint64(i)} }
@@ -91,7 +106,7 @@ func Fd(i int) Arg { return Arg{Kind: Descriptor, Value: uint64(i)} }
 func Res(i int) Arg { return Arg{Kind: Result, Value: uint64(i)} }
 
 // Vec is the address of a nil-terminated array of C strings (execve's argv).
-func Vec(s []string) Arg { return Arg{Kind: Vector, Strings: s} }
+func Vec(s []string) Arg { return Arg{Kind: Vector, Memory: &Memory{Strings: s}} }
 
 // New returns an empty program whose clone joins nothing.
 func New() *Program { return &Program{Clone: Clone{Cgroup: -1, PidNS: -1}} }

@@ -163,7 +163,7 @@ func (w *writer) arg(a Arg) {
 		w.add("$", strconv.FormatUint(a.Value+1, 10))
 	case Vector:
 		w.add("[")
-		for i, s := range a.Strings {
+		for i, s := range a.Memory.Strings {
 			if i > 0 {
 				w.add(" ")
 			}
@@ -171,26 +171,26 @@ func (w *writer) arg(a Arg) {
 		}
 		w.add("]")
 	case Pointer:
-		w.data(a)
+		w.data(a.Memory)
 	default:
 		w.add("?")
 	}
 }
 
 // data shows text as text, a little as hex, and of the rest a fingerprint.
-func (w *writer) data(a Arg) {
-	if n := len(a.Data); n > 0 && len(a.Refs) == 0 && a.Data[n-1] == 0 && printable(string(a.Data[:n-1])) {
-		w.add(strconv.Quote(string(a.Data[:n-1])))
+func (w *writer) data(m *Memory) {
+	if n := len(m.Data); n > 0 && len(m.Refs) == 0 && m.Data[n-1] == 0 && printable(string(m.Data[:n-1])) {
+		w.add(strconv.Quote(string(m.Data[:n-1])))
 		return
 	}
-	if len(a.Data) <= 64 {
-		w.add("{", hex.EncodeToString(a.Data))
+	if len(m.Data) <= 64 {
+		w.add("{", hex.EncodeToString(m.Data))
 	} else {
 		h := fnv.New32a()
-		h.Write(a.Data)
-		w.add("{", strconv.Itoa(len(a.Data)), " bytes ", hex.EncodeToString(h.Sum(nil)))
+		h.Write(m.Data)
+		w.add("{", strconv.Itoa(len(m.Data)), " bytes ", hex.EncodeToString(h.Sum(nil)))
 	}
-	for _, r := range a.Refs {
+	for _, r := range m.Refs {
 		w.add(" @", strconv.Itoa(r.Offset), "=")
 		w.arg(r.Arg)
 	}

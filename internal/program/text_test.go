@@ -21,8 +21,7 @@ func TestTextShowsEveryStepAndWhereItGoesOn(t *testing.T) {
 	p.Add(Step{Name: "private", Call: unix.SYS_MOUNT, Args: [6]Arg{Imm(0), Str("/"), Imm(0), Imm(unix.MS_REC | unix.MS_PRIVATE), Imm(0)}})
 	p.Add(Step{Name: "device", Call: unix.SYS_MKNODAT, Args: [6]Arg{Imm(1<<64 - 100), Str("null"), Imm(0o20666), Imm(0x103)}})
 	p.Add(Step{Name: "move", Call: unix.SYS_MOVE_MOUNT, Args: [6]Arg{Res(open), Str(""), Res(open), Str("a\nb"), Imm(unix.MOVE_MOUNT_F_EMPTY_PATH)}})
-	filter := Bytes(make([]byte, 16))
-	filter.Refs = []Ref{{Offset: 8, Arg: Bytes(make([]byte, 800))}}
+	filter := Refer(make([]byte, 16), Ref{Offset: 8, Arg: Bytes(make([]byte, 800))})
 	p.Add(Step{Name: "seccomp", Call: unix.SYS_SECCOMP, Args: [6]Arg{Imm(1), Imm(0), filter}})
 	p.Add(Step{Name: "odd", Call: 9999, Args: [6]Arg{0: Imm(1), 2: Imm(1 << 40)}})
 	p.Add(Step{Name: "run", Call: unix.SYS_EXECVE, Args: [6]Arg{Str("/bin/sh"), Vec([]string{"sh", "-c", "a b"}), Vec(nil)}})

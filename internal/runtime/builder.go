@@ -62,7 +62,7 @@ func (b *builder) add(name, why string, call uintptr, args ...program.Arg) int {
 	s := program.Step{Name: name, Why: why, Call: call}
 	copy(s.Args[:], args)
 	for _, a := range args {
-		if a.Kind == program.Pointer && len(a.Data) > 4096 && call != unix.SYS_SECCOMP {
+		if a.Kind == program.Pointer && len(a.Memory.Data) > 4096 && call != unix.SYS_SECCOMP {
 			b.fail(fault.Invalid, "%s: the argument is longer than 4,096 bytes.", name)
 		}
 	}

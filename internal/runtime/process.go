@@ -144,7 +144,6 @@ func (p *process) seccomp(why string) {
 	if len(p.filter.Bytes) == 0 {
 		return
 	}
-	prog := program.Bytes(words(uint64(p.filter.Len()), 0)) // struct sock_fprog
-	prog.Refs = []program.Ref{{Offset: 8, Arg: program.Bytes(p.filter.Bytes)}}
+	prog := program.Refer(words(uint64(p.filter.Len()), 0), program.Ref{Offset: 8, Arg: program.Bytes(p.filter.Bytes)}) // struct sock_fprog
 	p.add("load the seccomp filter", why, unix.SYS_SECCOMP, program.Imm(unix.SECCOMP_SET_MODE_FILTER), program.Imm(uint64(p.filter.Flags)), prog)
 }
