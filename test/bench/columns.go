@@ -31,7 +31,7 @@ func newBench(o *options) (*bench, error) {
 		start func(*engine) error
 	}{
 		{"berth", b.startBerth}, {"berth-docker", b.startStockClient}, {"docker", b.startDocker},
-		{"podman", b.startPodman}, {"crun", b.startBare}, {"runc", b.startBare},
+		{"podman", b.startPodman}, {"berth-runtime", b.startBare}, {"crun", b.startBare}, {"runc", b.startBare},
 	} {
 		e := &engine{name: column.name, turns: 1}
 		b.engines = append(b.engines, e)
@@ -151,8 +151,11 @@ func (b *bench) startBare(e *engine) (err error) {
 	}
 	e.room.withoutUnified()
 	program := b.root + "/usr/bin/" + e.name
-	if e.name == "runc" {
+	switch e.name {
+	case "runc":
 		program = b.root + "/usr/sbin/runc"
+	case "berth-runtime":
+		program, e.turns = filepath.Join(b.bin, e.name), 3
 	}
 	e.client, e.env = []string{program, "--root", "/run/" + e.name}, b.peerEnv()
 	if e.version, err = e.output("--version"); err != nil {

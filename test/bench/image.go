@@ -12,11 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	berth "berth/internal/runtime"
 )
 
 // imageName is what the scenarios run: busybox, and a program that says when
@@ -164,8 +167,8 @@ func (b *bench) makeImages() error {
 	return nil
 }
 
-// makeBundle lays out the image for a bare runtime, with the seccomp profile
-// and the resources that the engines use.
+// makeBundle lays out the image for a bare runtime: the same bundle for all,
+// with what berth gives a container by default and limits as people set them.
 func (b *bench) makeBundle(e *engine) error {
 	e.bundle = filepath.Join(b.dir, e.name)
 	if err := os.MkdirAll(e.bundle+"/rootfs", 0o755); err != nil {
@@ -174,26 +177,24 @@ func (b *bench) makeBundle(e *engine) error {
 	if out, err := exec.Command("tar", "-C", e.bundle+"/rootfs", "-xf", b.dir+"/image.tar").CombinedOutput(); err != nil {
 		return fmt.Errorf("tar: %s", out)
 	}
-	cmd := e.command("spec")
-	cmd.Dir = e.bundle
-	if err := e.room.run(cmd); err != nil {
-		return err
-	}
-	data, err := os.ReadFile(e.bundle + "/config.json")
-	if err != nil {
-		return err
-	}
-	var spec specs.Spec
-	if err := json.Unmarshal(data, &spec); err != nil {
-		return err
-	}
-	spec.Process.Terminal, spec.Process.Rlimits, spec.Process.Args = false, nil, []string{"/bin/stamp"}
-	spec.Root.Readonly = false
+	spec := berth.DefaultSpec(berth.Sandbox{})
+	spec.Root = &specs.Root{Path: "rootfs"}
+	spec.Process.Args, spec.Process.Env = []string{"/bin/stamp"}, []string{"PATH=/bin"}
+	spec.Version, spec.Hostname = "1.0.2", "bench" // as old as the oldest peer
+	spec.Linux.Resources.Devices = slices.DeleteFunc(spec.Linux.Resources.Devices, func(d specs.LinuxDeviceCgroup) bool {
+		return !d.Allow && d.Type != "" // Debian's runc cannot take one device out of a wildcard
+	})
 	spec.Linux.CgroupsPath = "/" + b.stamp + "/" + e.name
-	if spec.Linux.Seccomp, err = seccomp.GetDefaultProfile(&spec); err != nil {
+	memory, pids, shares := int64(256<<20), int64(512), uint64(512)
+	spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &memory}
+	spec.Linux.Resources.Pids = &specs.LinuxPids{Limit: &pids}
+	spec.Linux.Resources.CPU = &specs.LinuxCPU{Shares: &shares}
+	var err error
+	if spec.Linux.Seccomp, err = seccomp.GetDefaultProfile(spec); err != nil {
 		return err
 	}
-	if data, err = json.Marshal(spec); err != nil {
+	data, err := json.Marshal(spec)
+	if err != nil {
 		return err
 	}
 	return os.WriteFile(e.bundle+"/config.json", data, 0o644)

@@ -29,7 +29,7 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "few repetitions: about a minute")
 	flag.StringVar(&o.only, "only", "", "only these groups, separated by commas: "+strings.Join(groupNames(), ","))
-	flag.StringVar(&o.engines, "engines", "", "only these engines, separated by commas: berth,berth-docker,docker,podman,crun,runc")
+	flag.StringVar(&o.engines, "engines", "", "only these engines, separated by commas: berth,berth-docker,docker,podman,berth-runtime,crun,runc")
 	flag.StringVar(&o.bin, "bin", "bin", "directory of berth, berthd and berth-keeper")
 	flag.StringVar(&o.cache, "cache", ".cache/bench", "directory for packages and the engines' roots")
 	flag.BoolVar(&o.verbose, "v", false, "show each measurement as it is made, and the daemons' logs on failure")

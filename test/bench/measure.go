@@ -27,9 +27,19 @@ type row struct {
 
 // target is what the project promises; the zero target promises nothing.
 type target struct {
-	ofDocker float64 // berth's median at most docker's times this
-	atMost   float64 // an absolute bound of the median, in the row's unit
+	of     []share // berth's median at most these shares of its peers'
+	atMost float64 // an absolute bound of the median, in the row's unit
+	column string  // whose median is meant; "" is berth's
 }
+
+// share is a part of a peer's median.
+type share struct {
+	peer  string
+	times float64
+}
+
+// ofDocker is the usual target.
+func ofDocker(times float64) target { return target{of: []share{{"docker", times}}} }
 
 // gap is how long the machine idles before each measurement of a scenario that
 // has gaps: hot loops hide the kernel's RCU waits, which people feel.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -98,7 +99,7 @@ func (r *row) ratio(ours, theirs string) string {
 // verdict says what the target is and whether berth meets it; "" when there is
 // none or it cannot be told.
 func (r *row) verdict() (string, bool) {
-	ours := r.values["berth"]
+	ours := r.values[cmp.Or(r.target.column, "berth")]
 	if len(ours) == 0 {
 		return "", false
 	}
@@ -112,10 +113,19 @@ func (r *row) verdict() (string, bool) {
 	switch t := r.target; {
 	case t.atMost > 0:
 		return mark(median <= t.atMost, fmt.Sprintf("≤ %g", t.atMost))
-	case t.ofDocker > 0 && len(r.values["docker"]) > 0:
-		return mark(median <= t.ofDocker*r.values["docker"].at(0.5), fmt.Sprintf("≤ 1/%g docker", 1/t.ofDocker))
+	default:
+		met, says := true, []string{}
+		for _, s := range t.of {
+			if theirs := r.values[s.peer]; len(theirs) > 0 {
+				met = met && median <= s.times*theirs.at(0.5)
+				says = append(says, fmt.Sprintf("≤ 1/%.0f %s", 1/s.times, s.peer))
+			}
+		}
+		if len(says) == 0 {
+			return "", false
+		}
+		return mark(met, strings.Join(says, ", "))
 	}
-	return "", false
 }
 
 // machine says what the run ran on.
