@@ -13,9 +13,11 @@ import (
 // Asm is the executor that walks the table in assembly: the child is a plain
 // copy of this process that never runs Go code.
 type Asm struct {
-	null    int   // /dev/null
-	pidNS   int   // our own pid namespace, to come back to
-	ignored []int // signals that the child has to stop ignoring
+	null    int    // /dev/null
+	pidNS   int    // our own pid namespace, to come back to
+	ignored []int  // signals that the child has to stop ignoring
+	keep    []span // what of our memory a child that is born again needs
+	all     span   // all that we use of it
 }
 
 var _ Executor = (*Asm)(nil)
@@ -33,6 +35,10 @@ func NewAsm() (*Asm, error) {
 	}
 	if a.pidNS, err = syscall.Open("/proc/self/ns/pid", syscall.O_RDONLY|syscall.O_CLOEXEC, 0); err != nil {
 		syscall.Close(a.null)
+		return nil, err
+	}
+	if a.keep, a.all, err = space(); err != nil {
+		a.Close()
 		return nil, err
 	}
 	return a, nil
@@ -86,12 +92,7 @@ func (a *Asm) Start(encoded []byte, fds []int) (Child, error) {
 		return Child{PidFd: -1}, before(c.steps, errno)
 	}
 	waitEOF(r)
-	if f := l.status.outcome(c.steps); f != nil {
-		syscall.Close(child.PidFd)
-		child.PidFd = -1
-		return child, f
-	}
-	return child, nil
+	return l.status.finish(child, l.born, c.steps)
 }
 
 // before is a failure that left no child behind.
@@ -158,12 +159,13 @@ func waitEOF(r int) {
 // loaded is a program in memory that does not move, ready to be walked.
 type loaded struct {
 	mem    []byte     // clone_args, the zeros, prelude, body: the child gets a copy
-	page   []byte     // the status: the child shares it
+	shared []byte     // the status and the word of a birth: the child shares them
 	args   *cloneArgs // in mem
 	first  *op        // in mem
 	end    *op        // one past the last op, in mem
 	pidfd  *int32     // in mem
-	status *status    // in page
+	status *status    // in shared
+	born   *int32     // in shared: see birth.go
 }
 
 // cloneArgs is struct clone_args of clone3(2).
@@ -182,7 +184,11 @@ const (
 func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 	keep := append([]int{pipe}, fds...)
 	prelude := descriptorOps(keep, a.null)
+	again := birth(c.table()) != nil
 	preludeOps := len(prelude) + len(a.ignored) + 1
+	if again {
+		preludeOps += a.birthOps()
+	}
 	bodyAt := int(preludeAt) + preludeOps*program.OpSize
 	mem, err := syscall.Mmap(-1, 0, bodyAt+len(c.body), syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_PRIVATE|syscall.MAP_ANON)
@@ -190,7 +196,7 @@ func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 		return nil, err
 	}
 	l := &loaded{mem: mem}
-	l.page, err = syscall.Mmap(-1, 0, syscall.Getpagesize(), syscall.PROT_READ|syscall.PROT_WRITE,
+	l.shared, err = syscall.Mmap(-1, 0, sharedSize(), syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_SHARED|syscall.MAP_ANON)
 	if err != nil {
 		l.free()
@@ -201,12 +207,19 @@ func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 		return nil, err
 	}
 	zeros := uint64(uintptr(unsafe.Pointer(&mem[zerosAt])))
+	if again {
+		prelude = append(prelude, a.birthPrelude(mem, l.shared)...)
+	}
 	prelude = append(prelude, signalOps(a.ignored, zeros)...)
 	table := opsIn(mem[preludeAt:], preludeOps+c.ops)
 	copy(table, prelude)
+	l.born = (*int32)(unsafe.Pointer(&l.shared[bornAt()]))
+	if again {
+		birth(table).args[5] = uint64(uintptr(unsafe.Pointer(l.born)))
+	}
 	l.first = &table[0]
 	l.end = (*op)(unsafe.Add(unsafe.Pointer(l.first), len(table)*program.OpSize))
-	l.status = (*status)(unsafe.Pointer(&l.page[0]))
+	l.status = (*status)(unsafe.Pointer(&l.shared[0]))
 	l.status.begunStep = noStep
 	l.fillCloneArgs(c, fds)
 	return l, nil
@@ -228,8 +241,8 @@ func (l *loaded) fillCloneArgs(c *code, fds []int) {
 
 func (l *loaded) free() {
 	syscall.Munmap(l.mem)
-	if l.page != nil {
-		syscall.Munmap(l.page)
+	if l.shared != nil {
+		syscall.Munmap(l.shared)
 	}
 }
 

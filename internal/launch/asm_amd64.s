@@ -1,6 +1,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_clone 56
 #define SYS_clone3 435
 #define SYS_exit_group 231
 
@@ -44,6 +45,8 @@ next:
 	MOVQ	op_call(R12), AX
 	CMPQ	AX, $-1
 	JEQ	store
+	CMPQ	AX, $-2
+	JEQ	birth
 	SYSCALL
 	MOVQ	AX, op_result(R12)
 	CMPQ	AX, $-4095
@@ -64,6 +67,18 @@ store:
 store4:
 	MOVL	SI, (DI)
 	JMP	ok
+
+birth:
+	MOVL	$SYS_clone, AX // which has five arguments: R9 is ours
+	SYSCALL
+	MOVQ	AX, op_result(R12)
+	CMPQ	AX, $-4095
+	JCC	failed
+	TESTQ	AX, AX
+	JEQ	ok
+	MOVL	AX, (R9)
+	XORL	DI, DI
+	JMP	exit
 
 failed:
 	NEGQ	AX
@@ -87,8 +102,8 @@ report:
 	MOVL	CX, status_step(BX)
 	MOVL	AX, status_errno(BX)
 	MOVL	$1, status_failed(BX)
-exit:
 	MOVL	$1, DI
+exit:
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
-	JMP	exit
+	UNDEF // a filter that forbids even this

@@ -1,6 +1,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
+#define SYS_clone 220
 #define SYS_clone3 435
 #define SYS_exit_group 94
 
@@ -42,6 +43,8 @@ next:
 	MOVD	op_call(R19), R8
 	CMN	$1, R8
 	BEQ	store
+	CMN	$2, R8
+	BEQ	birth
 	SVC
 	MOVD	R0, op_result(R19)
 	CMN	$4095, R0
@@ -62,6 +65,17 @@ store:
 store4:
 	MOVW	R1, (R0)
 	B	ok
+
+birth:
+	MOVD	$SYS_clone, R8 // which has five arguments: R5 is ours
+	SVC
+	MOVD	R0, op_result(R19)
+	CMN	$4095, R0
+	BHS	failed
+	CBZ	R0, ok
+	MOVW	R0, (R5)
+	MOVD	$0, R0
+	B	exit
 
 failed:
 	NEG	R0, R0
@@ -89,8 +103,8 @@ report:
 	MOVW	R0, status_errno(R21)
 	MOVD	$1, R10
 	MOVW	R10, status_failed(R21)
-exit:
 	MOVD	$1, R0
+exit:
 	MOVD	$SYS_exit_group, R8
 	SVC
-	B	exit
+	UNDEF // a filter that forbids even this

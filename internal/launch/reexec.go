@@ -63,12 +63,12 @@ func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(code)
-	page, err := memfd(nil, int(unsafe.Sizeof(status{})))
+	page, err := memfd(nil, sharedSize())
 	if err != nil {
 		return Child{PidFd: -1}, before(c.steps, err)
 	}
 	defer syscall.Close(page)
-	s, unmap, err := mapStatus(page)
+	s, born, unmap, err := mapStatus(page)
 	if err != nil {
 		return Child{PidFd: -1}, before(c.steps, err)
 	}
@@ -88,12 +88,7 @@ func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 		return Child{PidFd: -1}, before(c.steps, errno)
 	}
 	waitEOF(r)
-	if f := s.outcome(c.steps); f != nil {
-		syscall.Close(child.PidFd)
-		child.PidFd = -1
-		return child, f
-	}
-	return child, nil
+	return s.finish(child, born, c.steps)
 }
 
 // forkInit starts the init. Nobody waits for it here: that is for who called Start.
@@ -139,12 +134,12 @@ func memfd(b []byte, size int) (int, error) {
 	return fd, nil
 }
 
-func mapStatus(fd int) (*status, func(), error) {
-	mem, err := syscall.Mmap(fd, 0, int(unsafe.Sizeof(status{})), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+func mapStatus(fd int) (s *status, born *int32, unmap func(), err error) {
+	mem, err := syscall.Mmap(fd, 0, sharedSize(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return (*status)(unsafe.Pointer(&mem[0])), func() { syscall.Munmap(mem) }, nil
+	return (*status)(unsafe.Pointer(&mem[0])), (*int32)(unsafe.Pointer(&mem[bornAt()])), func() { syscall.Munmap(mem) }, nil
 }
 
 // InitMain must be the first thing that main calls in a binary that uses
@@ -156,21 +151,31 @@ func InitMain() {
 	}
 	runtime.LockOSThread()
 	runInit()
+	exit(1)
+}
+
+func exit(code uintptr) {
 	for {
-		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, code, 0, 0)
 	}
 }
 
 // runInit comes back when the program has failed; the page says where.
 func runInit() {
-	s, _, err := mapStatus(initStatus)
+	s, born, _, err := mapStatus(initStatus)
 	if err != nil {
+		return
+	}
+	if err := syscall.Madvise(unsafe.Slice((*byte)(unsafe.Pointer(born)), syscall.Getpagesize()), unix.MADV_DONTFORK); err != nil {
 		return
 	}
 	table, end, err := initTable()
 	if err != nil {
 		s.fail(noStep, syscall.ENOEXEC)
 		return
+	}
+	if o := birth(table[:end]); o != nil {
+		o.args[5] = uint64(uintptr(unsafe.Pointer(born)))
 	}
 	zeros := make([]byte, zeroBytes)
 	prelude := []op{
@@ -238,8 +243,16 @@ func walk(table []op, end int, s *status) bool {
 			i += 1 + int(o.skipOK)
 			continue
 		}
-		r, _, errno := syscall.RawSyscall6(uintptr(o.call), uintptr(args[0]), uintptr(args[1]), uintptr(args[2]),
+		call := uintptr(o.call)
+		if o.call == program.CallBirth {
+			call = unix.SYS_CLONE
+		}
+		r, _, errno := syscall.RawSyscall6(call, uintptr(args[0]), uintptr(args[1]), uintptr(args[2]),
 			uintptr(args[3]), uintptr(args[4]), uintptr(args[5]))
+		if o.call == program.CallBirth && errno == 0 && r != 0 {
+			*(*int32)(at(args[5])) = int32(r)
+			exit(0)
+		}
 		o.result = uint64(r)
 		if errno == 0 {
 			i += 1 + int(o.skipOK)

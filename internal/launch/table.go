@@ -108,6 +108,9 @@ func (c *code) place(mem []byte, fds []int) error {
 	return nil
 }
 
+// table is the ops as they are encoded.
+func (c *code) table() []op { return opsIn(c.body, c.ops) }
+
 // opsIn looks at memory as a table of n ops.
 func opsIn(mem []byte, n int) []op {
 	return unsafe.Slice((*op)(unsafe.Pointer(&mem[0])), n)

@@ -55,6 +55,15 @@ func (p *Program) checkClone() error {
 	case len(p.Steps) == 0:
 		return errors.New("the program has no steps")
 	}
+	births := 0
+	for i := range p.Steps {
+		if p.Steps[i].Call == Birth {
+			births++
+		}
+	}
+	if births > 1 {
+		return errors.New("the program has more than one birth")
+	}
 	return nil
 }
 
@@ -109,6 +118,9 @@ func (e *encoder) step(i int) error {
 		if a.Kind == Result {
 			o.indirect |= 1 << k
 		}
+	}
+	if s.Call == Birth {
+		o.args[0] = BirthFlags
 	}
 	e.ops = o.append(e.ops)
 	return nil

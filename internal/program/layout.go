@@ -23,6 +23,7 @@ const (
 	RelocSize  = 16
 
 	CallStore = ^uint64(0) // not a system call: store args[1], args[2] bytes wide, at address args[0]
+	CallBirth = ^uint64(1) // see Birth: clone(2) with the flags args[0]; args[5] is the executor's
 	FlagExec  = 1          // the op is execve or execveat
 
 	RelocAddress    = 1 // write the body's address plus value

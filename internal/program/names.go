@@ -6,6 +6,7 @@ import "golang.org/x/sys/unix"
 
 // callNames are the system calls that programs use; others print as numbers.
 var callNames = map[uintptr]string{
+	Birth:                      "birth",
 	unix.SYS_BIND:              "bind",
 	unix.SYS_BPF:               "bpf",
 	unix.SYS_CAPSET:            "capset",

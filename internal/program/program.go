@@ -38,6 +38,18 @@ type Step struct {
 	SkipOK int
 }
 
+// Birth is the Call of a step without arguments that clone(2)s the process with
+// BirthFlags. The child goes on with the next step. The parent ends, and the
+// executor takes the child for the one that it started. Of the executor's memory the
+// child has nothing but the program.
+//
+// When a step before has entered a pid namespace, the process that is born is the
+// first that is seen there. A program has one such step at most.
+const Birth = ^uintptr(1)
+
+// BirthFlags make the child one of the executor's own, beside its parent.
+const BirthFlags = 0x8000 /* CLONE_PARENT */ | uint64(syscall.SIGCHLD)
+
 // OnErr says that an errno is expected here, and where to go on.
 type OnErr struct {
 	Errno syscall.Errno
