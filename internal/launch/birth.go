@@ -104,7 +104,7 @@ func (a *Asm) birthPrelude(mem, shared []byte) []op {
 	word := shared[bornAt():]
 	ops := []op{callOp(unix.SYS_MADVISE, uint64(uintptr(unsafe.Pointer(&word[0]))), uint64(len(word)), unix.MADV_DONTFORK)}
 	for _, g := range gaps(a.all, append([]span{spanOf(mem), spanOf(shared)}, a.keep...)...) {
-		if g.from == g.to {
+		if g.from == g.to || !givesMemoryAway {
 			ops = append(ops, callOp(unix.SYS_GETPID)) // nothing
 			continue
 		}
