@@ -223,17 +223,24 @@ func descriptors(t *testing.T) []string {
 }
 
 func BenchmarkStartToReaped(b *testing.B) {
+	run := step("run", unix.SYS_EXECVE, program.Str(busybox), program.Vec([]string{"true"}), program.Vec(nil))
 	for name, x := range executors(b) {
-		b.Run(name, func(b *testing.B) {
+		measure := func(name string, steps ...program.Step) {
 			p := program.New()
-			p.Add(step("run", unix.SYS_EXECVE, program.Str(busybox), program.Vec([]string{"true"}), program.Vec(nil)))
-			for b.Loop() {
-				child, err := start(b, x, p)
-				if err != nil {
-					b.Fatal(err)
-				}
-				reap(b, child)
+			for _, s := range steps {
+				p.Add(s)
 			}
-		})
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					child, err := start(b, x, p)
+					if err != nil {
+						b.Fatal(err)
+					}
+					reap(b, child)
+				}
+			})
+		}
+		measure(name, run)
+		measure(name+" born again", birth(), run)
 	}
 }

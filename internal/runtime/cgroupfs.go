@@ -60,7 +60,7 @@ func (m *mounter) hierarchy(i int, h Hierarchy, o mountOptions, at mountpoint) {
 	place := at.path + "/" + h.dir()
 	sub := mountpoint{path: place, what: "mount cgroup on " + place, resolve: noLinks}
 	if tree, ok := m.trees[hierarchyKey(i)]; ok {
-		attach(m.builder, program.Res(tree), sub)
+		attach(m.builder, tree, sub)
 		return
 	}
 	opts := mountOptions{attr: o.attr, flags: h.Controllers}
@@ -92,7 +92,7 @@ func (m *mounter) hierarchySources() {
 		}
 		tree := m.add("take "+h.Path, "the container sees its own group only", unix.SYS_OPEN_TREE,
 			program.Imm(cwd), m.pathArg(h.Path), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
-		m.trees[hierarchyKey(k)] = tree
+		m.trees[hierarchyKey(k)] = program.Res(tree)
 		attr := o.attr
 		attr.propagation = unix.MS_PRIVATE
 		m.setattr("set up "+h.Path, "before it can be seen", program.Res(tree), false, attr)

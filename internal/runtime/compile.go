@@ -35,6 +35,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 
 	cloneNamespaces(b, spec)
 	startSession(b)
+	startKeyring(b)
 	joinCgroups(b, in.Cgroup.Join)
 	p.oomScore()
 	enterNamespaces(b, spec)
@@ -48,6 +49,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	m.finish()
 
 	p.stdio()
+	p.terminal()
 	p.become()
 	p.execute()
 	return b.prog, b.err
@@ -73,15 +75,36 @@ func (m *mounter) changeRoot() {
 	m.add("mount the root on the staging directory", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
 		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
 	m.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
-	m.add("pivot the root", "the old root comes to lie on top of the new one", unix.SYS_PIVOT_ROOT, program.Str("."), program.Str("."))
-	m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
+	if mountsFirst(m.spec) {
+		m.mounts()
+		m.hookSyncs(m.spec)
+	}
+	if m.in.NoPivot {
+		m.moveRoot()
+	} else {
+		m.add("pivot the root", "the old root comes to lie on top of the new one", unix.SYS_PIVOT_ROOT, program.Str("."), program.Str("."))
+		m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
+	}
 	m.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
+}
+
+// moveRoot is for a root that cannot be pivoted. The host's tree stays below the
+// container's, and a way to it for one that may chroot(2).
+func (m *mounter) moveRoot() {
+	for _, dir := range []string{"/proc", "/sys"} {
+		m.add("take the host's "+dir+" away", "it is not to be found below the container's root", unix.SYS_UMOUNT2, program.Str(dir), program.Imm(unix.MNT_DETACH))
+		m.tolerate(unix.EINVAL, unix.ENOENT, unix.EPERM)
+	}
+	m.add("move the root over the host's", "an initramfs cannot be pivoted", unix.SYS_MOUNT,
+		program.Str("."), program.Str("/"), program.Imm(0), program.Imm(unix.MS_MOVE), program.Imm(0))
+	m.add("change the root", "the process's root is still the one below", unix.SYS_CHROOT, program.Str("."))
 }
 
 // finish makes the mounts and what depends on them.
 func (m *mounter) finish() {
-	m.mounts()
-	m.dev.finish(m.bound("/dev"))
+	if !mountsFirst(m.spec) {
+		m.mounts()
+	}
 	setSysctls(m.builder, m.spec)
 	makeWorkdir(m.builder, m.spec.Process.Cwd)
 	m.masks.readOnly()
@@ -107,6 +130,9 @@ func check(spec *specs.Spec, in Inputs) error {
 		return fault.New(fault.Internal, "The program needs a staging directory.")
 	}
 	if err := checkSupported(spec); err != nil {
+		return err
+	}
+	if err := checkSync(spec, in); err != nil {
 		return err
 	}
 	if err := checkNamespaces(spec); err != nil {

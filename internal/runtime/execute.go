@@ -27,11 +27,8 @@ func (p *process) execute() {
 		p.executePath(env)
 		return
 	}
-	for _, dir := range strings.Split(lookup(env, "PATH"), ":") {
-		if !path.IsAbs(dir) || p.spec.Args[0] == "" {
-			continue // the current directory is never searched
-		}
-		p.exec(nameExec, "PATH names "+dir, path.Join(dir, p.spec.Args[0]), env)
+	for _, candidate := range p.candidates() {
+		p.exec(nameExec, "PATH names "+path.Dir(candidate), candidate, env)
 		p.tolerate(unix.ENOENT, unix.ENOTDIR, unix.EACCES)
 	}
 	p.exec(nameSearch, "it always fails: there is no such file", "", env)

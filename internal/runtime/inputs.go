@@ -31,6 +31,12 @@ const (
 	FdUTSNS    = "utsns"
 	FdPidNS    = "pidns" // an nsfs file or a pidfd
 	FdCgroupNS = "cgroupns"
+	FdUserNS   = "userns"
+	FdTimeNS   = "timens"
+	FdMntNS    = "mntns"
+	// For runtimes that create and start in two commands.
+	FdSync  = "sync"  // see Sync
+	FdStart = "start" // a byte that can be read from it lets the program execute; open for writing too, so that it never ends
 )
 
 // Inputs is what a start program needs beside the spec.
@@ -49,6 +55,9 @@ type Inputs struct {
 	// NoMountSetattr says that the kernel is older than 5.12 and does not have
 	// mount_setattr(2): read-only binds are then remounted by path.
 	NoMountSetattr bool
+	// NoPivot says that pivot_root(2) does not work on the host's root (it is
+	// an initramfs): the root is moved over it instead.
+	NoPivot bool
 }
 
 // Cgroup says where the child belongs and how the host's cgroups look.

@@ -18,7 +18,7 @@ type mounter struct {
 	*filesystems
 	spec  *specs.Spec
 	in    Inputs
-	trees map[int]int // mount's index → step that cloned its source
+	trees map[int]program.Arg // mount's index → its source, detached
 	dev   *devices
 	masks *masks
 }
@@ -26,7 +26,7 @@ type mounter struct {
 func newMounter(b *builder, spec *specs.Spec, in Inputs) *mounter {
 	fs := &filesystems{builder: b, noSetattr: in.NoMountSetattr}
 	return &mounter{
-		filesystems: fs, spec: spec, in: in, trees: map[int]int{},
+		filesystems: fs, spec: spec, in: in, trees: map[int]program.Arg{},
 		dev:   &devices{filesystems: fs, nodes: spec.Linux.Devices, terminal: spec.Process.Terminal, pty: -1},
 		masks: &masks{filesystems: fs, linux: spec.Linux, staging: in.Staging},
 	}
@@ -83,6 +83,11 @@ func (m *mounter) sources() {
 		if !o.bind {
 			continue
 		}
+		if m.has(Tree(i)) {
+			m.trees[i] = m.need(Tree(i))
+			m.dressed(m.trees[i], mount, o)
+			continue
+		}
 		if !path.IsAbs(mount.Source) {
 			m.fail(fault.Invalid, "The bind mount on %s has the source %q, which is not an absolute path.", mount.Destination, mount.Source)
 		}
@@ -92,10 +97,15 @@ func (m *mounter) sources() {
 		}
 		tree := m.add("take "+mount.Source, "it lies on the host, whose tree is about to go", unix.SYS_OPEN_TREE,
 			program.Imm(cwd), m.pathArg(mount.Source), program.Imm(flags))
-		m.trees[i] = tree
-		if !m.noSetattr {
-			m.dress(program.Res(tree), mount, o)
-		}
+		m.trees[i] = program.Res(tree)
+		m.dressed(m.trees[i], mount, o)
+	}
+}
+
+// dressed dresses a tree, if it can be done before it is seen.
+func (m *mounter) dressed(tree program.Arg, mount specs.Mount, o mountOptions) {
+	if !m.noSetattr {
+		m.dress(tree, mount, o)
 	}
 }
 
@@ -109,7 +119,7 @@ func (m *mounter) mounts() {
 		}
 		if tree, ok := m.trees[i]; ok {
 			at.either = true
-			attach(m.builder, program.Res(tree), at)
+			attach(m.builder, tree, at)
 			if m.noSetattr {
 				m.dressByPath(mount, o)
 			}
@@ -130,6 +140,7 @@ func (m *mounter) mounts() {
 			m.fail(fault.Unsupported, "mount type %q of %s is not supported.", mount.Type, mount.Destination)
 		}
 	}
+	m.dev.finish(m.bound("/dev"))
 }
 
 // engineOwned reports whether a path is in what the engine mounts itself.

@@ -81,9 +81,13 @@ func cloneNamespaces(b *builder, spec *specs.Spec) {
 	}
 }
 
-// startSession takes the process away from its parent's session and keys.
+// startSession takes the process away from its parent's session.
 func startSession(b *builder) {
 	b.add("start a session", "the container has no terminal but its own", unix.SYS_SETSID)
+}
+
+// startKeyring takes the process away from its parent's keys.
+func startKeyring(b *builder) {
 	b.add("start a session keyring", "the keys of the engine's own session stay with it", unix.SYS_KEYCTL, program.Imm(unix.KEYCTL_JOIN_SESSION_KEYRING), program.Imm(0))
 	b.tolerate(unix.ENOSYS, unix.EPERM, unix.EDQUOT)
 }

@@ -25,6 +25,7 @@ type process struct {
 	*builder
 	spec   *specs.Process
 	filter seccomp.Filter // zero when there is none
+	places map[string]int // see preserve
 }
 
 // oomScore sets how gladly the kernel kills the container.
@@ -47,6 +48,10 @@ func (p *process) stdio() {
 	for i, name := range names {
 		p.add("put "+name+" on "+strconv.Itoa(i), "the program finds it there", unix.SYS_DUP3, p.need(name), program.Imm(uint64(i)), program.Imm(0))
 	}
+}
+
+// terminal makes the terminal that of the process's session.
+func (p *process) terminal() {
 	if p.spec.Terminal {
 		p.add("take the terminal", "it becomes the session's", unix.SYS_IOCTL, program.Imm(0), program.Imm(unix.TIOCSCTTY), program.Imm(0))
 	}
@@ -55,28 +60,43 @@ func (p *process) stdio() {
 // become makes the process what it is to be: limits, capabilities, filter,
 // user, working directory.
 func (p *process) become() {
-	umask := uint64(0o022)
-	if p.spec.User.Umask != nil {
-		umask = uint64(*p.spec.User.Umask)
-	}
-	p.add("set the umask", "nothing more is made here", unix.SYS_UMASK, program.Imm(umask))
-	p.add("close the rest on execve", "the program gets its streams and nothing else", unix.SYS_CLOSE_RANGE,
-		program.Imm(3), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
-	caps := p.capabilities()
-	dir := p.openWorkdir()
-	p.rlimits() // nothing is opened after it, so a low RLIMIT_NOFILE does no harm
-	p.dropBounding(caps.bounding)
+	caps, dir := p.bounds()
 	if p.spec.NoNewPrivileges {
-		p.add("set no_new_privs", "no program may gain privileges", unix.SYS_PRCTL,
-			program.Imm(unix.PR_SET_NO_NEW_PRIVS), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
+		p.noNewPrivileges()
 	} else {
 		p.seccomp("while there is CAP_SYS_ADMIN; with no_new_privs it would be later")
 	}
 	p.user(dir)
 	p.setCaps(caps)
 	if p.spec.NoNewPrivileges {
-		p.seccomp("as late as possible, so that it need not allow what went before")
+		p.seccomp(lateFilter)
 	}
+	p.waitForStart()
+}
+
+const lateFilter = "as late as possible, so that it need not allow what went before"
+
+// bounds sets what root may still do, and opens what root may still open. It returns the
+// capabilities and the step that opens the working directory.
+func (p *process) bounds() (capSets, int) {
+	umask := uint64(0o022)
+	if p.spec.User.Umask != nil {
+		umask = uint64(*p.spec.User.Umask)
+	}
+	p.add("set the umask", "nothing more is made here", unix.SYS_UMASK, program.Imm(umask))
+	p.preserve()
+	p.add("close the rest on execve", "the program gets its streams and nothing else", unix.SYS_CLOSE_RANGE,
+		program.Imm(uint64(p.firstOther())), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
+	caps := p.capabilities()
+	dir := p.openWorkdir()
+	p.rlimits() // nothing is opened after it, so a low RLIMIT_NOFILE does no harm
+	p.dropBounding(caps.bounding)
+	return caps, dir
+}
+
+func (p *process) noNewPrivileges() {
+	p.add("set no_new_privs", "no program may gain privileges", unix.SYS_PRCTL,
+		program.Imm(unix.PR_SET_NO_NEW_PRIVS), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
 }
 
 func (p *process) rlimits() {

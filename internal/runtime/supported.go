@@ -12,13 +12,10 @@ import (
 
 // checkSupported names the first thing in a spec that this engine cannot do.
 func checkSupported(s *specs.Spec) error {
-	l, h := s.Linux, s.Hooks
+	l := s.Linux
 	return firstUnsupported([]feature{
-		//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
-		{"hooks", h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0},
 		{"a section for another operating system", s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil},
 		{"user namespaces", len(l.UIDMappings)+len(l.GIDMappings) > 0},
-		{"network devices", len(l.NetDevices) > 0},
 		{"a mount label", l.MountLabel != ""},
 		{"Intel RDT", l.IntelRdt != nil},
 		{"a memory policy", l.MemoryPolicy != nil},

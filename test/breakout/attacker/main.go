@@ -35,6 +35,7 @@ func attempts() map[string]attempt {
 		"trace-exec":       traceExec,
 		"take-runtime":     takeRuntime,
 		"swap":             swap,
+		"idle":             idle,
 		"sees":             sees,
 		"misses":           misses,
 		"find":             findMount,

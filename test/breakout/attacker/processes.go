@@ -91,6 +91,12 @@ func hasBecome(proc string) bool {
 	return err == nil && bytes.HasPrefix(b, []byte("/attacker\x00idle"))
 }
 
+// idle is what comes into the container for others to look at.
+func idle([]string) (string, error) {
+	time.Sleep(100 * time.Millisecond)
+	return "", errors.New("it was idle")
+}
+
 // traceExec attaches to a process that enters the container, and looks whether
 // it can do more than this one.
 func traceExec([]string) (how string, err error) {

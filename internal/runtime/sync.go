@@ -1,0 +1,101 @@
+//go:build linux
+
+package runtime
+
+import (
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/program"
+)
+
+// Sync is a point of a program at which it tells the holder of the other end of
+// the descriptor "sync" how far it is. The descriptor is one end of a pair of
+// SOCK_SEQPACKET sockets; the first byte of a packet is the point. At most of them
+// the program then waits for an answer: a packet of 16 zero bytes lets it go on,
+// anything else and a closed socket make it fail. The other side sets SO_PASSCRED
+// and learns the process's ID from SCM_CREDENTIALS.
+type Sync byte
+
+// The points, in their order. A program has only those that it needs.
+const (
+	SyncMap      Sync = 'u' // the user namespace is made: write its uid_map and gid_map, then answer
+	SyncRuntime  Sync = 'r' // namespaces and mounts are made, the root is not entered: prestart and createRuntime hooks, network devices; then answer
+	SyncCreate   Sync = 'c' // the same, in a mount namespace that shows the host's tree and the root at Inputs.Staging: createContainer hooks; then answer
+	SyncListener Sync = 'n' // carries the seccomp listener with SCM_RIGHTS; no answer is waited for
+	SyncReady    Sync = 'p' // all is done but the wait for "start" and execve; no answer is waited for
+)
+
+// Names of steps that tell of a point; what went wrong there is the other side's to say.
+const (
+	nameMap     = "wait for the ID mappings"
+	nameRuntime = "wait for the createRuntime hooks"
+	nameCreate  = "wait for the createContainer hooks"
+)
+
+// sync tells of a point and waits for the answer.
+func (b *builder) sync(point Sync, wait, why string) {
+	b.add("say that it is time: "+string(rune(point)), why, unix.SYS_SENDTO, b.need(FdSync), program.Bytes([]byte{byte(point)}), program.Imm(1),
+		program.Imm(unix.MSG_NOSIGNAL), program.Imm(0), program.Imm(0))
+	// Nothing is received from a closed socket, which is no error of recvfrom(2). So
+	// the answer is a time to sleep, which is invalid until it has come.
+	answer := words(^uint64(0), 0)
+	b.add(wait, "the other side has work to do", unix.SYS_RECVFROM, b.need(FdSync), program.Bytes(answer), program.Imm(uint64(len(answer))),
+		program.Imm(0), program.Imm(0), program.Imm(0))
+	b.add(wait, "it fails when the answer is no, or there was none", unix.SYS_CLOCK_NANOSLEEP,
+		program.Imm(unix.CLOCK_MONOTONIC), program.Imm(0), program.Bytes(answer), program.Imm(0))
+}
+
+// hookSyncs are the points between the mounts and the change of the root.
+func (b *builder) hookSyncs(spec *specs.Spec) {
+	if runtimeSync(spec) {
+		b.sync(SyncRuntime, nameRuntime, "the namespaces are there, and the root is not yet entered")
+	}
+	if spec.Hooks != nil && len(spec.Hooks.CreateContainer) > 0 {
+		b.sync(SyncCreate, nameCreate, "what the hooks mount below the root is the container's")
+	}
+}
+
+func runtimeSync(spec *specs.Spec) bool {
+	h := spec.Hooks
+	//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime) > 0 || len(spec.Linux.NetDevices) > 0
+}
+
+// mountsFirst reports whether somebody looks at the container before its root is entered.
+func mountsFirst(spec *specs.Spec) bool {
+	return runtimeSync(spec) || spec.Hooks != nil && len(spec.Hooks.CreateContainer) > 0
+}
+
+// checkSync refuses what needs somebody on the other side when there is nobody.
+func checkSync(spec *specs.Spec, in Inputs) error {
+	here := newBuilder(in.Fds)
+	h := spec.Hooks
+	if h != nil && !here.has(FdSync) &&
+		//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
+		len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0 {
+		return fault.New(fault.Unsupported, "The spec asks for hooks, which are not supported here.")
+	}
+	if h != nil && len(h.StartContainer) > 0 && !here.has(FdStart) {
+		return fault.New(fault.Internal, "The spec's startContainer hooks need the descriptor %q.", FdStart)
+	}
+	if len(spec.Linux.NetDevices) > 0 && !here.has(FdSync) {
+		return fault.New(fault.Unsupported, "The spec asks for network devices, which are not supported here.")
+	}
+	return nil
+}
+
+// waitForStart makes sure that the program can be executed, says that the
+// container is created, and waits until it is to start.
+func (p *process) waitForStart() {
+	if !p.has(FdStart) {
+		return
+	}
+	p.checkProgram()
+	if p.has(FdSync) {
+		// write(2) and read(2), because a seccomp filter without them fits no program.
+		p.add("say that it is ready", "only execve can go wrong now", unix.SYS_WRITE, p.moved(FdSync), program.Bytes([]byte{byte(SyncReady)}), program.Imm(1))
+	}
+	p.add("wait for the start", "somebody writes a byte when it is time", unix.SYS_READ, p.moved(FdStart), program.Bytes(make([]byte, 1)), program.Imm(1))
+}
