@@ -1,0 +1,84 @@
+//go:build linux
+
+package life
+
+import (
+	"errors"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+	"berth/internal/oci/hook"
+	"berth/internal/oci/store"
+)
+
+// Delete forgets a container that has stopped or has not been started yet;
+// with force also one that runs. With force it is no error when there is none.
+func (r *Runtime) Delete(id string, force bool) error {
+	err := r.delete(id, force)
+	if force && fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func (r *Runtime) delete(id string, force bool) error {
+	d, err := r.Store.Open(id)
+	if err != nil {
+		return err
+	}
+	if rec, err := d.Load(); err == nil && force {
+		// Before the lock: whoever holds it may wait for this process.
+		_ = rec.Signal(sigKill) // it may have ended, which is as good
+	}
+	if err := d.Lock(); err != nil {
+		return err
+	}
+	defer d.Unlock()
+	rec, err := d.Load()
+	if fault.Is(err, fault.NotFound) {
+		// Its creation was killed on the way and left nothing but the directory.
+		return errors.Join(d.Remove(), err)
+	}
+	if err != nil {
+		return err
+	}
+	if status := r.status(d, rec); status != stopped && status != created && !force {
+		return fault.New(fault.Conflict, "cannot delete container %s that is not stopped: %s", id, status)
+	}
+	return r.destroy(d, rec)
+}
+
+// destroy ends what is left of a container and forgets it.
+func (r *Runtime) destroy(d *store.Dir, rec store.Record) error {
+	if rec.Signal(sigKill) == nil {
+		if g, err := r.group(rec); err == nil && g != nil {
+			r.endGroup(g)
+		}
+		if !rec.Ended(killTime) {
+			return fault.New(fault.Conflict, "container init still running")
+		}
+	}
+	if g, err := r.group(rec); err != nil {
+		r.Warn(err.Error())
+	} else if g != nil {
+		r.endGroup(g)
+	}
+	spec, err := d.Config()
+	if err != nil {
+		r.Warn(err.Error())
+	}
+	if err := d.Remove(); err != nil {
+		return err
+	}
+	if spec != nil && spec.Hooks != nil {
+		rec.Pid = 0
+		// Each is run whatever became of the one before (runtime.md, lifecycle).
+		for _, h := range spec.Hooks.Poststop {
+			if err := hook.Run("poststop", []specs.Hook{h}, hookState(rec, spec, specs.StateStopped)); err != nil {
+				r.Warn(err.Error())
+			}
+		}
+	}
+	return nil
+}

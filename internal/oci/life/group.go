@@ -1,0 +1,95 @@
+//go:build linux
+
+package life
+
+import (
+	"context"
+	"path"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+	"berth/internal/linux/cgroup"
+	"berth/internal/oci/store"
+	"berth/internal/runtime"
+)
+
+// killTime is how long the kernel may take to end processes that were killed.
+const killTime = 10 * time.Second
+
+// groupPath is where a container's control group goes.
+func groupPath(id string, l *specs.Linux) string {
+	if l.CgroupsPath == "" {
+		return "/" + id
+	}
+	return path.Join("/", l.CgroupsPath)
+}
+
+// makeGroup makes the container's control group.
+func (j *job) makeGroup() error {
+	if j.r.Systemd {
+		return fault.New(fault.Unsupported, "The systemd cgroup driver is not supported yet.")
+	}
+	h, err := cgroup.Detect()
+	if err != nil {
+		return err
+	}
+	j.rec.Cgroup = groupPath(j.rec.ID, j.spec.Linux)
+	if j.group, err = h.Create(j.rec.Cgroup, withDevices(j.spec.Linux.Resources)); err != nil {
+		return err
+	}
+	j.onFailure(func() { j.r.endGroup(j.group) })
+	dir, err := j.group.Open()
+	if err != nil {
+		return err
+	}
+	if dir != nil {
+		j.give(runtime.FdCgroup, dir)
+	}
+	j.in.Cgroup = cgroupInputs(h, j.group)
+	return nil
+}
+
+// cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.
+func cgroupInputs(h cgroup.Hierarchy, g *cgroup.Group) runtime.Cgroup {
+	in := runtime.Cgroup{Join: g.JoinFiles(), Unified: h.Version() == cgroup.V2}
+	for i, v1 := range h.Controllers() {
+		in.Hierarchies = append(in.Hierarchies, runtime.Hierarchy{Controllers: v1})
+		if i < len(in.Join) { // version 1: both are in the order of the hierarchies
+			in.Hierarchies[i].Path = path.Dir(in.Join[i])
+		}
+	}
+	return in
+}
+
+// group is the container's control group; nil when it never had one or has it
+// no longer.
+func (r *Runtime) group(rec store.Record) (*cgroup.Group, error) {
+	if rec.Cgroup == "" {
+		return nil, nil
+	}
+	h, err := cgroup.Detect()
+	if err != nil {
+		return nil, err
+	}
+	g, err := h.Open(rec.Cgroup)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return g, err
+}
+
+// endGroup ends what is left in a group and removes it.
+func (r *Runtime) endGroup(g *cgroup.Group) {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if procs, err := g.Procs(); err == nil && len(procs) > 0 {
+		if err := g.Kill(ctx); err != nil {
+			r.Warn(err.Error())
+		}
+	}
+	if err := g.Remove(ctx); err != nil {
+		r.Warn(err.Error())
+	}
+}

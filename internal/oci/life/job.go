@@ -1,0 +1,200 @@
+//go:build linux
+
+package life
+
+import (
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/linux/cgroup"
+	"berth/internal/linux/mount"
+	"berth/internal/linux/seccomp"
+	"berth/internal/oci/store"
+	"berth/internal/program"
+	"berth/internal/runtime"
+)
+
+// CreateOptions are the flags of `create` and `run`.
+type CreateOptions struct {
+	ID            string
+	Bundle        string
+	ConsoleSocket string
+	PidFile       string
+	PidfdSocket   string // gets a descriptor of the first process
+	PreserveFds   int
+	NoPivot       bool
+	NoNewKeyring  bool
+	Detach        bool // run: do not wait
+	Keep          bool // run: do not delete afterwards
+}
+
+// job is a container on its way to its first process. Whatever it takes, it
+// gives back when something fails.
+type job struct {
+	r      *Runtime
+	o      CreateOptions
+	dir    *store.Dir
+	rec    store.Record
+	spec   *specs.Spec
+	in     runtime.Inputs
+	files  []*os.File // of the program, in the order of in.Fds
+	group  *cgroup.Group
+	master *os.File // of the terminal
+	prog   *program.Program
+	undo   []func()
+}
+
+// newJob takes the container's name.
+func (r *Runtime) newJob(o CreateOptions) (*job, error) {
+	b, err := readBundle(o.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTerminal(b.spec.Process, o); err != nil {
+		return nil, err
+	}
+	d, err := r.Store.Make(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{r: r, o: o, dir: d, spec: b.spec}
+	j.onFailure(func() {
+		if err := d.Remove(); err != nil {
+			r.Warn(err.Error())
+		}
+	})
+	j.rec = store.Record{ID: o.ID, Bundle: b.dir, Rootfs: b.rootfs, Created: time.Now(), Owner: uint32(os.Geteuid()), Systemd: r.Systemd, Creating: true}
+	j.in.Staging, j.in.NoPivot = b.rootfs, o.NoPivot
+	if err := d.SaveConfig(b.config); err != nil {
+		j.fail()
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *job) onFailure(f func()) { j.undo = append(j.undo, f) }
+
+// fail gives everything back, the latest first.
+func (j *job) fail() {
+	j.close()
+	for i := len(j.undo) - 1; i >= 0; i-- {
+		j.undo[i]()
+	}
+}
+
+// give hands a descriptor to the program; it is closed once the child has it.
+func (j *job) give(name string, f *os.File) {
+	j.in.Fds = append(j.in.Fds, name)
+	j.files = append(j.files, f)
+}
+
+// close closes what is only the program's.
+func (j *job) close() {
+	for _, f := range j.files {
+		if f.Fd() > 2 {
+			f.Close()
+		}
+	}
+	j.files, j.in.Fds = nil, nil
+}
+
+// prepare takes everything that the program needs and compiles it.
+func (j *job) prepare() error {
+	for _, step := range []func() error{j.openRoot, j.resolveMounts, j.makeGroup, j.openStreams, j.openNamespaces, j.preserve} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compile makes the program of what has been given.
+func (j *job) compile() error {
+	var err error
+	if j.in.Seccomp, err = seccomp.Compile(j.spec.Linux.Seccomp); err != nil {
+		return err
+	}
+	j.prog, err = runtime.Compile(j.spec, j.in)
+	return err
+}
+
+// openRoot clones the root's tree, with all that is mounted in it. It stays a
+// slave of the host's unless the spec wants it private: what the host mounts
+// there later may appear, what the container mounts never does on the host.
+func (j *job) openRoot() error {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, j.rec.Rootfs, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "The root %s cannot be taken", j.rec.Rootfs)
+	}
+	j.give(runtime.FdRootfs, os.NewFile(uintptr(fd), "rootfs"))
+	attr := unix.MountAttr{Propagation: unix.MS_SLAVE}
+	if p := j.spec.Linux.RootfsPropagation; p == "private" || p == "rprivate" {
+		attr.Propagation = unix.MS_PRIVATE
+	}
+	err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+	return fault.Wrap(fault.Internal, err, "The root's propagation cannot be set")
+}
+
+// resolveMounts follows the symbolic links of the destinations, also those
+// that lead to nothing, which a program cannot do. What is mounted over /proc
+// and /sys is left alone: there a link is an attack.
+func (j *job) resolveMounts() error {
+	for i, m := range j.spec.Mounts {
+		if !bind(m) {
+			continue
+		}
+		at, err := mount.ResolveIn(j.files[0], m.Destination)
+		if err != nil {
+			return err
+		}
+		j.spec.Mounts[i].Destination = at
+	}
+	return nil
+}
+
+// openNamespaces opens the namespaces that the spec names by path.
+func (j *job) openNamespaces() error {
+	names := map[specs.LinuxNamespaceType]string{
+		specs.NetworkNamespace: runtime.FdNetNS, specs.IPCNamespace: runtime.FdIPCNS, specs.UTSNamespace: runtime.FdUTSNS,
+		specs.PIDNamespace: runtime.FdPidNS, specs.CgroupNamespace: runtime.FdCgroupNS,
+		specs.UserNamespace: runtime.FdUserNS, specs.TimeNamespace: runtime.FdTimeNS, specs.MountNamespace: runtime.FdMntNS,
+	}
+	for _, ns := range j.spec.Linux.Namespaces {
+		if ns.Path == "" {
+			continue
+		}
+		f, err := os.Open(ns.Path)
+		if err != nil {
+			return fault.Wrap(fault.Invalid, err, "The %s namespace cannot be joined", ns.Type)
+		}
+		name, ok := names[ns.Type]
+		if !ok {
+			f.Close()
+			return fault.New(fault.Invalid, "invalid namespace type %q", ns.Type)
+		}
+		j.give(name, f)
+	}
+	return nil
+}
+
+// preserve hands on the descriptors that the caller wants the process to have.
+func (j *job) preserve() error {
+	n := j.o.PreserveFds
+	if v, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && v > 0 {
+		n += v
+		j.spec.Process.Env = append(j.spec.Process.Env, "LISTEN_FDS="+strconv.Itoa(v), "LISTEN_PID=1")
+	}
+	for i := range n {
+		fd, err := unix.FcntlInt(uintptr(3+i), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			return fault.New(fault.Invalid, "please check that preserved-fd %d (of %d) is present", 3+i, n)
+		}
+		j.give(runtime.Preserve(i), os.NewFile(uintptr(fd), "preserved"))
+	}
+	return nil
+}

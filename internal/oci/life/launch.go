@@ -1,0 +1,175 @@
+//go:build linux
+
+package life
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/launch"
+	"berth/internal/oci/store"
+	"berth/internal/program"
+	"berth/internal/runtime"
+)
+
+// launched is what became of a program.
+type launched struct {
+	child launch.Child
+	err   error
+}
+
+// flight is a program that is being walked.
+type flight struct {
+	talk *conversation
+	end  chan launched
+	asm  *launch.Asm
+}
+
+// takeOff starts the program beside this goroutine. The descriptors may be
+// closed once the flight has landed or the child is ready.
+func (j *job) takeOff(talk *conversation) (*flight, error) {
+	code, err := j.prog.Encode()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "The start program cannot be encoded")
+	}
+	asm, err := launch.NewAsm()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "The process cannot be started")
+	}
+	fds := make([]int, len(j.files))
+	for i, f := range j.files {
+		fds[i] = int(f.Fd())
+	}
+	f := &flight{talk: talk, end: make(chan launched, 1), asm: asm}
+	go func() {
+		child, err := asm.Start(code, fds)
+		f.end <- launched{child, err}
+		talk.hangUp()
+	}()
+	return f, nil
+}
+
+// land waits until the program has been executed, or has failed, in which case the
+// child is reaped and the error explained.
+func (j *job) land(f *flight) (launch.Child, error) {
+	l := <-f.end
+	f.asm.Close()
+	if l.err == nil {
+		return l.child, nil
+	}
+	reap(l.child.Pid)
+	var failed *program.Failure
+	if !errors.As(l.err, &failed) {
+		return l.child, fault.Wrap(fault.Internal, l.err, "The process cannot be started")
+	}
+	text, _ := runtime.StartFailure(j.prog.Fail(failed.Step, failed.Errno), j.spec)
+	return l.child, &fault.Error{Kind: fault.Invalid, Text: strings.TrimPrefix(text, dockerPrefix), Err: nil}
+}
+
+// dockerPrefix is what Docker and its shim put before the runtime's own words.
+const dockerPrefix = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+
+func reap(pid int) (unix.WaitStatus, error) {
+	var ws unix.WaitStatus
+	if pid <= 0 {
+		return ws, nil
+	}
+	for {
+		_, err := unix.Wait4(pid, &ws, 0, nil)
+		if err != unix.EINTR {
+			return ws, err
+		}
+	}
+}
+
+// launch walks the program. It returns when the child is ready and waits for
+// `start` (flying is true then), or has executed its program.
+func (j *job) launch(wait bool) (f *flight, err error) {
+	talk, err := newConversation()
+	if err != nil {
+		return nil, err
+	}
+	j.give(runtime.FdSync, talk.theirs)
+	if wait {
+		fifo, err := j.dir.MakeFifo()
+		if err != nil {
+			talk.close()
+			return nil, err
+		}
+		j.give(runtime.FdStart, fifo)
+	}
+	if err = j.compile(); err == nil {
+		f, err = j.takeOff(talk)
+	}
+	if err != nil {
+		talk.close()
+		return nil, err
+	}
+	ready, err := j.serve(talk)
+	talk.close() // a child that waits for an answer fails
+	if ready && err == nil {
+		return f, j.save()
+	}
+	child, landErr := j.land(f)
+	switch {
+	case err != nil:
+		if landErr == nil { // it went on all the same
+			unix.PidfdSendSignal(child.PidFd, unix.SIGKILL, nil, 0)
+			reap(child.Pid)
+		}
+		return nil, err
+	case landErr != nil:
+		return nil, landErr
+	}
+	unix.Close(child.PidFd)
+	j.rec.Pid = child.Pid
+	return nil, j.save()
+}
+
+// serve answers the child's points until it is ready or gone.
+func (j *job) serve(talk *conversation) (ready bool, err error) {
+	for {
+		p, ok, err := talk.next()
+		if !ok || err != nil {
+			return false, err
+		}
+		if p.pid > 0 {
+			j.rec.Pid = p.pid
+		}
+		if p.kind == runtime.SyncReady {
+			return true, nil
+		}
+		err = j.obey(p)
+		if p.file != nil {
+			p.file.Close()
+		}
+		if err == nil {
+			err = talk.goOn()
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// save writes down who the first process is.
+func (j *job) save() error {
+	ticks, lives := store.StartTime(j.rec.Pid)
+	if !lives && ticks == 0 {
+		return fault.New(fault.Internal, "The container's process ended at once.")
+	}
+	j.rec.StartTime = ticks
+	return j.dir.Save(j.rec)
+}
+
+// writePidFile tells the caller the first process.
+func writePidFile(path string, pid int) error {
+	if path == "" {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, store.Replace(path, []byte(itoa(pid)), os.FileMode(0o666)), "The pid file cannot be written")
+}

@@ -1,0 +1,69 @@
+//go:build linux
+
+package life
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+	"berth/internal/oci/hook"
+	"berth/internal/runtime"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// obey does what the child waits for.
+func (j *job) obey(p point) error {
+	if err := j.save(); err != nil {
+		return err
+	}
+	switch p.kind {
+	case runtime.SyncMap:
+		return j.mapIDs()
+	case runtime.SyncRuntime:
+		return j.runtimeHooks()
+	case runtime.SyncCreate:
+		return j.createHooks()
+	}
+	return fault.New(fault.Internal, "The child asks for %q, which nobody knows.", string(rune(p.kind)))
+}
+
+// mapIDs gives the child's user namespace its users.
+func (j *job) mapIDs() error {
+	proc := "/proc/" + itoa(j.rec.Pid) + "/"
+	if os.Geteuid() != 0 {
+		// user_namespaces(7): without privileges a group map needs this first.
+		if err := os.WriteFile(proc+"setgroups", []byte("deny"), 0); err != nil {
+			return fault.Wrap(fault.Internal, err, "The groups of the user namespace cannot be closed")
+		}
+	}
+	for file, list := range map[string][]specs.LinuxIDMapping{"uid_map": j.spec.Linux.UIDMappings, "gid_map": j.spec.Linux.GIDMappings} {
+		var text strings.Builder
+		for _, m := range list {
+			text.WriteString(strconv.FormatUint(uint64(m.ContainerID), 10) + " " + strconv.FormatUint(uint64(m.HostID), 10) + " " + strconv.FormatUint(uint64(m.Size), 10) + "\n")
+		}
+		if err := os.WriteFile(proc+file, []byte(text.String()), 0); err != nil {
+			return fault.Wrap(fault.Invalid, err, "The user namespace's %s cannot be written", file)
+		}
+	}
+	return nil
+}
+
+// runtimeHooks run beside the runtime; the namespaces are there, the root is
+// not yet the container's.
+func (j *job) runtimeHooks() error {
+	h := j.spec.Hooks
+	if h == nil {
+		return nil
+	}
+	state := hookState(j.rec, j.spec, specs.StateCreating)
+	//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
+	if err := hook.Run("prestart", h.Prestart, state); err != nil {
+		return err
+	}
+	return hook.Run("createRuntime", h.CreateRuntime, state)
+}

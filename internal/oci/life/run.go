@@ -1,0 +1,105 @@
+//go:build linux
+
+package life
+
+import (
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/oci/store"
+)
+
+// Run creates and starts a container, waits for its end and deletes it. The
+// answer is the process's exit code.
+func (r *Runtime) Run(o CreateOptions) (code int, err error) {
+	j, err := r.newJob(o)
+	if err != nil {
+		return 0, err
+	}
+	if err = j.prepare(); err == nil {
+		err = j.run()
+	}
+	if err != nil {
+		j.fail()
+		return 0, err
+	}
+	if o.Detach {
+		j.dir.Unlock()
+		return 0, nil
+	}
+	return r.attend(j)
+}
+
+// run brings the container from nothing to running. Without startContainer
+// hooks nobody has to be waited for between the two.
+func (j *job) run() error {
+	twoSteps := j.spec.Hooks != nil && len(j.spec.Hooks.StartContainer) > 0
+	f, err := j.launch(twoSteps)
+	if err != nil {
+		return err
+	}
+	if err := j.created(); err != nil {
+		return err
+	}
+	if f != nil {
+		if err := j.r.startContainer(j.dir, j.spec, j.rec); err != nil {
+			return err
+		}
+		child, err := j.land(f)
+		if err != nil {
+			return err
+		}
+		unix.Close(child.PidFd)
+	}
+	j.close()
+	return j.r.poststart(j.spec, j.rec)
+}
+
+// attend waits beside a container in the foreground.
+func (r *Runtime) attend(j *job) (int, error) {
+	// The other verbs may work on it meanwhile.
+	j.dir.Unlock()
+	stop := forward(j.rec)
+	defer stop()
+	var relay *relay
+	if j.master != nil && j.o.ConsoleSocket == "" {
+		relay = newRelay(j.master)
+	}
+	ws, err := reap(j.rec.Pid)
+	if relay != nil {
+		relay.finish()
+	}
+	if j.o.Keep {
+		return exitCode(ws), err
+	}
+	if lockErr := j.dir.Lock(); lockErr != nil {
+		return exitCode(ws), err // somebody has deleted it already
+	}
+	if endErr := r.destroy(j.dir, j.rec); err == nil {
+		err = endErr
+	}
+	return exitCode(ws), err
+}
+
+func exitCode(ws unix.WaitStatus) int {
+	if ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}
+
+// forward passes on to a process the signals that come to this one.
+func forward(rec store.Record) (stop func()) {
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT, unix.SIGTSTP)
+	go func() {
+		for s := range signals {
+			if sig, ok := s.(unix.Signal); ok {
+				_ = rec.Signal(sig) // when it has ended, so will this process
+			}
+		}
+	}()
+	return func() { signal.Stop(signals) }
+}

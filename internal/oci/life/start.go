@@ -1,0 +1,55 @@
+//go:build linux
+
+package life
+
+import (
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/fault"
+	"berth/internal/oci/hook"
+	"berth/internal/oci/store"
+)
+
+// Start lets a created container run.
+func (r *Runtime) Start(id string) error {
+	d, rec, err := r.locked(id)
+	if err != nil {
+		return err
+	}
+	defer d.Unlock()
+	switch status := r.status(d, rec); status {
+	case created:
+		return r.start(d, rec)
+	case stopped:
+		return fault.New(fault.Conflict, "cannot start a container that has stopped")
+	case running:
+		return fault.New(fault.Conflict, "cannot start an already running container")
+	default:
+		return fault.New(fault.Conflict, "cannot start a container in the %s state", status)
+	}
+}
+
+func (r *Runtime) start(d *store.Dir, rec store.Record) error {
+	spec, err := d.Config()
+	if err != nil {
+		return err
+	}
+	if err := r.startContainer(d, spec, rec); err != nil {
+		_ = rec.Signal(sigKill) // it is still waiting, unless it was killed
+		return err
+	}
+	return r.poststart(spec, rec)
+}
+
+// poststart runs the hooks of that name. A container whose hooks fail is not
+// what its user wanted, so it is ended.
+func (r *Runtime) poststart(spec *specs.Spec, rec store.Record) error {
+	if spec.Hooks == nil {
+		return nil
+	}
+	err := hook.Run("poststart", spec.Hooks.Poststart, hookState(rec, spec, specs.StateRunning))
+	if err != nil && rec.Signal(sigKill) == nil {
+		rec.Ended(killTime)
+	}
+	return err
+}
