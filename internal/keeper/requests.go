@@ -167,8 +167,7 @@ func (s *server) reserve(id string) error {
 
 // run starts a program and registers its process. It owns fds.
 func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
-	s.slots <- struct{}{}
-	defer func() { <-s.slots }()
+	defer s.takeSlot()()
 	own, held := fds[:1+b.programFds], fds[1+b.programFds:]
 	defer closeAll(own)
 	code, err := readProgram(own[0])

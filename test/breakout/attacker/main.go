@@ -34,6 +34,7 @@ func attempts() map[string]attempt {
 		"watch-exec":       watchExec,
 		"trace-exec":       traceExec,
 		"take-runtime":     takeRuntime,
+		"stop-exec":        stopExec,
 		"swap":             swap,
 		"idle":             idle,
 		"sees":             sees,

@@ -1,0 +1,25 @@
+//go:build linux
+
+package keeper
+
+import (
+	"sync"
+	"time"
+)
+
+// slowStart is how long a start may hold up those behind it. Some never end: a
+// container can stop a process that comes into it before that has executed its
+// program.
+const slowStart = 200 * time.Millisecond
+
+// takeSlot waits until few enough starts are under way. The slot is given back
+// by the function that it returns, or when the start turns out to be a slow one.
+func (s *server) takeSlot() (give func()) {
+	s.slots <- struct{}{}
+	once := sync.OnceFunc(func() { <-s.slots })
+	slow := time.AfterFunc(slowStart, once)
+	return func() {
+		slow.Stop()
+		once()
+	}
+}
