@@ -44,6 +44,12 @@ func verbs() []verb {
 		{"state", "ID", "print a container's state as JSON", (*command).state},
 		{"kill", "[--all] ID [SIGNAL]", "send a signal", (*command).kill},
 		{"delete", "[--force] ID", "forget a container", (*command).delete},
+		{"exec", "[flags] ID [COMMAND ARG...]", "run a further process in a container", (*command).exec},
+		{"ps", "[--format table|json] ID [PS OPTION...]", "list a container's processes", (*command).ps},
+		{"pause", "ID", "stop all processes of a container", (*command).pause},
+		{"resume", "ID", "let them go on", (*command).resume},
+		{"update", "[--resources FILE|-] [flags] ID", "change limits", (*command).update},
+		{"list", "[--format table|json] [-q]", "list all containers", (*command).list},
 		{"steps", "[--bundle DIR | CONFIG.JSON]", "print the system calls that start a bundle, and why", (*command).steps},
 	}
 }

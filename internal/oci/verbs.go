@@ -90,6 +90,15 @@ func printJSON(v any) error {
 	return fault.Wrap(fault.Internal, err, "The answer cannot be written")
 }
 
+// printLine prints compact JSON, as runc does for lists.
+func printLine(v any) error {
+	data, err := json.Marshal(v)
+	if err == nil {
+		_, err = os.Stdout.Write(append(data, '\n'))
+	}
+	return fault.Wrap(fault.Internal, err, "The answer cannot be written")
+}
+
 func (c *command) kill(args []string) (int, error) {
 	fs := flags("kill")
 	all := fs.Bool("all", false, "")

@@ -45,7 +45,7 @@ func (j *job) makeGroup() error {
 		return err
 	}
 	if dir != nil {
-		j.give(runtime.FdCgroup, dir)
+		j.cargo.give(runtime.FdCgroup, dir)
 	}
 	j.in.Cgroup = cgroupInputs(h, j.group)
 	return nil

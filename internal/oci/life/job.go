@@ -4,7 +4,6 @@ package life
 
 import (
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -42,7 +41,7 @@ type job struct {
 	rec    store.Record
 	spec   *specs.Spec
 	in     runtime.Inputs
-	files  []*os.File // of the program, in the order of in.Fds
+	cargo  *cargo
 	group  *cgroup.Group
 	master *os.File // of the terminal
 	prog   *program.Program
@@ -55,14 +54,14 @@ func (r *Runtime) newJob(o CreateOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTerminal(b.spec.Process, o); err != nil {
+	if err := checkTerminal(b.spec.Process, o.Detach, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
 	d, err := r.Store.Make(o.ID)
 	if err != nil {
 		return nil, err
 	}
-	j := &job{r: r, o: o, dir: d, spec: b.spec}
+	j := &job{r: r, o: o, dir: d, spec: b.spec, cargo: &cargo{}}
 	j.onFailure(func() {
 		if err := d.Remove(); err != nil {
 			r.Warn(err.Error())
@@ -81,31 +80,15 @@ func (j *job) onFailure(f func()) { j.undo = append(j.undo, f) }
 
 // fail gives everything back, the latest first.
 func (j *job) fail() {
-	j.close()
+	j.cargo.close()
 	for i := len(j.undo) - 1; i >= 0; i-- {
 		j.undo[i]()
 	}
 }
 
-// give hands a descriptor to the program; it is closed once the child has it.
-func (j *job) give(name string, f *os.File) {
-	j.in.Fds = append(j.in.Fds, name)
-	j.files = append(j.files, f)
-}
-
-// close closes what is only the program's.
-func (j *job) close() {
-	for _, f := range j.files {
-		if f.Fd() > 2 {
-			f.Close()
-		}
-	}
-	j.files, j.in.Fds = nil, nil
-}
-
 // prepare takes everything that the program needs and compiles it.
 func (j *job) prepare() error {
-	for _, step := range []func() error{j.openRoot, j.resolveMounts, j.makeGroup, j.openStreams, j.openNamespaces, j.preserve} {
+	for _, step := range []func() error{j.openRoot, j.resolveMounts, j.makeGroup, j.openStreams, j.openNamespaces, j.preserve, j.home} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -119,6 +102,7 @@ func (j *job) compile() error {
 	if j.in.Seccomp, err = seccomp.Compile(j.spec.Linux.Seccomp); err != nil {
 		return err
 	}
+	j.in.Fds = j.cargo.names
 	j.prog, err = runtime.Compile(j.spec, j.in)
 	return err
 }
@@ -131,7 +115,7 @@ func (j *job) openRoot() error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "The root %s cannot be taken", j.rec.Rootfs)
 	}
-	j.give(runtime.FdRootfs, os.NewFile(uintptr(fd), "rootfs"))
+	j.cargo.give(runtime.FdRootfs, os.NewFile(uintptr(fd), "rootfs"))
 	attr := unix.MountAttr{Propagation: unix.MS_SLAVE}
 	if p := j.spec.Linux.RootfsPropagation; p == "private" || p == "rprivate" {
 		attr.Propagation = unix.MS_PRIVATE
@@ -148,7 +132,7 @@ func (j *job) resolveMounts() error {
 		if !bind(m) {
 			continue
 		}
-		at, err := mount.ResolveIn(j.files[0], m.Destination)
+		at, err := mount.ResolveIn(j.cargo.files[0], m.Destination)
 		if err != nil {
 			return err
 		}
@@ -177,24 +161,11 @@ func (j *job) openNamespaces() error {
 			f.Close()
 			return fault.New(fault.Invalid, "invalid namespace type %q", ns.Type)
 		}
-		j.give(name, f)
+		j.cargo.give(name, f)
 	}
 	return nil
 }
 
-// preserve hands on the descriptors that the caller wants the process to have.
-func (j *job) preserve() error {
-	n := j.o.PreserveFds
-	if v, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && v > 0 {
-		n += v
-		j.spec.Process.Env = append(j.spec.Process.Env, "LISTEN_FDS="+strconv.Itoa(v), "LISTEN_PID=1")
-	}
-	for i := range n {
-		fd, err := unix.FcntlInt(uintptr(3+i), unix.F_DUPFD_CLOEXEC, 3)
-		if err != nil {
-			return fault.New(fault.Invalid, "please check that preserved-fd %d (of %d) is present", 3+i, n)
-		}
-		j.give(runtime.Preserve(i), os.NewFile(uintptr(fd), "preserved"))
-	}
-	return nil
-}
+func (j *job) preserve() error { return j.cargo.preserve(j.spec.Process, j.o.PreserveFds) }
+
+func (j *job) home() error { return giveHome(j.cargo.files[0], j.spec.Process) }

@@ -24,15 +24,15 @@ type launched struct {
 
 // flight is a program that is being walked.
 type flight struct {
-	talk *conversation
+	prog *program.Program
 	end  chan launched
 	asm  *launch.Asm
 }
 
-// takeOff starts the program beside this goroutine. The descriptors may be
+// takeOff starts a program beside this goroutine. The descriptors may be
 // closed once the flight has landed or the child is ready.
-func (j *job) takeOff(talk *conversation) (*flight, error) {
-	code, err := j.prog.Encode()
+func takeOff(prog *program.Program, c *cargo, talk *conversation) (*flight, error) {
+	code, err := prog.Encode()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "The start program cannot be encoded")
 	}
@@ -40,11 +40,8 @@ func (j *job) takeOff(talk *conversation) (*flight, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "The process cannot be started")
 	}
-	fds := make([]int, len(j.files))
-	for i, f := range j.files {
-		fds[i] = int(f.Fd())
-	}
-	f := &flight{talk: talk, end: make(chan launched, 1), asm: asm}
+	f := &flight{prog: prog, end: make(chan launched, 1), asm: asm}
+	fds := c.fds()
 	go func() {
 		child, err := asm.Start(code, fds)
 		f.end <- launched{child, err}
@@ -53,9 +50,9 @@ func (j *job) takeOff(talk *conversation) (*flight, error) {
 	return f, nil
 }
 
-// land waits until the program has been executed, or has failed, in which case the
-// child is reaped and the error explained.
-func (j *job) land(f *flight) (launch.Child, error) {
+// land waits until the program has been executed, or has failed, in which case
+// the child is reaped and explain finds the words for the step.
+func (f *flight) land(explain func(*program.Failure) error) (launch.Child, error) {
 	l := <-f.end
 	f.asm.Close()
 	if l.err == nil {
@@ -66,8 +63,13 @@ func (j *job) land(f *flight) (launch.Child, error) {
 	if !errors.As(l.err, &failed) {
 		return l.child, fault.Wrap(fault.Internal, l.err, "The process cannot be started")
 	}
-	text, _ := runtime.StartFailure(j.prog.Fail(failed.Step, failed.Errno), j.spec)
-	return l.child, &fault.Error{Kind: fault.Invalid, Text: strings.TrimPrefix(text, dockerPrefix), Err: nil}
+	return l.child, explain(f.prog.Fail(failed.Step, failed.Errno))
+}
+
+// explain gives a step of a start the words that engines look for.
+func (j *job) explain(f *program.Failure) error {
+	text, _ := runtime.StartFailure(f, j.spec)
+	return &fault.Error{Kind: fault.Invalid, Text: strings.TrimPrefix(text, dockerPrefix), Err: nil}
 }
 
 // dockerPrefix is what Docker and its shim put before the runtime's own words.
@@ -87,23 +89,23 @@ func reap(pid int) (unix.WaitStatus, error) {
 }
 
 // launch walks the program. It returns when the child is ready and waits for
-// `start` (flying is true then), or has executed its program.
+// `start` (f is then not nil), or has executed its program.
 func (j *job) launch(wait bool) (f *flight, err error) {
 	talk, err := newConversation()
 	if err != nil {
 		return nil, err
 	}
-	j.give(runtime.FdSync, talk.theirs)
+	j.cargo.give(runtime.FdSync, talk.theirs)
 	if wait {
 		fifo, err := j.dir.MakeFifo()
 		if err != nil {
 			talk.close()
 			return nil, err
 		}
-		j.give(runtime.FdStart, fifo)
+		j.cargo.give(runtime.FdStart, fifo)
 	}
 	if err = j.compile(); err == nil {
-		f, err = j.takeOff(talk)
+		f, err = takeOff(j.prog, j.cargo, talk)
 	}
 	if err != nil {
 		talk.close()
@@ -114,7 +116,7 @@ func (j *job) launch(wait bool) (f *flight, err error) {
 	if ready && err == nil {
 		return f, j.save()
 	}
-	child, landErr := j.land(f)
+	child, landErr := f.land(j.explain)
 	switch {
 	case err != nil:
 		if landErr == nil { // it went on all the same

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"berth/internal/oci/store"
+	"berth/internal/fault"
 )
 
 // Run creates and starts a container, waits for its end and deletes it. The
@@ -26,6 +26,7 @@ func (r *Runtime) Run(o CreateOptions) (code int, err error) {
 		return 0, err
 	}
 	if o.Detach {
+		// Nobody is beside the container any more.
 		j.dir.Unlock()
 		return 0, nil
 	}
@@ -47,13 +48,13 @@ func (j *job) run() error {
 		if err := j.r.startContainer(j.dir, j.spec, j.rec); err != nil {
 			return err
 		}
-		child, err := j.land(f)
+		child, err := f.land(j.explain)
 		if err != nil {
 			return err
 		}
 		unix.Close(child.PidFd)
 	}
-	j.close()
+	j.cargo.close()
 	return j.r.poststart(j.spec, j.rec)
 }
 
@@ -61,26 +62,35 @@ func (j *job) run() error {
 func (r *Runtime) attend(j *job) (int, error) {
 	// The other verbs may work on it meanwhile.
 	j.dir.Unlock()
-	stop := forward(j.rec)
-	defer stop()
-	var relay *relay
-	if j.master != nil && j.o.ConsoleSocket == "" {
-		relay = newRelay(j.master)
+	pidfd, err := j.rec.PidFd()
+	if err == nil {
+		defer pidfd.Close()
+		defer forward(int(pidfd.Fd()))()
 	}
-	ws, err := reap(j.rec.Pid)
-	if relay != nil {
-		relay.finish()
-	}
+	code, err := wait(j.rec.Pid, j.master)
 	if j.o.Keep {
-		return exitCode(ws), err
+		return code, err
 	}
 	if lockErr := j.dir.Lock(); lockErr != nil {
-		return exitCode(ws), err // somebody has deleted it already
+		return code, err // somebody has deleted it already
 	}
 	if endErr := r.destroy(j.dir, j.rec); err == nil {
 		err = endErr
 	}
-	return exitCode(ws), err
+	return code, err
+}
+
+// wait waits for a process, with the terminal that it has, if any, relayed to ours.
+func wait(pid int, master *os.File) (int, error) {
+	var tty *relay
+	if master != nil {
+		tty = newRelay(master)
+	}
+	ws, err := reap(pid)
+	if tty != nil {
+		tty.finish()
+	}
+	return exitCode(ws), fault.Wrap(fault.Internal, err, "The process cannot be waited for")
 }
 
 func exitCode(ws unix.WaitStatus) int {
@@ -91,13 +101,13 @@ func exitCode(ws unix.WaitStatus) int {
 }
 
 // forward passes on to a process the signals that come to this one.
-func forward(rec store.Record) (stop func()) {
+func forward(pidfd int) (stop func()) {
 	signals := make(chan os.Signal, 64)
 	signal.Notify(signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGCONT, unix.SIGTSTP)
 	go func() {
 		for s := range signals {
 			if sig, ok := s.(unix.Signal); ok {
-				_ = rec.Signal(sig) // when it has ended, so will this process
+				_ = unix.PidfdSendSignal(pidfd, sig, nil, 0) // when it has ended, so will this process
 			}
 		}
 	}()

@@ -15,11 +15,11 @@ import (
 
 // checkTerminal refuses a terminal that nobody could have the other end of,
 // in runc's words.
-func checkTerminal(p *specs.Process, o CreateOptions) error {
+func checkTerminal(p *specs.Process, detach bool, socket string) error {
 	switch {
-	case !p.Terminal && o.ConsoleSocket != "":
+	case socket != "" && !(p.Terminal && detach):
 		return fault.New(fault.Invalid, "cannot use console socket if runc will not detach or allocate tty")
-	case p.Terminal && o.Detach && o.ConsoleSocket == "":
+	case p.Terminal && detach && socket == "":
 		return fault.New(fault.Invalid, "cannot allocate tty if runc will detach without setting console socket")
 	}
 	return nil
@@ -28,31 +28,25 @@ func checkTerminal(p *specs.Process, o CreateOptions) error {
 // openStreams gives the process the caller's own streams, or a terminal.
 func (j *job) openStreams() error {
 	if !j.spec.Process.Terminal {
-		for i, name := range []string{runtime.FdStdin, runtime.FdStdout, runtime.FdStderr} {
-			if err := own(i, j.spec.Process.User.UID); err != nil {
-				return err
-			}
-			j.give(name, []*os.File{os.Stdin, os.Stdout, os.Stderr}[i])
-		}
-		return nil
+		return j.cargo.streams(j.spec.Process.User.UID)
 	}
 	master, devpts, slave, err := console.New()
 	if err != nil {
 		return err
 	}
-	j.give(runtime.FdPty, slave)
-	j.give(runtime.FdDevpts, devpts)
+	j.cargo.give(runtime.FdPty, slave)
+	j.cargo.give(runtime.FdDevpts, devpts)
 	j.master = master
-	return j.giveTerminal(master, slave)
+	j.onFailure(func() { master.Close() })
+	return setUp(master, slave, j.spec.Process)
 }
 
-// giveTerminal sets a terminal up for its user.
-func (j *job) giveTerminal(master, slave *os.File) error {
-	j.onFailure(func() { master.Close() })
-	if err := unix.Fchown(int(slave.Fd()), int(j.spec.Process.User.UID), -1); err != nil {
+// setUp makes a terminal what its process expects.
+func setUp(master, slave *os.File, p *specs.Process) error {
+	if err := unix.Fchown(int(slave.Fd()), int(p.User.UID), -1); err != nil {
 		return fault.Wrap(fault.Internal, err, "The terminal cannot be given to the user")
 	}
-	if s := j.spec.Process.ConsoleSize; s != nil {
+	if s := p.ConsoleSize; s != nil {
 		return console.SetSize(master, uint16(s.Height), uint16(s.Width))
 	}
 	return nil
@@ -78,14 +72,16 @@ func own(fd int, uid uint32) error {
 }
 
 // sendFile hands a descriptor to whoever listens at a socket, with its name.
-func sendFile(path, name string, f *os.File) error {
+func sendFile(path, name string, f *os.File) error { return sendFd(path, name, int(f.Fd())) }
+
+func sendFd(path, name string, what int) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
 		defer unix.Close(fd)
 		err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
 	}
 	if err == nil {
-		err = unix.Sendmsg(fd, []byte(name), unix.UnixRights(int(f.Fd())), nil, 0)
+		err = unix.Sendmsg(fd, []byte(name), unix.UnixRights(what), nil, 0)
 	}
 	return fault.Wrap(fault.Invalid, err, "%s cannot be sent to the socket %s", name, path)
 }

@@ -86,6 +86,11 @@ func (c *conversation) goOn() error {
 }
 
 // hangUp ends a next that waits for a child that is gone.
-func (c *conversation) hangUp() { unix.Shutdown(int(c.ours.Fd()), unix.SHUT_RDWR) }
+func (c *conversation) hangUp() {
+	if c == nil {
+		return // an exec has none
+	}
+	unix.Shutdown(int(c.ours.Fd()), unix.SHUT_RDWR)
+}
 
 func (c *conversation) close() { c.ours.Close() }

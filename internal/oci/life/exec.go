@@ -1,0 +1,206 @@
+//go:build linux
+
+package life
+
+import (
+	"os"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+	"berth/internal/launch"
+	"berth/internal/linux/cgroup"
+	"berth/internal/linux/console"
+	"berth/internal/linux/seccomp"
+	"berth/internal/oci/store"
+	"berth/internal/program"
+	"berth/internal/runtime"
+)
+
+// ExecOptions are the flags of `exec`.
+type ExecOptions struct {
+	ID            string
+	Detach        bool
+	ConsoleSocket string
+	PidFile       string
+	PidfdSocket   string
+	PreserveFds   int
+	Cgroup        string // below the container's
+	IgnorePaused  bool
+	// Process makes the process out of the container's own.
+	Process func(own *specs.Process) (*specs.Process, error)
+}
+
+// visit is a further process on its way into a container.
+type visit struct {
+	r      *Runtime
+	o      ExecOptions
+	spec   *specs.Spec
+	p      *specs.Process
+	in     runtime.ExecInputs
+	cargo  *cargo
+	master *os.File
+}
+
+// Exec runs a further process in a container. The answer is its exit code.
+// It takes no lock: a container that is busy with one verb can still be looked at.
+func (r *Runtime) Exec(o ExecOptions) (int, error) {
+	d, rec, err := r.find(o.ID)
+	if err != nil {
+		return 0, err
+	}
+	switch status := r.status(d, rec); {
+	case status == stopped:
+		return 0, fault.New(fault.Conflict, "cannot exec in a stopped container")
+	case status == paused && !o.IgnorePaused:
+		return 0, fault.New(fault.Conflict, "cannot exec in a paused container (use --ignore-paused to override)")
+	}
+	v := &visit{r: r, o: o, cargo: &cargo{}}
+	if v.spec, err = d.Config(); err != nil {
+		return 0, err
+	}
+	if v.p, err = o.Process(v.spec.Process); err != nil {
+		return 0, err
+	}
+	dropAmbient(v.p.Capabilities)
+	if err := checkTerminal(v.p, o.Detach, o.ConsoleSocket); err != nil {
+		return 0, err
+	}
+	defer v.cargo.close()
+	child, err := v.enter(rec)
+	if err != nil {
+		if v.master != nil {
+			v.master.Close()
+		}
+		return 0, err
+	}
+	defer unix.Close(child.PidFd)
+	return v.attend(child)
+}
+
+// enter starts the process.
+func (v *visit) enter(rec store.Record) (launch.Child, error) {
+	none := launch.Child{PidFd: -1}
+	pidfd, err := rec.PidFd()
+	if err != nil {
+		return none, err
+	}
+	v.cargo.give(runtime.FdPidfd, pidfd)
+	root, err := os.OpenFile("/proc/"+itoa(rec.Pid)+"/root", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return none, fault.Wrap(fault.Conflict, err, "The container's root cannot be opened")
+	}
+	defer root.Close()
+	if !rec.Lives() { // the root may have been another process's by then
+		return none, fault.New(fault.Conflict, "cannot exec in a stopped container")
+	}
+	for _, step := range []func() error{
+		func() error { return v.joinGroup(rec) },
+		func() error { return v.openStreams(root) },
+		func() error { return v.cargo.preserve(v.p, v.o.PreserveFds) },
+		func() error { return giveHome(root, v.p) },
+	} {
+		if err := step(); err != nil {
+			return none, err
+		}
+	}
+	return v.launch()
+}
+
+func (v *visit) launch() (launch.Child, error) {
+	none := launch.Child{PidFd: -1}
+	var err error
+	if v.in.Seccomp, err = seccomp.Compile(v.spec.Linux.Seccomp); err != nil {
+		return none, err
+	}
+	v.in.Fds = v.cargo.names
+	prog, err := runtime.CompileExec(v.p, v.in)
+	if err != nil {
+		return none, err
+	}
+	f, err := takeOff(prog, v.cargo, nil)
+	if err != nil {
+		return none, err
+	}
+	return f.land(func(f *program.Failure) error {
+		text, _ := runtime.ExecFailure(f, v.p)
+		return fault.New(fault.Invalid, "%s", strings.TrimPrefix(text, "OCI runtime exec failed: exec failed: "))
+	})
+}
+
+// joinGroup puts the process into the container's control group.
+func (v *visit) joinGroup(rec store.Record) error {
+	if rec.Cgroup == "" {
+		return nil
+	}
+	h, err := cgroup.Detect()
+	if err != nil {
+		return err
+	}
+	name := rec.Cgroup
+	if v.o.Cgroup != "" {
+		if strings.Contains(v.o.Cgroup, ":") {
+			return fault.New(fault.Unsupported, "--cgroup takes a path below the container's control group; single controllers are not supported.")
+		}
+		name = path.Join(name, path.Join("/", v.o.Cgroup))
+	}
+	g, err := h.Open(name)
+	if err != nil {
+		return err
+	}
+	v.in.Join = g.JoinFiles()
+	dir, err := g.OpenBeside(rec.Pid)
+	if err != nil || dir == nil {
+		return err
+	}
+	v.cargo.give(runtime.FdCgroup, dir)
+	return nil
+}
+
+// openStreams gives the process our own streams, or a terminal of the container's.
+func (v *visit) openStreams(root *os.File) error {
+	if !v.p.Terminal {
+		return v.cargo.streams(v.p.User.UID)
+	}
+	master, slave, err := console.OpenIn(root)
+	if err != nil {
+		return err
+	}
+	v.master = master
+	v.cargo.give(runtime.FdPty, slave)
+	return setUp(master, slave, v.p)
+}
+
+// attend tells the caller of the process and, unless it is detached, waits for it.
+func (v *visit) attend(child launch.Child) (int, error) {
+	err := v.announce(child)
+	if err != nil {
+		_ = unix.PidfdSendSignal(child.PidFd, unix.SIGKILL, nil, 0) // it may have ended
+		reap(child.Pid)
+		return 0, err
+	}
+	if v.o.Detach {
+		return 0, nil
+	}
+	v.cargo.close()
+	stop := forward(child.PidFd)
+	defer stop()
+	return wait(child.Pid, v.master)
+}
+
+func (v *visit) announce(child launch.Child) error {
+	if v.o.ConsoleSocket != "" {
+		if err := sendFile(v.o.ConsoleSocket, "/dev/ptmx", v.master); err != nil {
+			return err
+		}
+	}
+	if v.o.PidfdSocket != "" {
+		if err := sendFd(v.o.PidfdSocket, "pidfd", child.PidFd); err != nil {
+			return err
+		}
+	}
+	return writePidFile(v.o.PidFile, child.Pid)
+}

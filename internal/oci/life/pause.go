@@ -1,0 +1,62 @@
+//go:build linux
+
+package life
+
+import (
+	"context"
+
+	"berth/internal/fault"
+	"berth/internal/linux/cgroup"
+	"berth/internal/oci/store"
+)
+
+// Pause stops all processes of a container, without their noticing.
+func (r *Runtime) Pause(id string) error {
+	return r.withGroup(id, func(g *cgroup.Group, status string) error {
+		if status != running && status != created {
+			return fault.New(fault.Conflict, "container not running or created: %s", status)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), killTime)
+		defer cancel()
+		return g.Freeze(ctx)
+	})
+}
+
+// Resume lets a paused container go on.
+func (r *Runtime) Resume(id string) error {
+	return r.withGroup(id, func(g *cgroup.Group, status string) error {
+		if status != paused {
+			return fault.New(fault.Conflict, "container not paused")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), killTime)
+		defer cancel()
+		return g.Thaw(ctx)
+	})
+}
+
+// withGroup runs a verb on the control group of a container.
+func (r *Runtime) withGroup(id string, act func(*cgroup.Group, string) error) error {
+	d, rec, err := r.locked(id)
+	if err != nil {
+		return err
+	}
+	defer d.Unlock()
+	g, status, err := r.liveGroup(d, rec)
+	if err != nil {
+		return err
+	}
+	return act(g, status)
+}
+
+// liveGroup is the control group of a container that has not stopped.
+func (r *Runtime) liveGroup(d *store.Dir, rec store.Record) (*cgroup.Group, string, error) {
+	status := r.status(d, rec)
+	if status == stopped {
+		return nil, status, fault.New(fault.Conflict, "container not running")
+	}
+	g, err := r.group(rec)
+	if err == nil && g == nil {
+		err = fault.New(fault.Unsupported, "The container has no control group.")
+	}
+	return g, status, err
+}
