@@ -31,7 +31,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	b := newBuilder(in.Fds)
 	b.prog.Steps = make([]program.Step, 0, usualSteps)
 	m := newMounter(b, spec, in)
-	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp}
+	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp, rootless: in.Rootless}
 
 	cloneNamespaces(b, spec)
 	startSession(b)
@@ -42,8 +42,6 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	setNames(b, spec)
 
 	b.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))
-	b.add("make all mounts private", "nothing that happens here may reach the host", unix.SYS_MOUNT,
-		program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(unix.MS_REC|unix.MS_PRIVATE), program.Imm(0))
 	m.fromHost()
 	m.changeRoot()
 	m.finish()
@@ -56,14 +54,15 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 }
 
 // fromHost clones what comes from the host. Bind sources come first: they are
-// in the host's peer groups, which "make all mounts private" would take away;
-// so it stands before that step in the program.
+// in the host's peer groups, which "make all mounts private" takes away.
 func (m *mounter) fromHost() {
-	private := m.prog.Steps[m.here()-1]
-	m.prog.Steps = m.prog.Steps[:m.here()-1]
 	m.sources()
 	m.hierarchySources()
-	m.prog.Add(private)
+	m.dev.sources()
+	if fresh(m.builder, m.spec, specs.MountNamespace) {
+		m.add("make all mounts private", "nothing that happens here may reach the host", unix.SYS_MOUNT,
+			program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(unix.MS_REC|unix.MS_PRIVATE), program.Imm(0))
+	}
 	m.masks.emptyDir()
 }
 
@@ -72,20 +71,38 @@ func (m *mounter) fromHost() {
 func (m *mounter) changeRoot() {
 	m.masks.sources()
 	root := m.need(FdRootfs)
+	m.rootPropagation(root)
 	m.add("mount the root on the staging directory", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
 		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
 	m.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
+	m.becomeRoot()
 	if mountsFirst(m.spec) {
 		m.mounts()
 		m.hookSyncs(m.spec)
 	}
-	if m.in.NoPivot {
+	switch {
+	case joined(m.builder, m.spec, specs.MountNamespace):
+		m.add("change the root", "others live in this mount namespace, and keep its root", unix.SYS_CHROOT, program.Str("."))
+	case m.in.NoPivot:
 		m.moveRoot()
-	} else {
+	default:
 		m.add("pivot the root", "the old root comes to lie on top of the new one", unix.SYS_PIVOT_ROOT, program.Str("."), program.Str("."))
 		m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
 	}
 	m.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
+}
+
+// rootPropagation takes a root that a runtime has cloned from the host out of the
+// host's peer groups. The engine's own is in none.
+func (m *mounter) rootPropagation(root program.Arg) {
+	if !m.has(FdSync) && !m.has(FdStart) || m.noSetattr {
+		return
+	}
+	p := propagationOptions()[m.spec.Linux.RootfsPropagation]
+	if p.flag != unix.MS_SLAVE {
+		p.flag = unix.MS_PRIVATE
+	}
+	m.setattr("set the root's propagation", "mounts in it may not reach the host", root, true, mountAttr{propagation: p.flag})
 }
 
 // moveRoot is for a root that cannot be pivoted. The host's tree stays below the

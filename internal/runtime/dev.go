@@ -3,7 +3,9 @@
 package runtime
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -19,7 +21,39 @@ type devices struct {
 	nodes    []specs.LinuxDevice // of the spec, beside the default ones
 	terminal bool                // the container has one
 	filled   bool
-	pty      int // step that cloned the terminal, or -1
+	pty      int            // step that cloned the terminal, or -1
+	borrow   bool           // nodes cannot be made: the host's are mounted
+	borrowed map[string]int // name in /dev → step that cloned the host's
+}
+
+// sources clones the host's nodes when a user namespace forbids to make any.
+func (d *devices) sources() {
+	if !d.borrow {
+		return
+	}
+	for _, n := range append(defaultNodes(), d.nodes...) {
+		if name := deviceName(n); name != "" && n.Type != "p" && d.borrowed[name] == 0 {
+			d.borrowed[name] = d.add("take /dev/"+name, "a user namespace cannot make devices", unix.SYS_OPEN_TREE,
+				program.Imm(cwd), d.pathArg("/dev/"+name), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC))
+		}
+	}
+}
+
+// lend mounts the host's nodes on the files that stand in their places.
+func (d *devices) lend() {
+	for _, name := range slices.Sorted(maps.Keys(d.borrowed)) {
+		place := d.open("find /dev/"+name, "the host's goes on it", "/dev/"+name, unix.O_PATH, noLinks)
+		d.move("mount /dev/"+name, "a user namespace cannot make devices", program.Res(d.borrowed[name]), program.Res(place))
+	}
+}
+
+// deviceName is a device's path below /dev, or "".
+func deviceName(n specs.LinuxDevice) string {
+	name, _ := strings.CutPrefix(path.Clean(n.Path), "/dev/")
+	if path.IsAbs(name) {
+		return ""
+	}
+	return name
 }
 
 // fill makes the device nodes and links of /dev, through the descriptor of
@@ -50,8 +84,8 @@ func (d *devices) fill(dev program.Arg, fresh bool) {
 
 // node makes one device node and the directories above it.
 func (d *devices) node(dev program.Arg, n specs.LinuxDevice, fresh bool, made map[string]bool) {
-	name, ok := strings.CutPrefix(path.Clean(n.Path), "/dev/")
-	if !ok || !fresh && strings.Contains(name, "/") {
+	name := deviceName(n)
+	if name == "" || !fresh && strings.Contains(name, "/") {
 		d.fail(fault.Unsupported, "The device %s is not in /dev, which is not supported yet.", n.Path)
 		return
 	}
@@ -74,10 +108,13 @@ func (d *devices) node(dev program.Arg, n specs.LinuxDevice, fresh bool, made ma
 		mode = uint32(n.FileMode.Perm())
 	}
 	number := unix.Mkdev(uint32(n.Major), uint32(n.Minor))
+	if _, ok := d.borrowed[name]; ok {
+		kind, mode, number = unix.S_IFREG, 0o666, 0
+	}
 	d.add("make the device /dev/"+name, "the umask is 0 here, so the mode holds", unix.SYS_MKNODAT,
 		dev, d.pathArg(name), program.Imm(uint64(kind|mode)), program.Imm(number))
 	d.tolerate(unix.EEXIST)
-	if uid, gid := id(n.UID), id(n.GID); uid != 0 || gid != 0 {
+	if uid, gid := id(n.UID), id(n.GID); (uid != 0 || gid != 0) && kind != unix.S_IFREG {
 		d.add("give /dev/"+name+" its owner", "the spec names one", unix.SYS_FCHOWNAT,
 			dev, d.pathArg(name), program.Imm(uint64(uid)), program.Imm(uint64(gid)), program.Imm(unix.AT_SYMLINK_NOFOLLOW))
 	}
@@ -127,6 +164,9 @@ func (d *devices) finish(bound bool) {
 	if !d.filled && !bound {
 		dev := d.open("find /dev", "the image's own is used", "/dev", unix.O_RDONLY|unix.O_DIRECTORY, noLinks)
 		d.fill(program.Res(dev), false)
+	}
+	if d.filled {
+		d.lend()
 	}
 	if !d.terminal {
 		return

@@ -21,15 +21,22 @@ func CompileExec(p *specs.Process, in ExecInputs) (*program.Program, error) {
 		return nil, err
 	}
 	b := newBuilder(in.Fds)
-	proc := &process{builder: b, spec: p, filter: in.Seccomp}
+	proc := &process{builder: b, spec: p, filter: in.Seccomp, rootless: in.Rootless}
 	pidfd := b.need(FdPidfd)
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	b.add("forbid core dumps and tracing", "nobody is to look at this process", unix.SYS_PRCTL, program.Imm(unix.PR_SET_DUMPABLE), program.Imm(0), program.Imm(0), program.Imm(0), program.Imm(0))
 	startKeyring(b)
 	joinCgroups(b, in.Join)
 	proc.oomScore()
+	flags := uint64(unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWPID)
+	if in.UserNS {
+		flags |= unix.CLONE_NEWUSER
+	}
+	if in.TimeNS {
+		flags |= unix.CLONE_NEWTIME
+	}
 	b.add("join the container's namespaces", "all at once, so that none is left out; the root and the working directory become the container's", unix.SYS_SETNS,
-		pidfd, program.Imm(unix.CLONE_NEWNS|unix.CLONE_NEWUTS|unix.CLONE_NEWIPC|unix.CLONE_NEWNET|unix.CLONE_NEWCGROUP|unix.CLONE_NEWPID))
+		pidfd, program.Imm(flags))
 	b.close("close the descriptor of the container", "it has served", pidfd)
 	proc.stdio()
 	proc.becomeInside()

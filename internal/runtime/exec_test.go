@@ -43,6 +43,11 @@ func running(b *box) launch.Child {
 // exec runs a process in a container and returns its output and exit code.
 func exec(b *box, c launch.Child, p *specs.Process) (string, int, error) {
 	b.t.Helper()
+	return execWith(b, c, p, runtime.ExecInputs{})
+}
+
+func execWith(b *box, c launch.Child, p *specs.Process, in runtime.ExecInputs) (string, int, error) {
+	b.t.Helper()
 	files, names := map[string]*os.File{}, []string{}
 	give := func(name string, f *os.File) {
 		b.t.Cleanup(func() { f.Close() })
@@ -54,7 +59,8 @@ func exec(b *box, c launch.Child, p *specs.Process) (string, int, error) {
 	out, _ := pipes(b.t, give)
 	filter, err := seccomp.Compile(b.spec.Linux.Seccomp)
 	b.must(err)
-	prog, err := runtime.CompileExec(p, runtime.ExecInputs{Fds: names, Seccomp: filter})
+	in.Fds, in.Seccomp = names, filter
+	prog, err := runtime.CompileExec(p, in)
 	b.must(err)
 	child, err := launchWith(b.t, b.asm, prog, files)
 	if err != nil {

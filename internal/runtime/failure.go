@@ -71,6 +71,10 @@ func explain(f *program.Failure, p *specs.Process) (string, int) {
 		return fmt.Sprintf("exec: %q: is a directory", file), CodeNotExecutable
 	case nameExec:
 		return explainExec(f.Errno, file)
+	case nameUser, nameGroup, nameRoot:
+		if f.Errno == unix.EINVAL {
+			return "cannot set uid to unmapped user in user namespace", CodeFailed
+		}
 	case nameWorkdir:
 		return fmt.Sprintf("chdir to cwd (%q) set in config.json failed: %s", p.Cwd, reason(f.Errno)), codeOf(f.Errno)
 	}

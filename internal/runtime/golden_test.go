@@ -103,17 +103,12 @@ func TestTheExecProgramIsAsWritten(t *testing.T) {
 func TestWhatIsNotSupportedIsSaidAndNotIgnored(t *testing.T) {
 	in := runtime.Inputs{Fds: streams(runtime.FdRootfs), Staging: "/s", Seccomp: smallFilter()}
 	for name, change := range map[string]func(*specs.Spec){
-		"user namespace": func(s *specs.Spec) { s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
-		"namespace type": func(s *specs.Spec) {
-			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: "user"})
-		},
 		"hook":            func(s *specs.Spec) { s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/x"}}} },
 		"idmap":           func(s *specs.Spec) { s.Mounts[0].UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
 		"tmpcopyup":       func(s *specs.Spec) { s.Mounts[1].Options = append(s.Mounts[1].Options, "tmpcopyup") },
 		"file system":     func(s *specs.Spec) { s.Mounts[1].Type = "nfs" },
 		"scheduler":       func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{} },
 		"apparmor":        func(s *specs.Spec) { s.Process.ApparmorProfile = "docker-default" },
-		"time namespace":  func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {}} },
 		"device outside":  func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/opt/null", Type: "c"}} },
 		"mount namespace": func(s *specs.Spec) { s.Linux.Namespaces = s.Linux.Namespaces[1:] },
 	} {
@@ -128,6 +123,12 @@ func TestWhatIsNotSupportedIsSaidAndNotIgnored(t *testing.T) {
 func TestASpecThatContradictsItselfIsInvalid(t *testing.T) {
 	in := runtime.Inputs{Fds: streams(runtime.FdRootfs), Staging: "/s", Seccomp: smallFilter()}
 	for name, change := range map[string]func(*specs.Spec){
+		"mappings":     func(s *specs.Spec) { s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
+		"time offsets": func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {}} },
+		"no mappings": func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: "user"})
+		},
+		"namespace type":   func(s *specs.Spec) { s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: "x"}) },
 		"no command":       func(s *specs.Spec) { s.Process.Args = nil },
 		"relative workdir": func(s *specs.Spec) { s.Process.Cwd = "tmp" },
 		"mount on root":    func(s *specs.Spec) { s.Mounts[7].Destination = "/x/.." },

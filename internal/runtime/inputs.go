@@ -58,6 +58,9 @@ type Inputs struct {
 	// NoPivot says that pivot_root(2) does not work on the host's root (it is
 	// an initramfs): the root is moved over it instead.
 	NoPivot bool
+	// Rootless says that an ordinary user has made the user namespace, whose
+	// processes then may not call setgroups(2).
+	Rootless bool
 }
 
 // Cgroup says where the child belongs and how the host's cgroups look.
@@ -87,4 +90,8 @@ type ExecInputs struct {
 	// Join lists the cgroup files to write to, by their paths on the host.
 	Join    []string
 	Seccomp seccomp.Filter
+	// UserNS and TimeNS say that the container has such a namespace, which is not the
+	// engine's own: the kernel refuses to join one's own user namespace.
+	UserNS, TimeNS bool
+	Rootless       bool // see Inputs
 }

@@ -27,7 +27,8 @@ func newMounter(b *builder, spec *specs.Spec, in Inputs) *mounter {
 	fs := &filesystems{builder: b, noSetattr: in.NoMountSetattr}
 	return &mounter{
 		filesystems: fs, spec: spec, in: in, trees: map[int]program.Arg{},
-		dev:   &devices{filesystems: fs, nodes: spec.Linux.Devices, terminal: spec.Process.Terminal, pty: -1},
+		dev: &devices{filesystems: fs, nodes: spec.Linux.Devices, terminal: spec.Process.Terminal, pty: -1,
+			borrow: find(spec, specs.UserNamespace) != nil, borrowed: map[string]int{}},
 		masks: &masks{filesystems: fs, linux: spec.Linux, staging: in.Staging},
 	}
 }
@@ -80,12 +81,15 @@ func (m *mounter) sources() {
 		if err != nil && m.err == nil {
 			m.err = err
 		}
-		if !o.bind {
-			continue
-		}
 		if m.has(Tree(i)) {
 			m.trees[i] = m.need(Tree(i))
 			m.dressed(m.trees[i], mount, o)
+			continue
+		}
+		if host := m.borrowed(mount.Type); host != "" && !o.bind {
+			mount.Source, o.bind, o.rbind = host, true, true
+		}
+		if !o.bind {
 			continue
 		}
 		if !path.IsAbs(mount.Source) {

@@ -18,6 +18,7 @@ import (
 const (
 	nameWorkdir = "change to the working directory"
 	nameUser    = "become the user"
+	nameGroup   = "set the group"
 )
 
 // process compiles what makes the child the process that it is to be.
@@ -26,6 +27,8 @@ type process struct {
 	spec   *specs.Process
 	filter seccomp.Filter // zero when there is none
 	places map[string]int // see preserve
+
+	rootless bool // see Inputs.Rootless
 }
 
 // oomScore sets how gladly the kernel kills the container.
@@ -154,9 +157,17 @@ func (p *process) ids() int {
 		groups = binary.NativeEndian.AppendUint32(groups, g)
 	}
 	uid, gid := program.Imm(uint64(p.spec.User.UID)), program.Imm(uint64(p.spec.User.GID))
-	p.add("set the groups", "the engine's own are gone", unix.SYS_SETGROUPS, program.Imm(uint64(len(p.spec.User.AdditionalGids))), program.Bytes(groups))
-	p.add("set the group", "a user without privileges cannot", unix.SYS_SETRESGID, gid, gid, gid)
+	if !p.rootless {
+		p.groups(groups)
+	} else if len(groups) > 0 {
+		p.fail(fault.Invalid, "cannot set any additional groups in a rootless container")
+	}
+	p.add(nameGroup, "a user without privileges cannot", unix.SYS_SETRESGID, gid, gid, gid)
 	return p.add(nameUser, "the last thing that needs to be root", unix.SYS_SETRESUID, uid, uid, uid)
+}
+
+func (p *process) groups(groups []byte) {
+	p.add("set the groups", "the engine's own are gone", unix.SYS_SETGROUPS, program.Imm(uint64(len(p.spec.User.AdditionalGids))), program.Bytes(groups))
 }
 
 // seccomp loads the filter.

@@ -15,12 +15,10 @@ func checkSupported(s *specs.Spec) error {
 	l := s.Linux
 	return firstUnsupported([]feature{
 		{"a section for another operating system", s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil},
-		{"user namespaces", len(l.UIDMappings)+len(l.GIDMappings) > 0},
 		{"a mount label", l.MountLabel != ""},
 		{"Intel RDT", l.IntelRdt != nil},
 		{"a memory policy", l.MemoryPolicy != nil},
 		{"a personality", l.Personality != nil},
-		{"time namespaces", len(l.TimeOffsets) > 0},
 	})
 }
 

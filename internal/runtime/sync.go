@@ -63,9 +63,11 @@ func runtimeSync(spec *specs.Spec) bool {
 	return h != nil && len(h.Prestart)+len(h.CreateRuntime) > 0 || len(spec.Linux.NetDevices) > 0
 }
 
-// mountsFirst reports whether somebody looks at the container before its root is entered.
+// mountsFirst reports whether the mounts are made before the root is entered:
+// for hooks that look at them, and in a user namespace, where /proc and /sys can be
+// mounted only as long as the host's can be seen.
 func mountsFirst(spec *specs.Spec) bool {
-	return runtimeSync(spec) || spec.Hooks != nil && len(spec.Hooks.CreateContainer) > 0
+	return find(spec, specs.UserNamespace) != nil || runtimeSync(spec) || spec.Hooks != nil && len(spec.Hooks.CreateContainer) > 0
 }
 
 // checkSync refuses what needs somebody on the other side when there is nobody.
