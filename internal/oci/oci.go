@@ -50,6 +50,10 @@ func verbs() []verb {
 		{"resume", "ID", "let them go on", (*command).resume},
 		{"update", "[--resources FILE|-] [flags] ID", "change limits", (*command).update},
 		{"list", "[--format table|json] [-q]", "list all containers", (*command).list},
+		{"spec", "[--bundle DIR] [--rootless]", "write a config.json to begin with", (*command).spec},
+		{"features", "", "print what the runtime can do, as JSON", (*command).features},
+		{"checkpoint", "", "is not supported", (*command).checkpoint},
+		{"restore", "", "is not supported", (*command).restore},
 		{"steps", "[--bundle DIR | CONFIG.JSON]", "print the system calls that start a bundle, and why", (*command).steps},
 	}
 }
