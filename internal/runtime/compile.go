@@ -158,6 +158,9 @@ func check(spec *specs.Spec, in Inputs) error {
 	if err := checkMounts(spec.Mounts); err != nil {
 		return err
 	}
+	if p := spec.Linux.RootfsPropagation; p != "" && propagationOptions()[p].flag == 0 {
+		return fault.New(fault.Invalid, "rootfsPropagation=%s is not supported", p)
+	}
 	if (spec.Linux.Seccomp != nil) != (len(in.Seccomp.Bytes) > 0) {
 		return fault.New(fault.Internal, "The spec's seccomp profile and the compiled filter do not go together.")
 	}

@@ -23,6 +23,15 @@ func (f *filesystems) newFS(fstype, source, dest string, o mountOptions) int {
 	if source != "" {
 		f.config(fs, dest, "source", source)
 	}
+	f.options(fs, dest, o)
+	f.add("create the file system of "+dest, "its options are complete", unix.SYS_FSCONFIG,
+		program.Res(fs), program.Imm(unix.FSCONFIG_CMD_CREATE), program.Imm(0), program.Imm(0), program.Imm(0))
+	return f.add("make a mount for "+dest, "detached: nobody sees it yet", unix.SYS_FSMOUNT,
+		program.Res(fs), program.Imm(unix.FSMOUNT_CLOEXEC), program.Imm(o.attr.set))
+}
+
+// options sets the options of a file system that an earlier step has opened.
+func (f *filesystems) options(fs int, dest string, o mountOptions) {
 	for _, flag := range o.flags {
 		f.add("set "+flag+" of "+dest, "an option of the file system", unix.SYS_FSCONFIG,
 			program.Res(fs), program.Imm(unix.FSCONFIG_SET_FLAG), f.pathArg(flag), program.Imm(0), program.Imm(0))
@@ -30,10 +39,6 @@ func (f *filesystems) newFS(fstype, source, dest string, o mountOptions) int {
 	for _, kv := range o.values {
 		f.config(fs, dest, kv[0], kv[1])
 	}
-	f.add("create the file system of "+dest, "its options are complete", unix.SYS_FSCONFIG,
-		program.Res(fs), program.Imm(unix.FSCONFIG_CMD_CREATE), program.Imm(0), program.Imm(0), program.Imm(0))
-	return f.add("make a mount for "+dest, "detached: nobody sees it yet", unix.SYS_FSMOUNT,
-		program.Res(fs), program.Imm(unix.FSMOUNT_CLOEXEC), program.Imm(o.attr.set))
 }
 
 func (f *filesystems) config(fs int, dest, key, value string) {

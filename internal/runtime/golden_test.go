@@ -104,9 +104,8 @@ func TestWhatIsNotSupportedIsSaidAndNotIgnored(t *testing.T) {
 	in := runtime.Inputs{Fds: streams(runtime.FdRootfs), Staging: "/s", Seccomp: smallFilter()}
 	for name, change := range map[string]func(*specs.Spec){
 		"hook":            func(s *specs.Spec) { s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/x"}}} },
-		"idmap":           func(s *specs.Spec) { s.Mounts[0].UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
+		"idmap":           func(s *specs.Spec) { s.Mounts[7].UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
 		"tmpcopyup":       func(s *specs.Spec) { s.Mounts[1].Options = append(s.Mounts[1].Options, "tmpcopyup") },
-		"file system":     func(s *specs.Spec) { s.Mounts[1].Type = "nfs" },
 		"scheduler":       func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{} },
 		"apparmor":        func(s *specs.Spec) { s.Process.ApparmorProfile = "docker-default" },
 		"device outside":  func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/opt/null", Type: "c"}} },

@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -53,8 +54,6 @@ func checkMounts(mounts []specs.Mount) error {
 			return fault.New(fault.Invalid, "invalid mount destination %q: mount path must be absolute", m.Destination)
 		case dest == "/":
 			return fault.New(fault.Invalid, "invalid specification: destination can't be '/'")
-		case len(m.UIDMappings)+len(m.GIDMappings) > 0:
-			return fault.New(fault.Unsupported, "Id-mapped mounts are not supported yet (%s).", dest)
 		case dest == "/proc" && m.Type != "proc" && m.Source != "/proc":
 			return fault.New(fault.Invalid, "%q cannot be mounted because it is not of type proc", dest)
 		case strings.HasPrefix(dest, "/proc/") && !procFiles()[dest]:
@@ -86,8 +85,18 @@ func (m *mounter) sources() {
 			m.dressed(m.trees[i], mount, o)
 			continue
 		}
+		if o.prepared != "" {
+			m.fail(fault.Unsupported, "The mount option %q of %s is not supported here.", o.prepared, mount.Destination)
+		}
 		if host := m.borrowed(mount.Type); host != "" && !o.bind {
-			mount.Source, o.bind, o.rbind = host, true, true
+			mount.Source, o = host, mountOptions{attr: o.attr, bind: true, rbind: true}
+		}
+		if o.remount {
+			continue
+		}
+		if !o.bind && !ours(mount.Type) {
+			// Its source and what else it names are paths of the host's.
+			m.trees[i] = m.newMount(mount, o, path.Clean(mount.Destination))
 		}
 		if !o.bind {
 			continue
@@ -129,22 +138,24 @@ func (m *mounter) mounts() {
 			}
 			continue
 		}
-		switch mount.Type {
-		case "proc", "sysfs", "tmpfs", "mqueue", "cgroup2":
-			attach(m.builder, m.fsMount(mount, o, at), at)
-		case "devpts":
-			if m.dev.terminal {
-				m.dev.pts(at)
-			} else {
-				attach(m.builder, m.fsMount(mount, o, at), at)
-			}
-		case "cgroup":
+		switch {
+		case o.remount:
+			m.remount(mount, o, at)
+		case mount.Type == "devpts" && m.dev.terminal:
+			m.dev.pts(at)
+		case mount.Type == "cgroup":
 			m.cgroup(mount, o, at)
 		default:
-			m.fail(fault.Unsupported, "mount type %q of %s is not supported.", mount.Type, mount.Destination)
+			attach(m.builder, m.fsMount(mount, o, at), at)
 		}
 	}
 	m.dev.finish(m.bound("/dev"))
+}
+
+// ours reports whether a file system needs nothing of the host's: it is made in
+// the container's root, when it is its turn.
+func ours(fstype string) bool {
+	return slices.Contains([]string{"proc", "sysfs", "tmpfs", "mqueue", "cgroup", "cgroup2", "devpts"}, fstype)
 }
 
 // engineOwned reports whether a path is in what the engine mounts itself.
@@ -160,22 +171,16 @@ func engineOwned(p string) bool {
 // fsMount makes a new, detached mount of a file system and fills it when it
 // is /dev. It returns the mount.
 func (m *mounter) fsMount(mount specs.Mount, o mountOptions, at mountpoint) program.Arg {
-	if o.propagation == unix.MS_UNBINDABLE || !o.recursiveAttr.isZero() {
-		m.fail(fault.Unsupported, "The mount options of %s are not supported for a new file system.", at.path)
-	}
+	o.attr.set |= o.recursiveAttr.set // nothing is below it
 	later := mountAttr{}
 	if at.path == "/dev" && o.attr.set&unix.MOUNT_ATTR_RDONLY != 0 {
 		o.attr.set &^= unix.MOUNT_ATTR_RDONLY
 		later.set = unix.MOUNT_ATTR_RDONLY
 	}
-	fstype := mount.Type
-	if fstype == "cgroup" {
-		fstype = "cgroup2"
+	if mount.Type == "cgroup" {
+		mount.Type = "cgroup2"
 	}
-	tree := program.Res(m.newFS(fstype, mount.Source, at.path, o))
-	if o.propagation == unix.MS_SHARED {
-		m.setattr("share "+at.path, "the spec asks for it", tree, false, mountAttr{propagation: unix.MS_SHARED})
-	}
+	tree := m.newMount(mount, o, at.path)
 	if at.path == "/dev" && mount.Type == "tmpfs" {
 		m.dev.fill(tree, true)
 		if !later.isZero() {
@@ -183,6 +188,47 @@ func (m *mounter) fsMount(mount specs.Mount, o mountOptions, at mountpoint) prog
 		}
 	}
 	return tree
+}
+
+// newMount makes a new, detached mount of any file system.
+func (m *mounter) newMount(mount specs.Mount, o mountOptions, dest string) program.Arg {
+	o.attr.set |= o.recursiveAttr.set // nothing is below it
+	if label := m.spec.Linux.MountLabel; label != "" && labelled(mount.Type) {
+		o.values = append(o.values, [2]string{"context", label})
+	}
+	if !ours(mount.Type) && o.attr.set&unix.MOUNT_ATTR_RDONLY != 0 {
+		o.flags = append(o.flags, "ro") // a device may be read-only itself
+	}
+	tree := program.Res(m.newFS(mount.Type, mount.Source, dest, o))
+	if o.propagation&(unix.MS_SHARED|unix.MS_UNBINDABLE) != 0 {
+		m.setattr("set the propagation of "+dest, "the spec asks for it", tree, false, mountAttr{propagation: o.propagation})
+	}
+	return tree
+}
+
+// labelled reports whether SELinux takes a label for the whole of a file system.
+func labelled(fstype string) bool {
+	return !slices.Contains([]string{"proc", "sysfs", "cgroup", "cgroup2", "mqueue"}, fstype)
+}
+
+// remount changes a mount that is there: its own attributes and, unless it
+// is a bind's, the options of its file system.
+func (m *mounter) remount(mount specs.Mount, o mountOptions, at mountpoint) {
+	if m.noSetattr {
+		m.fail(fault.Unsupported, "The mount option \"remount\" of %s needs Linux 5.12.", mount.Destination)
+	}
+	place := program.Res(m.open("find "+at.path, "it is changed through what was opened", at.path, unix.O_PATH, at.resolve))
+	if !o.bind && len(o.flags)+len(o.values) > 0 {
+		fs := m.add("pick the file system of "+at.path, "its options are changed", unix.SYS_FSPICK, place, program.Str(""), program.Imm(unix.FSPICK_CLOEXEC|unix.FSPICK_EMPTY_PATH))
+		m.options(fs, at.path, o)
+		m.add("reconfigure the file system of "+at.path, "its options are complete", unix.SYS_FSCONFIG,
+			program.Res(fs), program.Imm(unix.FSCONFIG_CMD_RECONFIGURE), program.Imm(0), program.Imm(0), program.Imm(0))
+	}
+	if !o.recursiveAttr.isZero() {
+		m.setattr(at.what, "with all that is below it", place, true, o.recursiveAttr)
+	}
+	o.attr.propagation = o.propagation
+	m.setattr(at.what, "it is there already", place, o.spread, o.attr)
 }
 
 // bound reports whether a bind mount goes on a path.

@@ -18,6 +18,8 @@ type mountOptions struct {
 	propagation   uint64    // 0 when not given
 	spread        bool      // the propagation is for everything below it too
 	bind, rbind   bool
+	remount       bool
+	prepared      string      // the option for which somebody else has to make the mount
 	flags         []string    // for the file system, without a value
 	values        [][2]string // for the file system
 }
@@ -72,8 +74,18 @@ func parseOptions(m specs.Mount) (mountOptions, error) {
 		case "rbind":
 			o.bind, o.rbind = true, true
 			continue
-		case "tmpcopyup", "idmap", "ridmap", "remount":
-			return o, fault.New(fault.Unsupported, "The mount option %q of %s is not supported yet.", option, m.Destination)
+		case "tmpcopyup", "idmap", "ridmap":
+			o.prepared = option
+			continue
+		case "remount":
+			o.remount = true
+			continue
+		case "loud", "silent", "nomand", "noiversion":
+			continue // what it is anyway, or about the kernel's log only
+		case "async":
+			if o.bind {
+				continue
+			}
 		}
 		if p, ok := propagations[option]; ok {
 			o.propagation, o.spread = p.flag, p.spread
@@ -86,6 +98,9 @@ func parseOptions(m specs.Mount) (mountOptions, error) {
 		} else {
 			o.flags = append(o.flags, option)
 		}
+	}
+	if len(m.UIDMappings)+len(m.GIDMappings) > 0 && o.prepared == "" {
+		o.prepared = "idmap"
 	}
 	if o.bind && len(o.flags)+len(o.values) > 0 {
 		return o, fault.New(fault.Unsupported, "The bind mount on %s has options that only a file system can have: %s.", m.Destination, strings.Join(m.Options, ","))

@@ -15,7 +15,6 @@ func checkSupported(s *specs.Spec) error {
 	l := s.Linux
 	return firstUnsupported([]feature{
 		{"a section for another operating system", s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil},
-		{"a mount label", l.MountLabel != ""},
 		{"Intel RDT", l.IntelRdt != nil},
 		{"a memory policy", l.MemoryPolicy != nil},
 		{"a personality", l.Personality != nil},

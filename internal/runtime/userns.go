@@ -37,6 +37,9 @@ func (m *mounter) borrowed(fstype string) string {
 	}
 	owner := map[string]specs.LinuxNamespaceType{"proc": specs.PIDNamespace, "sysfs": specs.NetworkNamespace, "mqueue": specs.IPCNamespace}[fstype]
 	path := map[string]string{"proc": "/proc", "sysfs": "/sys", "mqueue": "/dev/mqueue"}[fstype]
+	if m.in.Cgroup.Unified && (fstype == "cgroup" || fstype == "cgroup2") {
+		owner, path = specs.CgroupNamespace, "/sys/fs/cgroup"
+	}
 	if owner == "" || fresh(m.builder, m.spec, owner) || joined(m.builder, m.spec, owner) && joined(m.builder, m.spec, specs.UserNamespace) {
 		return ""
 	}
