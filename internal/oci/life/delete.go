@@ -64,7 +64,7 @@ func (r *Runtime) destroy(d *store.Dir, rec store.Record) error {
 	} else if g != nil {
 		r.endGroup(g)
 	}
-	spec, err := d.Config()
+	spec, err := config(d)
 	if err != nil {
 		r.Warn(err.Error())
 	}

@@ -59,7 +59,7 @@ func (r *Runtime) Exec(o ExecOptions) (int, error) {
 		return 0, fault.New(fault.Conflict, "cannot exec in a paused container (use --ignore-paused to override)")
 	}
 	v := &visit{r: r, o: o, cargo: &cargo{}}
-	if v.spec, err = d.Config(); err != nil {
+	if v.spec, err = config(d); err != nil {
 		return 0, err
 	}
 	if v.p, err = o.Process(v.spec.Process); err != nil {

@@ -3,6 +3,7 @@
 package life
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -96,7 +97,7 @@ func insideOne(h specs.Hook, pidfd *os.File, in runtime.HookInputs, input []byte
 	}
 	text := make([]byte, 4096)
 	n, _ := out.ReadAt(text, 0) // what it said is only for the message
-	return fault.New(fault.Internal, "exit status %d, stdout/stderr: %s", exitCode(ws), text[:n])
+	return fault.New(fault.Internal, "exit status %d, stdout/stderr: %s", exitCode(ws), bytes.TrimSpace(text[:n]))
 }
 
 func memfile(name string) (*os.File, error) {

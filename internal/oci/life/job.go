@@ -88,7 +88,7 @@ func (j *job) fail() {
 
 // prepare takes everything that the program needs and compiles it.
 func (j *job) prepare() error {
-	for _, step := range []func() error{j.openRoot, j.resolveMounts, j.makeGroup, j.openStreams, j.openNamespaces, j.preserve, j.home} {
+	for _, step := range []func() error{j.openRoot, j.resolveMounts, j.prepareTrees, j.makeGroup, j.openStreams, j.openNamespaces, j.preserve, j.home} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -11,12 +11,8 @@
 package life
 
 import (
-	"encoding/json"
-	"os"
-
 	"github.com/opencontainers/runtime-spec/specs-go"
 
-	"berth/internal/fault"
 	"berth/internal/oci/store"
 )
 
@@ -78,7 +74,7 @@ func (r *Runtime) State(id string) (State, error) {
 }
 
 func (r *Runtime) stateOf(d *store.Dir, rec store.Record) (State, error) {
-	spec, err := d.Config()
+	spec, err := config(d)
 	if err != nil {
 		return State{}, err
 	}
@@ -123,11 +119,11 @@ func hookState(rec store.Record, spec *specs.Spec, status specs.ContainerState) 
 	return specs.State{Version: specs.Version, ID: rec.ID, Status: status, Pid: rec.Pid, Bundle: rec.Bundle, Annotations: spec.Annotations}
 }
 
-// Features is what the runtime can do (features.md), as JSON.
-func writeJSON(f *os.File, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err == nil {
-		_, err = f.Write(data)
+// config is the spec that a container was created from.
+func config(d *store.Dir) (*specs.Spec, error) {
+	spec, err := d.Config()
+	if err == nil && spec.Process != nil {
+		dropAmbient(spec.Process.Capabilities)
 	}
-	return fault.Wrap(fault.Internal, err, "The answer cannot be written")
+	return spec, err
 }

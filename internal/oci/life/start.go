@@ -30,7 +30,7 @@ func (r *Runtime) Start(id string) error {
 }
 
 func (r *Runtime) start(d *store.Dir, rec store.Record) error {
-	spec, err := d.Config()
+	spec, err := config(d)
 	if err != nil {
 		return err
 	}
