@@ -125,6 +125,12 @@ func rightsAttacks() []attack {
 			does:  []string{"release-agent", fmt.Sprintf("berth-breakout-%d", os.Getpid()), "/nonexistent"},
 			flags: []string{"--cgroupns=host"},
 			out:   func(s *stage, p *program.Program) { unconfined(s.t, p) },
+			closed: func() string {
+				if b, err := os.ReadFile("/proc/filesystems"); err == nil && !strings.Contains(string(b), "\tcgroup\n") {
+					return "the kernel has no control groups of version 1, and those of version 2 have no release agent"
+				}
+				return ""
+			},
 		},
 		{
 			name:  "a container cannot open the host's files by their handles",
@@ -150,6 +156,12 @@ func rightsAttacks() []attack {
 			does: []string{"type-into-tty"},
 			out:  func(s *stage, p *program.Program) { disarm(s.t, p, "start a session") },
 			run:  fromTerminal,
+			closed: func() string {
+				if b, err := os.ReadFile("/proc/sys/dev/tty/legacy_tiocsti"); err == nil && strings.TrimSpace(string(b)) == "0" {
+					return "dev.tty.legacy_tiocsti is 0, so that TIOCSTI needs CAP_SYS_ADMIN"
+				}
+				return ""
+			},
 		},
 	}
 }

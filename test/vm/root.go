@@ -73,6 +73,9 @@ func (l *lane) programs(ctx context.Context, bin string) error {
 			return fmt.Errorf("%w (make build makes it)", err)
 		}
 	}
+	if err := command(ctx, goEnv(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin+"/attacker", "./test/breakout/attacker"); err != nil {
+		return err
+	}
 	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return err
