@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"berth/internal/fault"
 	"berth/internal/program"
 )
 
@@ -36,17 +36,32 @@ func (p *process) capabilities() capSets {
 	set := func(list []string) uint64 {
 		var bits uint64
 		for _, name := range list {
-			i := slices.Index(names, strings.ToUpper(name))
-			if i < 0 {
-				p.fail(fault.Invalid, "unknown capability: %q", name)
-				continue
+			if i := slices.Index(names, strings.ToUpper(name)); i >= 0 {
+				bits |= 1 << i
 			}
-			bits |= 1 << i
 		}
 		return bits
 	}
 	c := p.spec.Capabilities
 	return capSets{set(c.Bounding), set(c.Effective), set(c.Permitted), set(c.Inheritable), set(c.Ambient)}
+}
+
+// UnknownCapabilities are those of a process's capabilities that do not exist. The
+// compiler leaves them out; the runtime specification wants a warning.
+func UnknownCapabilities(c *specs.LinuxCapabilities) []string {
+	if c == nil {
+		return nil
+	}
+	names := capNames()
+	var unknown []string
+	for _, list := range [][]string{c.Bounding, c.Effective, c.Permitted, c.Inheritable, c.Ambient} {
+		for _, name := range list {
+			if !slices.Contains(names, strings.ToUpper(name)) && !slices.Contains(unknown, name) {
+				unknown = append(unknown, name)
+			}
+		}
+	}
+	return unknown
 }
 
 // dropBounding takes capabilities away for good. Numbers past the known ones

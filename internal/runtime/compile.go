@@ -31,13 +31,13 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	b := newBuilder(in.Fds)
 	b.prog.Steps = make([]program.Step, 0, usualSteps)
 	m := newMounter(b, spec, in)
-	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp, rootless: in.Rootless}
+	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp, rootless: in.Rootless, about: Kernel{spec.Linux.Personality, spec.Linux.MemoryPolicy}}
 
 	cloneNamespaces(b, spec)
 	startSession(b)
 	startKeyring(b)
 	joinCgroups(b, in.Cgroup.Join)
-	p.oomScore()
+	p.early(in.Modules)
 	enterNamespaces(b, spec)
 	setNames(b, spec)
 

@@ -6,6 +6,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/fault"
 	"berth/internal/program"
 )
 
@@ -20,14 +21,23 @@ func CompileExec(p *specs.Process, in ExecInputs) (*program.Program, error) {
 	if err := checkProcess(p, in.Fds); err != nil {
 		return nil, err
 	}
+	if s := p.Scheduler; s != nil && s.Policy == specs.SchedDeadline {
+		return nil, fault.New(fault.Unsupported, "A process with the scheduler SCHED_DEADLINE may not be born in the container, so that exec cannot have it.")
+	}
 	b := newBuilder(in.Fds)
-	proc := &process{builder: b, spec: p, filter: in.Seccomp, rootless: in.Rootless}
+	proc := &process{builder: b, spec: p, filter: in.Seccomp, rootless: in.Rootless, about: in.Kernel}
 	pidfd := b.need(FdPidfd)
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	b.add("forbid core dumps and tracing", "nobody is to look at this process", unix.SYS_PRCTL, program.Imm(unix.PR_SET_DUMPABLE), program.Imm(0), program.Imm(0), program.Imm(0), program.Imm(0))
 	startKeyring(b)
+	cpus := specs.CPUAffinity{}
+	if p.ExecCPUAffinity != nil {
+		cpus = *p.ExecCPUAffinity
+	}
+	proc.affinity(cpus.Initial, "until the process is in its cgroup")
 	joinCgroups(b, in.Join)
-	proc.oomScore()
+	proc.affinity(cpus.Final, "the cgroup has its say already")
+	proc.early(in.Modules)
 	flags := uint64(unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWPID)
 	if in.UserNS {
 		flags |= unix.CLONE_NEWUSER

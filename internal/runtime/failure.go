@@ -5,6 +5,7 @@ package runtime
 import (
 	"fmt"
 	"path"
+	"strings"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -77,6 +78,9 @@ func explain(f *program.Failure, p *specs.Process) (string, int) {
 		}
 	case nameWorkdir:
 		return fmt.Sprintf("chdir to cwd (%q) set in config.json failed: %s", p.Cwd, reason(f.Errno)), codeOf(f.Errno)
+	}
+	if kind, ok := rlimitKinds()[strings.TrimPrefix(f.Name, "set ")]; ok {
+		return fmt.Sprintf("error setting rlimit type %d: %s", kind, reason(f.Errno)), CodeFailed
 	}
 	return f.Error(), codeOf(f.Errno)
 }

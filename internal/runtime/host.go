@@ -75,3 +75,10 @@ func Device(host, container string) (specs.LinuxDevice, error) {
 		Major: int64(unix.Major(st.Rdev)), Minor: int64(unix.Minor(st.Rdev)),
 	}, nil
 }
+
+// HostModules looks which security modules the host's kernel runs.
+func HostModules() Modules {
+	enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	_, policy := os.Stat("/sys/fs/selinux/enforce")
+	return Modules{AppArmor: len(enabled) > 0 && enabled[0] == 'Y', SELinux: policy == nil}
+}

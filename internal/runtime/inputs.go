@@ -61,6 +61,7 @@ type Inputs struct {
 	// Rootless says that an ordinary user has made the user namespace, whose
 	// processes then may not call setgroups(2).
 	Rootless bool
+	Modules  Modules // see HostModules
 }
 
 // Cgroup says where the child belongs and how the host's cgroups look.
@@ -93,5 +94,7 @@ type ExecInputs struct {
 	// UserNS and TimeNS say that the container has such a namespace, which is not the
 	// engine's own: the kernel refuses to join one's own user namespace.
 	UserNS, TimeNS bool
-	Rootless       bool // see Inputs
+	Rootless       bool    // see Inputs
+	Modules        Modules // see HostModules
+	Kernel         Kernel  // of the container's spec
 }

@@ -29,6 +29,7 @@ type process struct {
 	places map[string]int // see preserve
 
 	rootless bool // see Inputs.Rootless
+	about    Kernel
 }
 
 // oomScore sets how gladly the kernel kills the container.
@@ -92,6 +93,7 @@ func (p *process) bounds() (capSets, int) {
 		program.Imm(uint64(p.firstOther())), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
 	caps := p.capabilities()
 	dir := p.openWorkdir()
+	p.kernel(p.about)
 	p.rlimits() // nothing is opened after it, so a low RLIMIT_NOFILE does no harm
 	p.dropBounding(caps.bounding)
 	return caps, dir
@@ -102,13 +104,16 @@ func (p *process) noNewPrivileges() {
 		program.Imm(unix.PR_SET_NO_NEW_PRIVS), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
 }
 
-func (p *process) rlimits() {
-	kinds := map[string]uint64{
+func rlimitKinds() map[string]uint64 {
+	return map[string]uint64{
 		"RLIMIT_CPU": 0, "RLIMIT_FSIZE": 1, "RLIMIT_DATA": 2, "RLIMIT_STACK": 3, "RLIMIT_CORE": 4, "RLIMIT_RSS": 5, "RLIMIT_NPROC": 6, "RLIMIT_NOFILE": 7,
 		"RLIMIT_MEMLOCK": 8, "RLIMIT_AS": 9, "RLIMIT_LOCKS": 10, "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13, "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
 	}
+}
+
+func (p *process) rlimits() {
 	for _, r := range p.spec.Rlimits {
-		kind, ok := kinds[r.Type]
+		kind, ok := rlimitKinds()[r.Type]
 		if !ok {
 			p.fail(fault.Invalid, "wrong rlimit value: %s", r.Type)
 		}

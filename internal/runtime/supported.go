@@ -16,19 +16,12 @@ func checkSupported(s *specs.Spec) error {
 	return firstUnsupported([]feature{
 		{"a section for another operating system", s.Windows != nil || s.Solaris != nil || s.VM != nil || s.ZOS != nil || s.FreeBSD != nil},
 		{"Intel RDT", l.IntelRdt != nil},
-		{"a memory policy", l.MemoryPolicy != nil},
-		{"a personality", l.Personality != nil},
 	})
 }
 
 // checkProcessSupported does the same for a process.
 func checkProcessSupported(p *specs.Process) error {
 	return firstUnsupported([]feature{
-		{"an AppArmor profile", p.ApparmorProfile != "" && p.ApparmorProfile != "unconfined"},
-		{"an SELinux label", p.SelinuxLabel != ""},
-		{"a scheduler", p.Scheduler != nil},
-		{"an I/O priority", p.IOPriority != nil},
-		{"a CPU affinity", p.ExecCPUAffinity != nil},
 		{"a Windows command line", p.CommandLine != ""},
 	})
 }
@@ -41,7 +34,7 @@ type feature struct {
 func firstUnsupported(list []feature) error {
 	for _, f := range list {
 		if f.asked {
-			return fault.New(fault.Unsupported, "The spec asks for %s, which is not supported yet.", f.what)
+			return fault.New(fault.Unsupported, "The spec asks for %s, which is not supported.", f.what)
 		}
 	}
 	return nil
