@@ -102,7 +102,14 @@ func (a *Asm) birthOps() int { return 1 + len(a.keep) + 2 + 1 }
 // code and the program, and keep the word to itself.
 func (a *Asm) birthPrelude(mem, shared []byte) []op {
 	word := shared[bornAt():]
-	ops := []op{callOp(unix.SYS_MADVISE, uint64(uintptr(unsafe.Pointer(&word[0]))), uint64(len(word)), unix.MADV_DONTFORK)}
+	keepWord := callOp(unix.SYS_MADVISE, uint64(uintptr(unsafe.Pointer(&word[0]))), uint64(len(word)), unix.MADV_DONTFORK)
+	return append([]op{keepWord}, a.forget(mem, shared)...)
+}
+
+// forget has the child give away its copy of our memory but for the code and
+// the two given parts.
+func (a *Asm) forget(mem, shared []byte) []op {
+	var ops []op
 	for _, g := range gaps(a.all, append([]span{spanOf(mem), spanOf(shared)}, a.keep...)...) {
 		if g.from == g.to || !givesMemoryAway {
 			ops = append(ops, callOp(unix.SYS_GETPID)) // nothing

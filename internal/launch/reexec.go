@@ -81,7 +81,7 @@ func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 	defer syscall.Close(r)
 	files := []uintptr{uintptr(x.null), uintptr(x.null), uintptr(x.null), uintptr(code), uintptr(page), uintptr(w)}
 	child, errno := inPidNS(pidNSOf(&c, fds), x.pidNS, func() (Child, syscall.Errno) {
-		return forkInit(&c, fds, files)
+		return forkInit(&c, fds, files, initName)
 	})
 	syscall.Close(w)
 	if errno != 0 {
@@ -92,7 +92,7 @@ func (x *Reexec) Start(encoded []byte, fds []int) (Child, error) {
 }
 
 // forkInit starts the init. Nobody waits for it here: that is for who called Start.
-func forkInit(c *code, fds []int, files []uintptr) (Child, syscall.Errno) {
+func forkInit(c *code, fds []int, files []uintptr, argv ...string) (Child, syscall.Errno) {
 	for _, fd := range fds {
 		files = append(files, uintptr(fd))
 	}
@@ -101,7 +101,7 @@ func forkInit(c *code, fds []int, files []uintptr) (Child, syscall.Errno) {
 	if c.cgroup >= 0 {
 		attr.UseCgroupFD, attr.CgroupFD = true, fds[c.cgroup]
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{initName}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec("/proc/self/exe", argv, &syscall.ProcAttr{
 		// No signals of the runtime's own in the middle of a system call, no collection.
 		Env:   []string{"GODEBUG=asyncpreemptoff=1", "GOGC=off", "GOMAXPROCS=1"},
 		Files: files,
@@ -169,7 +169,11 @@ func runInit() {
 	if err := syscall.Madvise(unsafe.Slice((*byte)(unsafe.Pointer(born)), syscall.Getpagesize()), unix.MADV_DONTFORK); err != nil {
 		return
 	}
-	table, end, err := initTable()
+	firstFd := initFds
+	if parking() {
+		firstFd++
+	}
+	table, end, err := initTable(initCode, func(i int) int { return firstFd + i })
 	if err != nil {
 		s.fail(noStep, syscall.ENOEXEC)
 		return
@@ -187,20 +191,25 @@ func runInit() {
 		callOp(unix.SYS_UNSHARE, unix.CLONE_FS),
 	}
 	prelude = append(prelude, signalOps(ignoredSignals(), uint64(uintptr(unsafe.Pointer(&zeros[0]))))...)
-	if walk(prelude, len(prelude), s) && walk(table, end, s) {
+	ended := walk(prelude, len(prelude), s) && walk(table, end, s)
+	if ended && parking() {
+		ended = initResume(s)
+	}
+	if ended {
 		s.fail(s.begunStep+1, syscall.ENOEXEC)
 	}
 	runtime.KeepAlive(zeros)
 }
 
-// initTable loads the program that the init was handed.
-func initTable() (table []op, ops int, err error) {
+// initTable loads a program that the init was handed; fd tells the number of
+// the program's i-th descriptor.
+func initTable(file int, fd func(i int) int) (table []op, ops int, err error) {
 	var st syscall.Stat_t
-	if err := syscall.Fstat(initCode, &st); err != nil {
+	if err := syscall.Fstat(file, &st); err != nil {
 		return nil, 0, err
 	}
 	encoded := make([]byte, st.Size)
-	if _, err := syscall.Pread(initCode, encoded, 0); err != nil {
+	if _, err := syscall.Pread(file, encoded, 0); err != nil {
 		return nil, 0, err
 	}
 	c, err := decode(encoded)
@@ -209,7 +218,7 @@ func initTable() (table []op, ops int, err error) {
 	}
 	fds := make([]int, c.fds)
 	for i := range fds {
-		fds[i] = initFds + i
+		fds[i] = fd(i)
 	}
 	mem, err := syscall.Mmap(-1, 0, len(c.body), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
