@@ -79,7 +79,8 @@ func (c *Client) Close() {
 
 // Start runs a program and returns its process and a pidfd of it, which is the
 // caller's. A program that failed is a *program.Failure without the step's
-// name; a taken ID is a Conflict. When ctx ends first, a process that starts
+// name; a taken ID is a Conflict, a
+// sandbox that is not there NotFound. When ctx ends first, a process that starts
 // all the same is killed and forgotten.
 func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, error) {
 	fds, names, err := descriptors(&q)
@@ -88,7 +89,7 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 	}
 	defer unix.Close(fds[0]) // the memfd; the others are the caller's
 	body := startBody{
-		id: q.ID, container: q.Container, spool: q.Spool, exitFile: q.ExitFile,
+		id: q.ID, container: q.Container, sandbox: q.Sandbox, spool: q.Spool, exitFile: q.ExitFile,
 		programFds: len(q.Fds), held: names,
 	}
 	r, err := c.askStart(ctx, &body, fds)
@@ -104,7 +105,7 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 }
 
 func (c *Client) askStart(ctx context.Context, body *startBody, fds []int) (reply, error) {
-	for _, f := range append([]string{body.id, body.container, body.spool, body.exitFile}, body.held...) {
+	for _, f := range append([]string{body.id, body.container, body.sandbox, body.spool, body.exitFile}, body.held...) {
 		if len(f) > maxString {
 			return reply{}, fault.New(fault.Invalid, "a name or path of a start is longer than %d bytes", maxString)
 		}

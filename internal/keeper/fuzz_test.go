@@ -31,10 +31,16 @@ func TestEveryBodyComesBackAsItWasSent(t *testing.T) {
 			t.Errorf("%+v came back as %+v", p, got)
 		}
 	}
-	s := &startBody{id: "a", container: "b", spool: "c", exitFile: "d", programFds: 3, held: []string{"stdin", ""}}
+	s := &startBody{id: "a", container: "b", sandbox: "e", spool: "c", exitFile: "d", programFds: 3, held: []string{"stdin", ""}}
 	w := &writer{}
 	s.write(w)
 	if got, err := readStart(&reader{b: w.b}); err != nil || !reflect.DeepEqual(got, s) {
+		t.Errorf("came back as %+v, %v", got, err)
+	}
+	box := &parkBody{id: "a", programFds: 4}
+	w = &writer{}
+	box.write(w)
+	if got, err := readPark(&reader{b: w.b}); err != nil || *got != *box {
 		t.Errorf("came back as %+v, %v", got, err)
 	}
 	for _, sent := range []error{
@@ -59,6 +65,9 @@ func FuzzMessages(f *testing.F) {
 	w = newWriter(answerOK, 1)
 	writeProcess(w, &Process{ID: "a", Exit: &Exit{}, Streams: []string{"x"}})
 	f.Add(w.b)
+	w = newWriter(askPark, 2)
+	(&parkBody{id: "a", programFds: 3}).write(w)
+	f.Add(w.b)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _, r, err := parseHeader(b)
 		if err != nil {
@@ -68,6 +77,12 @@ func FuzzMessages(f *testing.F) {
 		if s, err := readStart(&reader{b: rest}); err == nil {
 			w := &writer{}
 			if s.write(w); !bytes.Equal(w.b, rest) {
+				t.Fatalf("%x became %x", rest, w.b)
+			}
+		}
+		if p, err := readPark(&reader{b: rest}); err == nil {
+			w := &writer{}
+			if p.write(w); !bytes.Equal(w.b, rest) {
 				t.Fatalf("%x became %x", rest, w.b)
 			}
 		}

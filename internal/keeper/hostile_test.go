@@ -82,7 +82,7 @@ func TestAConnectionThatDoesNotSayHelloIsToldSo(t *testing.T) {
 		{"text", "must begin with a hello", []byte("GET / HTTP/1.1\r\n\r\n")},
 		{"another request", "must begin with a hello", packet(3, 1)},
 		{"a long hello", "must begin with a hello", packet(1, 1, keeper.Version, 0, 0, 0, 0)},
-		{"another version", "protocol version 1, and the daemon version 99", packet(1, 1, 99, 0, 0, 0)},
+		{"another version", "protocol version 2, and the daemon version 99", packet(1, 1, 99, 0, 0, 0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := w.raw()
@@ -109,7 +109,7 @@ func TestNonsenseAfterTheHelloIsAnsweredAndLeaksNothing(t *testing.T) {
 	fd := int(null.Fd())
 	str := func(s string) []byte { return append(binary.LittleEndian.AppendUint16(nil, uint16(len(s))), s...) }
 	start := func(id string, fds uint16, held ...string) []byte {
-		b := append(append(append(str(id), str("c")...), str("")...), str("")...)
+		b := append(append(append(append(str(id), str("c")...), str("")...), str("")...), str("")...)
 		b = binary.LittleEndian.AppendUint16(b, fds)
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(held)))
 		for _, h := range held {
@@ -129,6 +129,12 @@ func TestNonsenseAfterTheHelloIsAnsweredAndLeaksNothing(t *testing.T) {
 		{"an adopt without a name", "malformed", nil, 4, []int{fd, fd}},
 		{"a name longer than the packet", "malformed", []byte{255, 255, 'x'}, 6, nil},
 		{"a list with a tail", "malformed", []byte{1}, 3, nil},
+		{"an empty park", "malformed", nil, 7, []int{fd, fd}},
+		{"a sandbox without an ID", "needs an id", append(str(""), 0, 0), 7, []int{fd}},
+		{"a sandbox without descriptors", "came with", append(str("a"), 0, 0), 7, nil},
+		{"a sandbox whose program is no file", "must be a file", append(str("a"), 0, 0), 7, []int{fd}},
+		{"a discard of nothing", "no sandbox", str("a"), 8, []int{fd}},
+		{"a list of sandboxes with a tail", "malformed", []byte{1}, 9, nil},
 		{"an empty start", "malformed", nil, 2, []int{fd, fd, fd}},
 		{"a list of names longer than the packet", "malformed", start("a", 0)[:len(start("a", 0))-1], 2, nil},
 		{"a start without an ID", "needs an id", start("", 0), 2, []int{fd}},

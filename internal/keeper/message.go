@@ -26,6 +26,9 @@ const (
 	askAdopt      kind = 4    // id → process, names + pidfd and held descriptors
 	askCloseStdin kind = 5    // id →
 	askForget     kind = 6    // id →
+	askPark       kind = 7    // parkBody + descriptors → pid u32 + pidfd
+	askDiscard    kind = 8    // sandbox id →
+	askParked     kind = 9    // → sandbox ids
 	answerOK      kind = 0x81 //
 	answerFail    kind = 0x82 // failBody
 	eventExit     kind = 0x90 // id, exit
@@ -135,14 +138,15 @@ func parseHeader(packet []byte) (kind, uint32, *reader, error) {
 // startBody is what a start request says beside its descriptors, which come in
 // this order: the program's memfd, the program's own, the held ones.
 type startBody struct {
-	id, container, spool, exitFile string
-	programFds                     int
-	held                           []string
+	id, container, sandbox, spool, exitFile string
+	programFds                              int
+	held                                    []string
 }
 
 func (b *startBody) write(w *writer) {
 	w.str(b.id)
 	w.str(b.container)
+	w.str(b.sandbox)
 	w.str(b.spool)
 	w.str(b.exitFile)
 	w.u16(b.programFds)
@@ -150,9 +154,26 @@ func (b *startBody) write(w *writer) {
 }
 
 func readStart(r *reader) (*startBody, error) {
-	b := &startBody{id: r.str(), container: r.str(), spool: r.str(), exitFile: r.str()}
+	b := &startBody{id: r.str(), container: r.str(), sandbox: r.str(), spool: r.str(), exitFile: r.str()}
 	b.programFds = r.u16()
 	b.held = r.strs()
+	return b, r.done()
+}
+
+// parkBody is what a request for a sandbox says beside its descriptors: the
+// program's memfd and the program's own.
+type parkBody struct {
+	id         string
+	programFds int
+}
+
+func (b *parkBody) write(w *writer) {
+	w.str(b.id)
+	w.u16(b.programFds)
+}
+
+func readPark(r *reader) (*parkBody, error) {
+	b := &parkBody{id: r.str(), programFds: r.u16()}
 	return b, r.done()
 }
 

@@ -79,6 +79,7 @@ func (s *server) finish(r *record, e ended) {
 	r.letMountsGo()
 	if r.gone != nil {
 		close(r.gone)
+		s.ended(r)
 		return
 	}
 	exit := &Exit{Code: e.status.ExitStatus(), Time: e.at}

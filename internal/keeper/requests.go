@@ -19,9 +19,12 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
 	if err == nil && lost {
 		err = fault.New(fault.Unavailable, "a request lost descriptors or bytes on its way to the keeper")
 	}
-	if err == nil && k == askStart {
+	switch {
+	case err == nil && k == askStart:
 		err = s.start(l, number, body, fds)
-	} else {
+	case err == nil && k == askPark:
+		err = s.park(l, number, body, fds)
+	default:
 		closeAll(fds)
 		if err == nil {
 			err = s.simple(l, k, number, body)
@@ -37,19 +40,26 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
 
 // simple answers the requests that bring no descriptors and never wait.
 func (s *server) simple(l *link, k kind, number uint32, body *reader) error {
-	if k == askList {
+	if k == askList || k == askParked {
 		if err := body.done(); err != nil {
 			return err
 		}
-		s.list(l, number)
+		if k == askList {
+			s.list(l, number)
+		} else {
+			s.parkedIDs(l, number)
+		}
 		return nil
 	}
-	if k != askAdopt && k != askCloseStdin && k != askForget {
+	if k != askDiscard && k != askAdopt && k != askCloseStdin && k != askForget {
 		return fault.New(fault.Invalid, "the keeper does not know request %d", k)
 	}
 	id := body.str()
 	if err := body.done(); err != nil {
 		return err
+	}
+	if k == askDiscard {
+		return s.discard(l, number, id)
 	}
 	s.mu.Lock()
 	r := s.procs[id]
@@ -173,7 +183,11 @@ func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 	code, err := readProgram(own[0])
 	r := &record{id: b.id, container: b.container, spoolPath: b.spool, exitPath: b.exitFile, pidfd: -1, mounts: -1}
 	if err == nil {
-		err = r.launch(s, code, own[1:])
+		if b.sandbox != "" {
+			err = r.resume(s, b.sandbox, code, own[1:])
+		} else {
+			err = r.launch(s, code, own[1:])
+		}
 		_ = unix.Munmap(code) // ours alone, and nobody looks at it any more
 	}
 	if err != nil {
@@ -190,21 +204,31 @@ func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 func (r *record) launch(s *server, code []byte, fds []int) error {
 	child, err := s.executor.Start(code, fds)
 	r.pid = child.Pid
-	var failure *program.Failure
 	if err != nil {
 		if child.PidFd > 2 {
 			unix.Close(child.PidFd)
 		}
-		if !errors.As(err, &failure) {
-			return fault.Wrap(fault.Internal, err, "the program cannot be run")
-		}
+		return failed(err)
+	}
+	r.launched(child.PidFd)
+	return nil
+}
+
+// failed is why a program could not be started.
+func failed(err error) error {
+	var failure *program.Failure
+	if errors.As(err, &failure) {
 		return err
 	}
-	r.pidfd, r.started = child.PidFd, time.Now()
+	return fault.Wrap(fault.Internal, err, "the program cannot be run")
+}
+
+// launched notes that the program runs. It owns pidfd.
+func (r *record) launched(pidfd int) {
+	r.pidfd, r.started = pidfd, time.Now()
 	if r.id == r.container {
 		r.holdMounts()
 	}
-	return nil
 }
 
 // hold takes the held ends over and makes the streams non-blocking.

@@ -29,18 +29,20 @@ type Options struct {
 
 // server is the keeper.
 type server struct {
-	executor launch.Executor
-	log      func(string)
-	drain    *drain
-	changed  chan struct{} // something that leave looks at has changed
-	slots    chan struct{} // bounds the threads that starts occupy
-	mu       sync.Mutex
-	procs    map[string]*record
-	pids     map[int]*record     // what reap knows
-	starting map[string]struct{} // IDs under way
-	strays   map[int]ended       // reaped while starts were under way
-	link     *link               // the daemon
-	leaving  bool                // decided: nothing new is taken on
+	executor  launch.Executor
+	log       func(string)
+	drain     *drain
+	changed   chan struct{} // something that leave looks at has changed
+	slots     chan struct{} // bounds the threads that starts occupy
+	mu        sync.Mutex
+	procs     map[string]*record
+	pids      map[int]*record     // what reap knows
+	starting  map[string]struct{} // IDs under way
+	strays    map[int]ended       // reaped while starts were under way
+	link      *link               // the daemon
+	sandboxes map[string]*sandbox
+	parking   int  // sandboxes that are being made
+	leaving   bool // decided: nothing new is taken on
 
 	socketPath string
 }
@@ -68,7 +70,8 @@ func Serve(o Options) error {
 		executor: o.Executor, log: o.Log,
 		changed: make(chan struct{}, 1), slots: make(chan struct{}, startsAtOnce),
 		procs: map[string]*record{}, pids: map[int]*record{},
-		starting: map[string]struct{}{}, strays: map[int]ended{},
+		sandboxes: map[string]*sandbox{},
+		starting:  map[string]struct{}{}, strays: map[int]ended{},
 		socketPath: filepath.Join(o.Root, socketName),
 	}
 	if s.drain, err = newDrain(o.Log, s.nudge); err != nil {
@@ -152,7 +155,7 @@ func (s *server) watch(linger time.Duration) {
 			}
 			timer.Reset(linger)
 		case <-ends:
-			if s.leave(true) {
+			if s.leave(true) || s.leaveSandboxes() {
 				return
 			}
 			s.log("asked to end, but there are processes to keep")
@@ -245,6 +248,7 @@ func (s *server) detach(l *link) {
 		orphans = append(orphans, r)
 	}
 	s.mu.Unlock()
+	s.dropAll()
 	for _, r := range orphans {
 		r.take(s.drain)
 	}

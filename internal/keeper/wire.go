@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the protocol's version. A daemon talks only to a keeper of the same one.
-const Version = 1
+const Version = 2
 
 // The names of held ends that the keeper knows how to drain or close. Any
 // other name ("hold" by custom) is kept open and handed back, nothing more.
@@ -55,6 +55,7 @@ type Event struct {
 type StartRequest struct {
 	ID        string // unique among the processes that were not forgotten
 	Container string
+	Sandbox   string     // the sandbox that is to become the process; Program is its second one. "" for none
 	Spool     string     // where output goes while no daemon is there; "" never drains
 	ExitFile  string     // where the exit is recorded; "" for nowhere
 	Program   []byte     // program.Encode's result
