@@ -7,8 +7,15 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"berth/internal/oci"
 )
 
-func main() { os.Exit(oci.Main(os.Args[1:])) }
+func main() {
+	// A command needs a few megabytes and ends: collecting them costs more than
+	// they do. One that lives on beside a container collects when it has grown.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(32 << 20)
+	os.Exit(oci.Main(os.Args[1:]))
+}

@@ -3,7 +3,6 @@
 package life
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/fault"
+	"berth/internal/oci/store"
 )
 
 // bundle is a directory with a config.json.
@@ -30,7 +30,7 @@ func readBundle(dir string) (*bundle, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The bundle cannot be found")
 	}
-	b := &bundle{dir: dir, spec: &specs.Spec{}}
+	b := &bundle{dir: dir}
 	b.config, err = os.ReadFile(filepath.Join(dir, "config.json"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -38,8 +38,8 @@ func readBundle(dir string) (*bundle, error) {
 	case err != nil:
 		return nil, fault.Wrap(fault.Invalid, err, "The config.json cannot be read")
 	}
-	if err := json.Unmarshal(b.config, b.spec); err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "The config.json cannot be read")
+	if b.spec, err = store.Parse(b.config); err != nil {
+		return nil, err
 	}
 	return b, b.complete()
 }

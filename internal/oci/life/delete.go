@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/fault"
+	"berth/internal/linux/cgroup"
 	"berth/internal/oci/hook"
 	"berth/internal/oci/store"
 )
@@ -51,33 +52,42 @@ func (r *Runtime) delete(id string, force bool) error {
 
 // destroy ends what is left of a container and forgets it.
 func (r *Runtime) destroy(d *store.Dir, rec store.Record) error {
+	spec, err := config(d)
+	if err != nil {
+		r.Warn(err.Error())
+		spec = &specs.Spec{}
+	}
+	g, err := r.group(rec)
+	if err != nil {
+		r.Warn(err.Error())
+	}
 	if rec.Signal(sigKill) == nil {
-		if g, err := r.group(rec); err == nil && g != nil {
-			r.endGroup(g)
+		if g != nil {
+			r.killGroup(g)
 		}
 		if !rec.Ended(killTime) {
 			return fault.New(fault.Conflict, "container init still running")
 		}
 	}
-	if g, err := r.group(rec); err != nil {
-		r.Warn(err.Error())
-	} else if g != nil {
+	return r.forget(d, rec, spec, g)
+}
+
+// forget removes what is left of a container that has ended.
+func (r *Runtime) forget(d *store.Dir, rec store.Record, spec *specs.Spec, g *cgroup.Group) error {
+	if g != nil {
 		r.endGroup(g)
-	}
-	spec, err := config(d)
-	if err != nil {
-		r.Warn(err.Error())
 	}
 	if err := d.Remove(); err != nil {
 		return err
 	}
-	if spec != nil && spec.Hooks != nil {
-		rec.Pid = 0
-		// Each is run whatever became of the one before (runtime.md, lifecycle).
-		for _, h := range spec.Hooks.Poststop {
-			if err := hook.Run("poststop", []specs.Hook{h}, hookState(rec, spec, specs.StateStopped)); err != nil {
-				r.Warn(err.Error())
-			}
+	if spec.Hooks == nil {
+		return nil
+	}
+	rec.Pid = 0
+	// Each is run whatever became of the one before (runtime.md, lifecycle).
+	for _, h := range spec.Hooks.Poststop {
+		if err := hook.Run("poststop", []specs.Hook{h}, hookState(rec, spec, specs.StateStopped)); err != nil {
+			r.Warn(err.Error())
 		}
 	}
 	return nil

@@ -85,11 +85,17 @@ func (r *Runtime) endGroup(g *cgroup.Group) {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
 	if procs, err := g.Procs(); err == nil && len(procs) > 0 {
-		if err := g.Kill(ctx); err != nil {
-			r.Warn(err.Error())
-		}
+		r.killGroup(g)
 	}
 	if err := g.Remove(ctx); err != nil {
+		r.Warn(err.Error())
+	}
+}
+
+func (r *Runtime) killGroup(g *cgroup.Group) {
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if err := g.Kill(ctx); err != nil {
 		r.Warn(err.Error())
 	}
 }

@@ -114,7 +114,7 @@ func (j *job) launch(wait bool) (f *flight, err error) {
 	ready, err := j.serve(talk)
 	talk.close() // a child that waits for an answer fails
 	if ready && err == nil {
-		return f, j.save()
+		return f, nil
 	}
 	child, landErr := f.land(j.explain)
 	switch {
@@ -129,7 +129,7 @@ func (j *job) launch(wait bool) (f *flight, err error) {
 	}
 	unix.Close(child.PidFd)
 	j.rec.Pid = child.Pid
-	return nil, j.save()
+	return nil, nil
 }
 
 // serve answers the child's points until it is ready or gone.

@@ -74,7 +74,7 @@ func (r *Runtime) attend(j *job) (int, error) {
 	if lockErr := j.dir.Lock(); lockErr != nil {
 		return code, err // somebody has deleted it already
 	}
-	if endErr := r.destroy(j.dir, j.rec); err == nil {
+	if endErr := r.forget(j.dir, j.rec, j.spec, j.group); err == nil {
 		err = endErr
 	}
 	return code, err

@@ -178,15 +178,14 @@ func (d *Dir) SaveConfig(config []byte) error {
 
 // Config is the spec that the container was created from.
 func (d *Dir) Config() (*specs.Spec, error) {
-	var spec specs.Spec
 	data, err := os.ReadFile(filepath.Join(d.path, "config.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &spec)
-	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, notExist()
 	}
-	return &spec, fault.Wrap(fault.Internal, err, "The container's configuration cannot be read")
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "The container's configuration cannot be read")
+	}
+	return Parse(data)
 }
 
 // MakeFifo makes what the container waits at for `start`.
