@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/container/config"
 	"berth/internal/linux/cgroup"
 	"berth/internal/linux/seccomp"
 	"berth/internal/runtime"
@@ -46,14 +47,14 @@ func (h *host) cgroupInputs(g *cgroup.Group) runtime.Cgroup {
 }
 
 // filter is the seccomp filter of a process.
-func (h *host) filter(hc HostConfig, p *specs.Process) (seccomp.Filter, error) {
-	sec, err := parseSecurity(hc.SecurityOpt)
-	if err != nil || sec.unconfined || hc.Privileged {
+func (h *host) filter(hc config.HostConfig, p *specs.Process) (seccomp.Filter, error) {
+	sec, err := config.ParseSecurity(hc.SecurityOpt)
+	if err != nil || sec.Unconfined || hc.Privileged {
 		return seccomp.Filter{}, err
 	}
 	var caps []string
 	if p.Capabilities != nil {
 		caps = p.Capabilities.Bounding
 	}
-	return h.seccomp.Filter(string(sec.profile), caps)
+	return h.seccomp.Filter(string(sec.Profile), caps)
 }

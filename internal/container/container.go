@@ -1,122 +1,14 @@
-// Package container is the life of containers: what they were asked to be,
-// what state they are in, and every verb that moves them from one to another.
+// Package container is the life of containers: what state they are in, and
+// every verb that moves them from one to another. What they were asked to be is
+// in package config.
 package container
 
 import (
 	"net/netip"
 	"time"
+
+	"berth/internal/container/config"
 )
-
-// Config is what a container was asked to be, apart from the host's side. It
-// does not change after create.
-type Config struct {
-	Image        string // the reference as the user wrote it
-	Hostname     string
-	Domainname   string
-	User         string
-	Env          []string // merged: defaults, image, user
-	Cmd          []string // merged with the image's
-	Entrypoint   []string
-	WorkingDir   string
-	Labels       map[string]string
-	ExposedPorts []string // "80/tcp"
-	Volumes      []string // anonymous volume targets, image's included
-	StopSignal   string
-	StopTimeout  *int // seconds; nil means the default of 10
-	Tty          bool
-	OpenStdin    bool
-	StdinOnce    bool
-	AttachStdin  bool
-	AttachStdout bool
-	AttachStderr bool
-}
-
-// HostConfig is the host's side of a container: limits, rights, mounts, network.
-type HostConfig struct {
-	AutoRemove     bool
-	Binds          []string // "-v" words as the user wrote them
-	Mounts         []Mount  // parsed from Binds and from --mount
-	Tmpfs          map[string]string
-	NetworkMode    string // "bridge" ("default"), "none", "host", "container:<id>"
-	PortBindings   []PortBinding
-	PublishAll     bool
-	DNS            []netip.Addr
-	DNSOptions     []string
-	DNSSearch      []string
-	ExtraHosts     []string
-	CapAdd         []string
-	CapDrop        []string
-	GroupAdd       []string
-	Privileged     bool
-	ReadonlyRootfs bool
-	SecurityOpt    []string // no-new-privileges[:bool], seccomp=unconfined|<profile JSON>
-	Devices        []Device
-	IpcMode        string // "", "private", "none", "host", "shareable"
-	PidMode        string // "", "host"
-	UTSMode        string // "", "host"
-	CgroupnsMode   string // "", "private", "host"
-	CgroupParent   string
-	ShmSize        int64 // bytes; 0 means 64 MiB
-	OomScoreAdj    int
-	Sysctls        map[string]string
-	Ulimits        []Ulimit
-	Resources      Resources
-	ConsoleSize    [2]uint // height, width
-	LogDriver      string  // "" or "json-file", "none"
-	LogOptions     map[string]string
-	MaskedPaths    *[]string // nil means the default list
-	ReadonlyPaths  *[]string // nil means the default list
-}
-
-// Resources are the limits that the control groups enforce; zero means none.
-type Resources struct {
-	Memory            int64 // bytes
-	MemorySwap        int64 // bytes, memory included; -1 unlimited, 0 twice the memory
-	MemoryReservation int64 // bytes
-	NanoCPUs          int64
-	CPUShares         int64
-	CPUPeriod         int64 // microseconds
-	CPUQuota          int64 // microseconds
-	CpusetCpus        string
-	CpusetMems        string
-	PidsLimit         int64 // <= 0 means unlimited
-}
-
-// Mount is one user mount.
-type Mount struct {
-	Type        string // "bind", "volume", "tmpfs"
-	Source      string // host path, or volume name
-	Target      string // absolute path in the container
-	ReadOnly    bool
-	Propagation string // "", "rprivate", "rslave", ...
-	Options     []string
-	Create      bool // a missing bind source is made a directory (-v)
-	NoCopy      bool
-	Anonymous   bool // a volume that goes away with the container
-	SizeBytes   int64
-	Mode        uint32 // of a tmpfs
-}
-
-// PortBinding publishes a container port on a host port.
-type PortBinding struct {
-	Port     uint16 // in the container
-	Proto    string // "tcp", "udp"
-	HostIP   netip.Addr
-	HostPort uint16 // 0 means any; filled in while running
-	// HostPortEnd, above HostPort, lets the engine choose from a range.
-	HostPortEnd uint16 `json:",omitempty"`
-}
-
-// Device is a host device shown in the container.
-type Device struct {
-	Host, Container, Permissions string
-}
-
-// Ulimit is one resource limit; -1 is unlimited.
-type Ulimit struct {
-	Name       string
-	Soft, Hard int64
-}
 
 // Container is a snapshot of one container. Readers get copies and never wait
 // for a running verb.
@@ -125,8 +17,8 @@ type Container struct {
 	Name                                    string // without the leading slash
 	Created                                 time.Time
 	ImageID                                 string // digest of the image's manifest or index
-	Config                                  Config
-	HostConfig                              HostConfig
+	Config                                  config.Config
+	HostConfig                              config.HostConfig
 	State                                   State
 	Wanted                                  Wanted // whether the user wants it up
 	Run                                     Run    // the present or last run
@@ -159,8 +51,8 @@ type Endpoint struct {
 	Address    netip.Prefix
 	Gateway    netip.Addr
 	MAC        string
-	HostLink   string        // name of the bridge port in the host's namespace
-	Ports      []PortBinding // as bound, host ports filled in
+	HostLink   string               // name of the bridge port in the host's namespace
+	Ports      []config.PortBinding // as bound, host ports filled in
 }
 
 // Wanted is the user's intent, kept apart from what is.

@@ -10,19 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
-
-// CreateRequest is what a user asks for. Config holds the user's own words;
-// what is left out comes from the image.
-type CreateRequest struct {
-	Name          string // "" gets a generated one
-	Platform      string
-	Config        Config
-	EntrypointSet bool // the user gave an entrypoint, be it empty: the image's Cmd does not apply
-	HostConfig    HostConfig
-}
 
 // CreateResult names the new container.
 type CreateResult struct {
@@ -32,20 +23,21 @@ type CreateResult struct {
 
 // Create makes a container that is not running. It is durable when Create
 // returns, and nothing is left of it when it fails.
-func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, error) {
+func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateResult, error) {
 	if err := checkName(req.Name); err != nil {
 		return CreateResult{}, err
 	}
-	if err := check(s.index, &req); err != nil {
+	if err := config.Check(&req); err != nil {
 		return CreateResult{}, err
 	}
+	s.index.resolveNetwork(&req.HostConfig)
 	img, err := s.deps.Images.Resolve(ctx, req.Config.Image, req.Platform)
 	if err != nil {
 		return CreateResult{}, err
 	}
 	c := Container{ID: newID(), Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
 	c.HostConfig = req.HostConfig
-	if c.Config, err = merge(req, img, c.ID); err != nil {
+	if c.Config, err = config.Merge(req, img, c.ID); err != nil {
 		return CreateResult{}, err
 	}
 	argv := append(append([]string{}, c.Config.Entrypoint...), c.Config.Cmd...)
@@ -68,7 +60,7 @@ func (s *Service) Create(ctx context.Context, req CreateRequest) (CreateResult, 
 	}
 	s.index.add(newEntry(c))
 	undo.clear()
-	return CreateResult{ID: c.ID, Warnings: warnings(req)}, nil
+	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
 }
 
 // makeDir makes the container's directory: its layer, files and volumes.

@@ -4,45 +4,31 @@ import (
 	"context"
 	"os"
 
+	"berth/internal/container/config"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
 	"berth/internal/state"
 )
 
-// Image is what a container takes from its image.
-type Image struct {
-	ID           string // digest of the index or manifest
-	Env          []string
-	Cmd          []string
-	Entrypoint   []string
-	User         string
-	WorkingDir   string
-	Labels       map[string]string
-	ExposedPorts []string
-	Volumes      []string
-	StopSignal   string
-	Unsupported  string // what the image asks for that is not supported yet, or ""
-}
-
 // Images finds images and the unpacked layers of their file systems.
 type Images interface {
 	// Resolve finds an image by any of its names; NotFound in Docker's wording.
-	Resolve(ctx context.Context, ref, platform string) (Image, error)
+	Resolve(ctx context.Context, ref, platform string) (config.Image, error)
 	// Layers returns the image's lower directories, the top-most first.
 	Layers(ctx context.Context, id string) ([]string, error)
 }
 
 // Networks connects containers to the bridge.
 type Networks interface {
-	Connect(ctx context.Context, c Container, ports []PortBinding) (*Connection, error)
+	Connect(ctx context.Context, c Container, ports []config.PortBinding) (*Connection, error)
 	ConnectNone(ctx context.Context) (*os.File, error)
 	Disconnect(ctx context.Context, ep Endpoint) error
 	// Restore makes the endpoints of running containers the only ones that
 	// there are. The sockets in Holds become the network's.
 	Restore(ctx context.Context, running []Connection) error
 	// ResolvConf and Hosts are the contents of a container's /etc/resolv.conf and /etc/hosts.
-	ResolvConf(hc HostConfig) ([]byte, error)
-	Hosts(hc HostConfig, ep Endpoint, names ...string) ([]byte, error)
+	ResolvConf(hc config.HostConfig) ([]byte, error)
+	Hosts(hc config.HostConfig, ep Endpoint, names ...string) ([]byte, error)
 }
 
 // Connection is a container's new endpoint: its namespace and what the keeper

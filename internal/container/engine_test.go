@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
@@ -186,9 +187,9 @@ func (e *engine) eventually(what string, f func() error) {
 }
 
 // create makes a container that runs a shell script.
-func (e *engine) create(script string, change ...func(*CreateRequest)) string {
+func (e *engine) create(script string, change ...func(*config.CreateRequest)) string {
 	e.t.Helper()
-	req := CreateRequest{Config: Config{Image: "busybox", Cmd: []string{"sh", "-c", script}}, HostConfig: HostConfig{NetworkMode: "none"}}
+	req := config.CreateRequest{Config: config.Config{Image: "busybox", Cmd: []string{"sh", "-c", script}}, HostConfig: config.HostConfig{NetworkMode: "none"}}
 	for _, f := range change {
 		f(&req)
 	}
@@ -345,11 +346,11 @@ func makeRoot(t *testing.T, root string) {
 
 type fakeImages struct{ root string }
 
-func (f fakeImages) Resolve(_ context.Context, ref, _ string) (Image, error) {
+func (f fakeImages) Resolve(_ context.Context, ref, _ string) (config.Image, error) {
 	if ref != "busybox" {
-		return Image{}, fault.New(fault.NotFound, "No such image: %s", ref)
+		return config.Image{}, fault.New(fault.NotFound, "No such image: %s", ref)
 	}
-	return Image{ID: "sha256:1", Env: []string{"IMAGE=1"}, Cmd: []string{"sh"}}, nil
+	return config.Image{ID: "sha256:1", Env: []string{"IMAGE=1"}, Cmd: []string{"sh"}}, nil
 }
 
 func (f fakeImages) Layers(context.Context, string) ([]string, error) { return []string{f.root}, nil }
@@ -362,7 +363,7 @@ type fakeNetworks struct {
 	refuse error
 }
 
-func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []PortBinding) (*Connection, error) {
+func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.PortBinding) (*Connection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != nil {
@@ -417,11 +418,11 @@ func (f *fakeNetworks) left() []string {
 	return ids
 }
 
-func (f *fakeNetworks) ResolvConf(HostConfig) ([]byte, error) {
+func (f *fakeNetworks) ResolvConf(config.HostConfig) ([]byte, error) {
 	return []byte("nameserver 8.8.8.8\n"), nil
 }
 
-func (f *fakeNetworks) Hosts(HostConfig, Endpoint, ...string) ([]byte, error) {
+func (f *fakeNetworks) Hosts(config.HostConfig, Endpoint, ...string) ([]byte, error) {
 	return []byte("127.0.0.1 localhost\n"), nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/linux/console"
 	"berth/internal/linux/user"
@@ -103,14 +104,14 @@ func execProcess(root *os.File, c Container, cfg ExecConfig) (*specs.Process, er
 		return nil, err
 	}
 	c.Config.Tty = cfg.Tty
-	c.Config.Env = mergeEnv(c.Config.Env, cfg.Env)
+	c.Config.Env = config.MergeEnv(c.Config.Env, cfg.Env)
 	c.Path, c.Args = cfg.Cmd[0], cfg.Cmd[1:]
 	if cfg.WorkingDir != "" {
 		c.Config.WorkingDir = cfg.WorkingDir
 	}
 	hc := c.HostConfig
 	hc.Privileged = hc.Privileged || cfg.Privileged
-	caps, err := capabilities(hc)
+	caps, err := config.Capabilities(hc)
 	if err != nil {
 		return nil, err
 	}

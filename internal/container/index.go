@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
@@ -90,4 +91,17 @@ func (x *index) all() []*entry {
 		return strings.Compare(a.id, b.id)
 	})
 	return list
+}
+
+// resolveNetwork puts the ID in the place of the name of a container whose
+// network is to be shared. That there is none is for the start to say, as in Docker:
+// to clients, a create that answers "not found" speaks of the image, and they pull it.
+func (x *index) resolveNetwork(h *config.HostConfig) {
+	name, shared := strings.CutPrefix(h.NetworkMode, "container:")
+	if !shared {
+		return
+	}
+	if other, err := x.find(name); err == nil {
+		h.NetworkMode = "container:" + other.id
+	}
 }

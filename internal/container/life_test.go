@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
 func TestAContainersLifeFromCreateToRemove(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("echo out; echo err >&2; exit 7", func(r *CreateRequest) { r.Name = "one"; r.HostConfig.NetworkMode = "bridge" })
+	id := e.create("echo out; echo err >&2; exit 7", func(r *config.CreateRequest) { r.Name = "one"; r.HostConfig.NetworkMode = "bridge" })
 	next, err := e.Wait(context.Background(), "one", WaitNextExit)
 	e.must(err)
 	e.start(id[:8])
@@ -49,7 +50,7 @@ func TestAFailedStartSaysWhyAndCanBeTriedAgain(t *testing.T) {
 		code int
 		kind fault.Kind
 	}{{"nothing-like-it", 127, fault.Invalid}, {"/plain", 126, fault.Invalid}, {"/etc", 126, fault.Invalid}} {
-		id := e.create("", func(r *CreateRequest) { r.Config.Cmd = []string{c.cmd}; r.HostConfig.NetworkMode = "bridge" })
+		id := e.create("", func(r *config.CreateRequest) { r.Config.Cmd = []string{c.cmd}; r.HostConfig.NetworkMode = "bridge" })
 		for range 2 {
 			if err := e.Start(context.Background(), id); !fault.Is(err, c.kind) {
 				t.Errorf("%s: %v", c.cmd, err)
@@ -68,16 +69,16 @@ func TestAFailedStartSaysWhyAndCanBeTriedAgain(t *testing.T) {
 
 func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 	e := newEngine(t)
-	for name, change := range map[string]func(*CreateRequest){
-		"user": func(r *CreateRequest) { r.Config.User = "nobody-known" },
-		"device": func(r *CreateRequest) {
-			r.HostConfig.Devices = []Device{{Host: "/dev/nothing", Container: "/dev/x", Permissions: "rwm"}}
+	for name, change := range map[string]func(*config.CreateRequest){
+		"user": func(r *config.CreateRequest) { r.Config.User = "nobody-known" },
+		"device": func(r *config.CreateRequest) {
+			r.HostConfig.Devices = []config.Device{{Host: "/dev/nothing", Container: "/dev/x", Permissions: "rwm"}}
 		},
-		"sysctl":  func(r *CreateRequest) { r.HostConfig.Sysctls = map[string]string{"net.ipv4.nothing": "1"} },
-		"seccomp": func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"seccomp={"} },
-		"cpuset":  func(r *CreateRequest) { r.HostConfig.Resources.CpusetCpus = "4000" },
+		"sysctl":  func(r *config.CreateRequest) { r.HostConfig.Sysctls = map[string]string{"net.ipv4.nothing": "1"} },
+		"seccomp": func(r *config.CreateRequest) { r.HostConfig.SecurityOpt = []string{"seccomp={"} },
+		"cpuset":  func(r *config.CreateRequest) { r.HostConfig.Resources.CpusetCpus = "4000" },
 	} {
-		id := e.create("true", change, func(r *CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
+		id := e.create("true", change, func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
 		if err := e.Start(context.Background(), id); err == nil {
 			t.Errorf("%s: it started", name)
 		}
@@ -90,13 +91,13 @@ func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 		"nope":           "failed to set up container networking: network nope not found",
 		"container:nope": "joining network namespace of container: No such container: nope",
 	} {
-		id := e.create("true", func(r *CreateRequest) { r.HostConfig.NetworkMode = mode })
+		id := e.create("true", func(r *config.CreateRequest) { r.HostConfig.NetworkMode = mode })
 		if err := e.Start(context.Background(), id); !fault.Is(err, fault.NotFound) || err.Error() != want {
 			t.Errorf("%s: %v", mode, err)
 		}
 	}
 	e.net.refuse = fault.New(fault.Internal, "no more addresses")
-	id := e.create("true", func(r *CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
+	id := e.create("true", func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
 	if err := e.Start(context.Background(), id); err == nil || !strings.Contains(err.Error(), "failed to set up container networking: no more addresses") {
 		t.Error(err)
 	}
@@ -104,7 +105,10 @@ func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 
 func TestAFailedStartOfAnAutoRemoveContainerRemovesIt(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("", func(r *CreateRequest) { r.Config.Cmd = []string{"nothing-like-it"}; r.HostConfig.AutoRemove = true })
+	id := e.create("", func(r *config.CreateRequest) {
+		r.Config.Cmd = []string{"nothing-like-it"}
+		r.HostConfig.AutoRemove = true
+	})
 	removed, err := e.Wait(context.Background(), id, WaitRemoved)
 	e.must(err)
 	if err := e.Start(context.Background(), id); err == nil {
@@ -120,7 +124,7 @@ func TestAFailedStartOfAnAutoRemoveContainerRemovesIt(t *testing.T) {
 
 func TestAnAutoRemoveContainerTakesItsVolumesAndTellsItsExitCode(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("cat /data/seed; exit 3", func(r *CreateRequest) {
+	id := e.create("cat /data/seed; exit 3", func(r *config.CreateRequest) {
 		r.HostConfig.AutoRemove = true
 		r.Config.Volumes = []string{"/data"}
 	})
@@ -237,7 +241,7 @@ func TestVerbsThatMeetAStartWaitForItsOutcome(t *testing.T) {
 
 func TestTwoClientsSeeTheSameAndOneInputEndsItself(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("cat; echo done", func(r *CreateRequest) { r.Config.OpenStdin, r.Config.StdinOnce = true, true })
+	id := e.create("cat; echo done", func(r *config.CreateRequest) { r.Config.OpenStdin, r.Config.StdinOnce = true, true })
 	var outs [2]syncBuffer
 	attached := make(chan error, 2)
 	joined := make(chan struct{}, 2)
@@ -274,7 +278,7 @@ func TestTwoClientsSeeTheSameAndOneInputEndsItself(t *testing.T) {
 
 func TestAClientThatDetachesLeavesTheContainerRunning(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("stty -echo; echo ready; cat; true", func(r *CreateRequest) { r.Config.Tty, r.Config.OpenStdin = true, true })
+	id := e.create("stty -echo; echo ready; cat; true", func(r *config.CreateRequest) { r.Config.Tty, r.Config.OpenStdin = true, true })
 	e.start(id)
 	e.logged(id, "ready")
 	var out syncBuffer
@@ -316,7 +320,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 func TestAnOomKillIsTold(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("exec dd if=/dev/zero of=/dev/null bs=100M count=1", func(r *CreateRequest) { r.HostConfig.Resources.Memory = 16 << 20 })
+	id := e.create("exec dd if=/dev/zero of=/dev/null bs=100M count=1", func(r *config.CreateRequest) { r.HostConfig.Resources.Memory = 16 << 20 })
 	e.start(id)
 	if got := e.wait(id, WaitNotRunning); got != 137 {
 		t.Errorf("exit code %d", got)
@@ -328,7 +332,7 @@ func TestAnOomKillIsTold(t *testing.T) {
 
 func TestAContainerInTheHostsPidNamespaceTakesItsOthersWithIt(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("sleep 1000 & echo started", func(r *CreateRequest) { r.HostConfig.PidMode = "host" })
+	id := e.create("sleep 1000 & echo started", func(r *config.CreateRequest) { r.HostConfig.PidMode = "host" })
 	e.start(id)
 	if got := e.wait(id, WaitNotRunning); got != 0 {
 		t.Errorf("exit code %d", got)

@@ -9,26 +9,6 @@ import (
 	"berth/internal/stream"
 )
 
-// checkLog refuses what the log driver cannot do.
-func checkLog(h *HostConfig) error {
-	switch h.LogDriver {
-	case "":
-		h.LogDriver = "json-file"
-	case "json-file":
-	case "none":
-		return nil
-	default:
-		return fault.New(fault.Unsupported, "the logging driver %q is not supported yet", h.LogDriver)
-	}
-	for _, key := range []string{"labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"} {
-		if v, set := h.LogOptions[key]; set && !(key == "mode" && v == "blocking") {
-			return fault.New(fault.Unsupported, "the log option %q is not supported yet", key)
-		}
-	}
-	_, err := logfile.ParseOptions(h.LogOptions)
-	return err
-}
-
 // sink opens the run's log and returns what takes output in; nil when the
 // container keeps no log.
 func openSink(e *entry, c Container) (stream.Sink, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
@@ -56,8 +57,8 @@ func (h *host) joinNetwork(id string) (*Connection, error) {
 }
 
 // portsOf are the ports to publish; PublishAll takes every exposed one.
-func portsOf(c Container) []PortBinding {
-	ports := append([]PortBinding{}, c.HostConfig.PortBindings...)
+func portsOf(c Container) []config.PortBinding {
+	ports := append([]config.PortBinding{}, c.HostConfig.PortBindings...)
 	if !c.HostConfig.PublishAll {
 		return ports
 	}
@@ -66,7 +67,7 @@ func portsOf(c Container) []PortBinding {
 		bound[fmt.Sprintf("%d/%s", p.Port, p.Proto)] = true
 	}
 	for _, exposed := range c.Config.ExposedPorts {
-		var p PortBinding
+		var p config.PortBinding
 		if _, err := fmt.Sscanf(strings.Replace(exposed, "/", " ", 1), "%d %s", &p.Port, &p.Proto); err != nil || bound[exposed] {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/runtime"
 )
@@ -46,49 +47,8 @@ func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
 	}
 }
 
-func TestTheImageFillsWhatTheUserLeftOut(t *testing.T) {
-	img := Image{
-		Env: []string{"A=1", "B=2"}, Cmd: []string{"c"}, Entrypoint: []string{"e"}, User: "u", WorkingDir: "/w",
-		Labels: map[string]string{"a": "image", "b": "image"}, ExposedPorts: []string{"80/tcp"}, Volumes: []string{"/v"}, StopSignal: "INT",
-	}
-	argv := func(c Config) string { return strings.Join(append(slices.Clone(c.Entrypoint), c.Cmd...), " ") }
-	for _, c := range []struct {
-		name string
-		req  CreateRequest
-		want string
-	}{
-		{"nothing given", CreateRequest{}, "e c"},
-		{"a command keeps the entrypoint", CreateRequest{Config: Config{Cmd: []string{"x"}}}, "e x"},
-		{"an entrypoint drops the command", CreateRequest{Config: Config{Entrypoint: []string{"y"}}, EntrypointSet: true}, "y"},
-		{"both", CreateRequest{Config: Config{Entrypoint: []string{"y"}, Cmd: []string{"x"}}, EntrypointSet: true}, "y x"},
-		{"an empty entrypoint clears", CreateRequest{Config: Config{Cmd: []string{"x"}}, EntrypointSet: true}, "x"},
-	} {
-		got, err := merge(c.req, img, strings.Repeat("a", 64))
-		if err != nil || argv(got) != c.want {
-			t.Errorf("%s: %q, %v", c.name, argv(got), err)
-		}
-	}
-	req := CreateRequest{Config: Config{Labels: map[string]string{"b": "user"}, ExposedPorts: []string{"81/tcp", "80/tcp"}, Env: []string{"B=3", "A"}}}
-	got, _ := merge(req, img, "0123456789abcdef")
-	want := Config{
-		Env: []string{"B=3"}, Cmd: []string{"c"}, Entrypoint: []string{"e"}, User: "u", WorkingDir: "/w", StopSignal: "INT", Hostname: "0123456789ab",
-		Labels: map[string]string{"a": "image", "b": "user"}, ExposedPorts: []string{"80/tcp", "81/tcp"}, Volumes: []string{"/v"},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v", got)
-	}
-	if img.Labels["b"] != "image" || img.Env[0] != "A=1" {
-		t.Error("the image was changed")
-	}
-	for _, mode := range []string{"host", "container:x"} {
-		if got, _ := merge(CreateRequest{HostConfig: HostConfig{NetworkMode: mode}}, img, "0123456789abcdef"); got.Hostname != "" {
-			t.Errorf("with the network mode %s it is called %s", mode, got.Hostname)
-		}
-	}
-}
-
 func TestTheEnvironmentHasDockersOrder(t *testing.T) {
-	c := Container{Config: Config{Hostname: "h", Tty: true, Env: []string{"X=1", "TERM=dumb", "EMPTY=", "X=2"}}}
+	c := Container{Config: config.Config{Hostname: "h", Tty: true, Env: []string{"X=1", "TERM=dumb", "EMPTY=", "X=2"}}}
 	want := []string{"PATH=" + defaultPath, "HOSTNAME=h", "TERM=dumb", "X=2", "EMPTY=", "HOME=/root"}
 	if got := processEnv(c, "/root"); !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -182,114 +142,39 @@ func TestNamesAreCheckedAndGenerated(t *testing.T) {
 	}
 }
 
-func TestWhatContradictsItselfIsRefusedInDockersWords(t *testing.T) {
-	x := newIndex()
-	x.add(newEntry(Container{ID: strings.Repeat("a", 64)}))
-	for want, change := range map[string]func(*CreateRequest){
-		"the working directory 'w' is invalid, it needs to be an absolute path": func(r *CreateRequest) { r.Config.WorkingDir = "w" },
-		"invalid signal: NOPE":                func(r *CreateRequest) { r.Config.StopSignal = "NOPE" },
-		"invalid environment variable: =x":    func(r *CreateRequest) { r.Config.Env = []string{"=x"} },
-		"Minimum memory limit allowed is 6MB": func(r *CreateRequest) { r.HostConfig.Resources.Memory = 6<<20 - 1 },
-		"Minimum memoryswap limit should be larger than memory limit, see usage": func(r *CreateRequest) {
-			r.HostConfig.Resources = Resources{Memory: 8 << 20, MemorySwap: 7 << 20}
-		},
-		"You should always set the Memory limit when using Memoryswap limit, see usage": func(r *CreateRequest) { r.HostConfig.Resources.MemorySwap = 8 << 20 },
-		"Conflicting options: Nano CPUs and CPU Quota cannot both be set": func(r *CreateRequest) {
-			r.HostConfig.Resources = Resources{NanoCPUs: 1e9, CPUQuota: 5000}
-		},
-		"CPU cfs quota can not be less than 1ms (i.e. 1000)":           func(r *CreateRequest) { r.HostConfig.Resources.CPUQuota = 999 },
-		"Invalid value 1001, range for oom score adj is [-1000, 1000]": func(r *CreateRequest) { r.HostConfig.OomScoreAdj = 1001 },
-		"SHM size can not be less than 0":                              func(r *CreateRequest) { r.HostConfig.ShmSize = -1 },
-		`invalid CapAdd: unknown capability: "CAP_NOPE"`:               func(r *CreateRequest) { r.HostConfig.CapAdd = []string{"NOPE"} },
-		`invalid --security-opt 2: "no=pe"`:                            func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"no=pe"} },
-		`invalid --security-opt 1: "nope"`:                             func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"nope"} },
-		"conflicting options: hostname and the network mode":           func(r *CreateRequest) { r.HostConfig.NetworkMode = "container:aa"; r.Config.Hostname = "h" },
-		"conflicting options: port publishing and the container type network mode": func(r *CreateRequest) {
-			r.HostConfig.NetworkMode, r.HostConfig.PublishAll = "container:aa", true
-		},
-		"Duplicate mount point: /a/": func(r *CreateRequest) {
-			r.HostConfig.Mounts = []Mount{{Type: "volume", Target: "/a"}, {Type: "volume", Target: "/a/"}}
-		},
-		"Duplicate mount point: /a": func(r *CreateRequest) {
-			r.HostConfig.Mounts, r.HostConfig.Tmpfs = []Mount{{Type: "volume", Target: "/a"}}, map[string]string{"/a": ""}
-		},
-		"invalid specification: destination can't be '/'":                     func(r *CreateRequest) { r.HostConfig.Mounts = []Mount{{Type: "bind", Target: "/.."}} },
-		"invalid mount path: 'a' mount path must be absolute":                 func(r *CreateRequest) { r.HostConfig.Tmpfs = map[string]string{"a": ""} },
-		"invalid IPC mode: nope":                                              func(r *CreateRequest) { r.HostConfig.IpcMode = "nope" },
-		"sharing the PID namespace of another container is not supported yet": func(r *CreateRequest) { r.HostConfig.PidMode = "container:a" },
-		`the logging driver "syslog" is not supported yet`:                    func(r *CreateRequest) { r.HostConfig.LogDriver = "syslog" },
-		"the security option apparmor is not supported yet":                   func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"apparmor=x"} },
-	} {
-		req := CreateRequest{}
-		change(&req)
-		if err := check(x, &req); err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	}
-	req := CreateRequest{HostConfig: HostConfig{NetworkMode: "container:aa"}}
-	if err := check(x, &req); err != nil || req.HostConfig.NetworkMode != "container:"+strings.Repeat("a", 64) {
-		t.Errorf("%v, %s", err, req.HostConfig.NetworkMode)
-	}
-	req = CreateRequest{}
-	if err := check(x, &req); err != nil || req.HostConfig.NetworkMode != "bridge" || req.HostConfig.LogDriver != "json-file" {
-		t.Errorf("%v, %+v", err, req.HostConfig)
-	}
-}
-
 func TestPublishAllTakesEveryExposedPortThatIsNotPublishedYet(t *testing.T) {
 	c := Container{
-		Config:     Config{ExposedPorts: []string{"80/tcp", "53/udp", "nonsense"}},
-		HostConfig: HostConfig{PortBindings: []PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}},
+		Config:     config.Config{ExposedPorts: []string{"80/tcp", "53/udp", "nonsense"}},
+		HostConfig: config.HostConfig{PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}},
 	}
 	if got := portsOf(c); len(got) != 1 {
 		t.Errorf("%+v", got)
 	}
 	c.HostConfig.PublishAll = true
-	if got := portsOf(c); len(got) != 2 || got[1] != (PortBinding{Port: 53, Proto: "udp"}) {
+	if got := portsOf(c); len(got) != 2 || got[1] != (config.PortBinding{Port: 53, Proto: "udp"}) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
 	for _, c := range []struct {
-		in   Resources
+		in   config.Resources
 		want string
 	}{
-		{Resources{}, `{}`},
-		{Resources{Memory: 100}, `{"memory":{"limit":100,"swap":200}}`},
-		{Resources{Memory: 100, MemorySwap: -1}, `{"memory":{"limit":100,"swap":-1}}`},
-		{Resources{Memory: 100, MemorySwap: 150, MemoryReservation: 50}, `{"memory":{"limit":100,"reservation":50,"swap":150}}`},
-		{Resources{NanoCPUs: 1_500_000_000}, `{"cpu":{"quota":150000,"period":100000}}`},
-		{Resources{CPUQuota: -1, CPUShares: 2}, `{"cpu":{"shares":2,"quota":-1}}`},
-		{Resources{CpusetCpus: "0"}, `{"cpu":{"cpus":"0"}}`},
-		{Resources{PidsLimit: 5}, `{"pids":{"limit":5}}`},
-		{Resources{PidsLimit: -1}, `{}`},
+		{config.Resources{}, `{}`},
+		{config.Resources{Memory: 100}, `{"memory":{"limit":100,"swap":200}}`},
+		{config.Resources{Memory: 100, MemorySwap: -1}, `{"memory":{"limit":100,"swap":-1}}`},
+		{config.Resources{Memory: 100, MemorySwap: 150, MemoryReservation: 50}, `{"memory":{"limit":100,"reservation":50,"swap":150}}`},
+		{config.Resources{NanoCPUs: 1_500_000_000}, `{"cpu":{"quota":150000,"period":100000}}`},
+		{config.Resources{CPUQuota: -1, CPUShares: 2}, `{"cpu":{"shares":2,"quota":-1}}`},
+		{config.Resources{CpusetCpus: "0"}, `{"cpu":{"cpus":"0"}}`},
+		{config.Resources{PidsLimit: 5}, `{"pids":{"limit":5}}`},
+		{config.Resources{PidsLimit: -1}, `{}`},
 	} {
 		var r specs.LinuxResources
-		resources(&r, HostConfig{Resources: c.in})
+		resources(&r, config.HostConfig{Resources: c.in})
 		if got, _ := json.Marshal(r); string(got) != c.want {
 			t.Errorf("%+v: %s", c.in, got)
-		}
-	}
-}
-
-func TestCapabilitiesAreAddedAndDropped(t *testing.T) {
-	defaults := runtime.DefaultCapabilities()
-	for _, c := range []struct {
-		add, drop []string
-		want      func([]string) bool
-	}{
-		{nil, nil, func(got []string) bool { return slices.Equal(got, defaults) }},
-		{nil, []string{"all"}, func(got []string) bool { return len(got) == 0 }},
-		{[]string{"net_admin"}, []string{"ALL"}, func(got []string) bool { return slices.Equal(got, []string{"CAP_NET_ADMIN"}) }},
-		{[]string{"CAP_SYS_ADMIN", "chown"}, []string{"kill"}, func(got []string) bool {
-			return len(got) == len(defaults) && slices.Contains(got, "CAP_SYS_ADMIN") && !slices.Contains(got, "CAP_KILL")
-		}},
-		{[]string{"ALL"}, []string{"sys_admin"}, func(got []string) bool { return len(got) == len(runtime.AvailableCapabilities())-1 }},
-	} {
-		got, err := capabilities(HostConfig{CapAdd: c.add, CapDrop: c.drop})
-		if err != nil || !c.want(got) {
-			t.Errorf("add %v drop %v: %v, %v", c.add, c.drop, got, err)
 		}
 	}
 }
@@ -308,7 +193,7 @@ func TestMountsOfTheUserReplaceOursAndShallowOnesComeFirst(t *testing.T) {
 	}
 	defer root.Close()
 	h := newHost(Deps{Volumes: fakeVolumes{t.TempDir()}}, newIndex())
-	show := func(hc HostConfig) string {
+	show := func(hc config.HostConfig) string {
 		t.Helper()
 		c := Container{HostConfig: hc, ResolvConfPath: "/r", HostnamePath: "/n", HostsPath: "/h"}
 		list, err := h.mounts(c, root, runtime.DefaultMounts(runtime.Sandbox{HostIPC: hc.IpcMode == "host"}))
@@ -324,17 +209,17 @@ func TestMountsOfTheUserReplaceOursAndShallowOnesComeFirst(t *testing.T) {
 	ours := "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm"
 	net := "/etc/resolv.conf /etc/hostname /etc/hosts"
 	for _, c := range []struct {
-		hc   HostConfig
+		hc   config.HostConfig
 		want string
 	}{
-		{HostConfig{}, ours + " " + net},
-		{HostConfig{Mounts: []Mount{{Type: "bind", Source: "/x", Target: "/etc"}}}, ours + " /etc " + net},
-		{HostConfig{Mounts: []Mount{{Type: "bind", Source: "/x", Target: "/etc/hosts"}}}, ours + " /etc/hosts /etc/resolv.conf /etc/hostname"},
-		{HostConfig{Mounts: []Mount{{Type: "bind", Source: "/x", Target: "/a/b/c"}, {Type: "bind", Source: "/x", Target: "/a/"}}}, ours + " /a " + net + " /a/b/c"},
-		{HostConfig{Mounts: []Mount{{Type: "bind", Source: "/dev", Target: "/dev"}}}, "/proc /sys /sys/fs/cgroup /dev " + net},
-		{HostConfig{Tmpfs: map[string]string{"/dev/shm": "", "/b": "", "/a": ""}}, strings.TrimSuffix(ours, " /dev/shm") + " /a /b /dev/shm " + net},
-		{HostConfig{IpcMode: "host"}, strings.TrimSuffix(ours, " /dev/mqueue /dev/shm") + " /dev/shm /dev/mqueue " + net},
-		{HostConfig{Mounts: []Mount{{Type: "bind", Source: "/x", Target: "/link/y"}}}, ours + " /real/y " + net},
+		{config.HostConfig{}, ours + " " + net},
+		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/etc"}}}, ours + " /etc " + net},
+		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/etc/hosts"}}}, ours + " /etc/hosts /etc/resolv.conf /etc/hostname"},
+		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/a/b/c"}, {Type: "bind", Source: "/x", Target: "/a/"}}}, ours + " /a " + net + " /a/b/c"},
+		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/dev", Target: "/dev"}}}, "/proc /sys /sys/fs/cgroup /dev " + net},
+		{config.HostConfig{Tmpfs: map[string]string{"/dev/shm": "", "/b": "", "/a": ""}}, strings.TrimSuffix(ours, " /dev/shm") + " /a /b /dev/shm " + net},
+		{config.HostConfig{IpcMode: "host"}, strings.TrimSuffix(ours, " /dev/mqueue /dev/shm") + " /dev/shm /dev/mqueue " + net},
+		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/link/y"}}}, ours + " /real/y " + net},
 	} {
 		if got := show(c.hc); got != c.want {
 			t.Errorf("%+v\n got %s\nwant %s", c.hc, got, c.want)
@@ -347,13 +232,13 @@ func TestMountOptionsAreDockers(t *testing.T) {
 	shared := make([]string, 1, 4)
 	shared[0] = "uid=1"
 	for _, c := range []struct {
-		in   Mount
+		in   config.Mount
 		want string
 	}{
-		{Mount{Type: "bind", Source: "/s", Target: "/t"}, "bind /s rbind,rprivate"},
-		{Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, Propagation: "rslave"}, "bind /s rbind,rslave,ro,rro"},
-		{Mount{Type: "tmpfs", Target: "/t"}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate"},
-		{Mount{Type: "tmpfs", Target: "/t", ReadOnly: true, SizeBytes: 64, Mode: 0o1777, Options: shared}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate,uid=1,ro,size=64,mode=1777"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t"}, "bind /s rbind,rprivate"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, Propagation: "rslave"}, "bind /s rbind,rslave,ro,rro"},
+		{config.Mount{Type: "tmpfs", Target: "/t"}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate"},
+		{config.Mount{Type: "tmpfs", Target: "/t", ReadOnly: true, SizeBytes: 64, Mode: 0o1777, Options: shared}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate,uid=1,ro,size=64,mode=1777"},
 	} {
 		m, err := h.mount(c.in)
 		if got := m.Type + " " + m.Source + " " + strings.Join(m.Options, ","); err != nil || got != c.want {
@@ -363,18 +248,18 @@ func TestMountOptionsAreDockers(t *testing.T) {
 	if shared = shared[:2]; shared[1] != "" {
 		t.Error("the container's own options were written to")
 	}
-	if _, err := h.mount(Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
+	if _, err := h.mount(config.Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
 		t.Error(err)
 	}
 }
 
 func TestABindSourceIsMadeOnlyWhenAskedTo(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "a/b")
-	err := bindSource(Mount{Type: "bind", Source: missing})
+	err := bindSource(config.Mount{Type: "bind", Source: missing})
 	if !fault.Is(err, fault.Invalid) || err.Error() != `invalid mount config for type "bind": bind source path does not exist: `+missing {
 		t.Error(err)
 	}
-	if err := bindSource(Mount{Type: "bind", Source: missing, Create: true}); err != nil {
+	if err := bindSource(config.Mount{Type: "bind", Source: missing, Create: true}); err != nil {
 		t.Error(err)
 	}
 	if st, err := os.Stat(missing); err != nil || !st.IsDir() {
@@ -404,8 +289,8 @@ func TestUndoGivesBackTheLastFirstAndNothingTwice(t *testing.T) {
 func TestARecordComesBackAsItWas(t *testing.T) {
 	timeout := 3
 	c := Container{
-		ID: "i", Name: "n", Created: time.Now().UTC().Round(0), Config: Config{Env: []string{"A=1"}, StopTimeout: &timeout},
-		HostConfig: HostConfig{PortBindings: []PortBinding{{Port: 1, Proto: "tcp"}}, Resources: Resources{Memory: 1}},
+		ID: "i", Name: "n", Created: time.Now().UTC().Round(0), Config: config.Config{Env: []string{"A=1"}, StopTimeout: &timeout},
+		HostConfig: config.HostConfig{PortBindings: []config.PortBinding{{Port: 1, Proto: "tcp"}}, Resources: config.Resources{Memory: 1}},
 		State:      Running, Wanted: WantedUp, Run: Run{Pid: 5, Error: "e"},
 	}
 	var back Container
@@ -415,5 +300,16 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 	// A record of another version: what it does not have is zero, what it has more is passed over.
 	if err := json.Unmarshal([]byte(`{"ID":"i","Name":"n","State":"exited","Later":{"x":1}}`), &back); err != nil || back.State != Exited {
 		t.Errorf("%+v, %v", back, err)
+	}
+}
+
+func TestASharedNetworkIsRecordedByID(t *testing.T) {
+	x := newIndex()
+	x.add(newEntry(Container{ID: strings.Repeat("a", 64), Name: "one"}))
+	for given, want := range map[string]string{"container:aa": "container:" + strings.Repeat("a", 64), "container:none": "container:none", "bridge": "bridge"} {
+		h := config.HostConfig{NetworkMode: given}
+		if x.resolveNetwork(&h); h.NetworkMode != want {
+			t.Errorf("%s becomes %s", given, h.NetworkMode)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/state"
@@ -21,8 +22,8 @@ func counts(stop string) string {
 	return "i=0; while [ ! -e /v/" + stop + " ]; do echo line $i; i=$((i+1)); done; echo end; exit 9"
 }
 
-func withVolume(r *CreateRequest) {
-	r.HostConfig.Mounts = append(r.HostConfig.Mounts, Mount{Type: "volume", Source: "shared", Target: "/v"})
+func withVolume(r *config.CreateRequest) {
+	r.HostConfig.Mounts = append(r.HostConfig.Mounts, config.Mount{Type: "volume", Source: "shared", Target: "/v"})
 }
 
 func (e *engine) touch(name string) {
@@ -72,11 +73,11 @@ func TestNoLineIsLostOrDoubledWhenTheDaemonIsRestarted(t *testing.T) {
 
 func TestASecondDaemonCarriesOnWhereAKilledOneStopped(t *testing.T) {
 	e := newEngine(t)
-	bridge := func(r *CreateRequest) { r.HostConfig.NetworkMode = "bridge" }
+	bridge := func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" }
 	alive := e.create("echo ready; while [ ! -e /v/stop ]; do sleep 0.01; done; echo bye; exit 4", withVolume, bridge)
 	gone := e.create("while [ ! -e /v/gone ]; do sleep 0.01; done; echo gone; exit 6", withVolume, bridge)
-	auto := e.create("while [ ! -e /v/gone ]; do sleep 0.01; done", withVolume, func(r *CreateRequest) { r.HostConfig.AutoRemove = true })
-	tty := e.create("stty -echo; echo ready; cat; true", func(r *CreateRequest) { r.Config.Tty, r.Config.OpenStdin = true, true })
+	auto := e.create("while [ ! -e /v/gone ]; do sleep 0.01; done", withVolume, func(r *config.CreateRequest) { r.HostConfig.AutoRemove = true })
+	tty := e.create("stty -echo; echo ready; cat; true", func(r *config.CreateRequest) { r.Config.Tty, r.Config.OpenStdin = true, true })
 	never := e.create("true")
 	done := e.create("exit 3")
 	for _, id := range []string{alive, gone, auto, tty, done} {
@@ -146,7 +147,7 @@ func TestASecondDaemonCarriesOnWhereAKilledOneStopped(t *testing.T) {
 
 func TestAStartThatNobodyWasToldOfIsUndone(t *testing.T) {
 	e := newEngine(t)
-	id := e.create("exec sleep 1000", func(r *CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
+	id := e.create("exec sleep 1000", func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
 	record, _ := e.Get(id)
 	e.start(id)
 	c, _ := e.Get(id)
@@ -169,7 +170,7 @@ func TestAStartThatNobodyWasToldOfIsUndone(t *testing.T) {
 func TestALostRunIsRecordedAndItsProcessesAreEnded(t *testing.T) {
 	e := newEngine(t)
 	id := e.create("exec sleep 1000")
-	auto := e.create("exec sleep 1000", func(r *CreateRequest) { r.HostConfig.AutoRemove = true })
+	auto := e.create("exec sleep 1000", func(r *config.CreateRequest) { r.HostConfig.AutoRemove = true })
 	e.start(id)
 	e.start(auto)
 	c, _ := e.Get(id)

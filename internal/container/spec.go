@@ -10,6 +10,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 	"berth/internal/linux/user"
@@ -20,7 +21,7 @@ import (
 // mounted file system, where users and groups are looked up.
 func (h *host) spec(c Container, root *os.File, ownNetwork bool) (*specs.Spec, error) {
 	hc := c.HostConfig
-	caps, err := capabilities(hc)
+	caps, err := config.Capabilities(hc)
 	if err != nil {
 		return nil, err
 	}
@@ -72,11 +73,11 @@ func process(p *specs.Process, c Container, who user.User) error {
 	if who.UID != 0 { // runc: a user other than root holds none but what it is given by files
 		p.Capabilities.Effective, p.Capabilities.Permitted = nil, nil
 	}
-	sec, err := parseSecurity(c.HostConfig.SecurityOpt)
+	sec, err := config.ParseSecurity(c.HostConfig.SecurityOpt)
 	if err != nil {
 		return err
 	}
-	p.NoNewPrivileges = sec.noNewPrivs
+	p.NoNewPrivileges = sec.NoNewPrivs
 	if c.HostConfig.OomScoreAdj != 0 {
 		adj := c.HostConfig.OomScoreAdj
 		p.OOMScoreAdj = &adj
@@ -91,7 +92,7 @@ func process(p *specs.Process, c Container, who user.User) error {
 const cpuPeriod = 100_000
 
 // resources are the limits of the control group.
-func resources(r *specs.LinuxResources, hc HostConfig) {
+func resources(r *specs.LinuxResources, hc config.HostConfig) {
 	lim := hc.Resources
 	if lim.Memory > 0 || lim.MemoryReservation > 0 {
 		r.Memory = &specs.LinuxMemory{}
@@ -131,7 +132,7 @@ func resources(r *specs.LinuxResources, hc HostConfig) {
 }
 
 // addDevices adds the host devices that the user asked for.
-func addDevices(spec *specs.Spec, hc HostConfig) error {
+func addDevices(spec *specs.Spec, hc config.HostConfig) error {
 	if hc.Privileged {
 		all, err := runtime.HostDevices()
 		if err != nil {
@@ -221,7 +222,7 @@ func resolve(root *os.File, mounts []specs.Mount) ([]specs.Mount, error) {
 	return mounts, nil
 }
 
-func (h *host) mount(m Mount) (specs.Mount, error) {
+func (h *host) mount(m config.Mount) (specs.Mount, error) {
 	om := specs.Mount{Destination: path.Clean(m.Target), Type: "bind", Source: m.Source}
 	switch m.Type {
 	case "bind":
@@ -262,3 +263,23 @@ func tmpfs(target string, opts []string) specs.Mount {
 	return specs.Mount{Destination: path.Clean(target), Type: "tmpfs", Source: "tmpfs",
 		Options: append([]string{"noexec", "nosuid", "nodev", "rprivate"}, opts...)}
 }
+
+// processEnv is the environment that the program gets (behaviour 43 of
+// Docker): defaults first, then what image and user say. HOME comes last, from
+// the user record, when nobody set it.
+func processEnv(c Container, home string) []string {
+	env := []string{"PATH=" + defaultPath}
+	if c.Config.Hostname != "" {
+		env = append(env, "HOSTNAME="+c.Config.Hostname)
+	}
+	if c.Config.Tty {
+		env = append(env, "TERM=xterm")
+	}
+	env = config.MergeEnv(env, c.Config.Env)
+	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
+		env = append(env, "HOME="+home)
+	}
+	return env
+}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

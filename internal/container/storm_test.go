@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
@@ -46,7 +47,7 @@ func TestAnAttachThatMeetsARemovalEnds(t *testing.T) {
 	e := newEngine(t)
 	ctx := context.Background()
 	for range 200 {
-		c, err := e.Create(ctx, CreateRequest{Config: Config{Image: "busybox", Cmd: []string{"true"}}})
+		c, err := e.Create(ctx, config.CreateRequest{Config: config.Config{Image: "busybox", Cmd: []string{"true"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,10 +89,10 @@ func openFiles(t *testing.T, pid string) int {
 func (e *engine) storm(r *rand.Rand) {
 	ctx := context.Background()
 	scripts := []string{"exit 3", "echo hello; exec sleep 1000", "nothing-like-it", "trap 'exit 4' TERM; while :; do sleep 0.01; done", "cat"}
-	req := CreateRequest{
-		Config: Config{Image: "busybox", Cmd: []string{"sh", "-c", scripts[r.IntN(len(scripts))]}, OpenStdin: true, StdinOnce: true,
+	req := config.CreateRequest{
+		Config: config.Config{Image: "busybox", Cmd: []string{"sh", "-c", scripts[r.IntN(len(scripts))]}, OpenStdin: true, StdinOnce: true,
 			Tty: r.IntN(4) == 0},
-		HostConfig: HostConfig{NetworkMode: []string{"none", "bridge"}[r.IntN(2)], AutoRemove: r.IntN(2) == 0},
+		HostConfig: config.HostConfig{NetworkMode: []string{"none", "bridge"}[r.IntN(2)], AutoRemove: r.IntN(2) == 0},
 	}
 	created, err := e.Create(ctx, req)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 )
@@ -27,10 +28,10 @@ func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error 
 	}
 	for _, target := range c.Config.Volumes {
 		if !taken[path.Clean(target)] {
-			mounts = append(mounts, Mount{Type: "volume", Target: target})
+			mounts = append(mounts, config.Mount{Type: "volume", Target: target})
 		}
 	}
-	var fresh []Mount
+	var fresh []config.Mount
 	for i := range mounts {
 		m := &mounts[i]
 		switch m.Type {
@@ -58,7 +59,7 @@ func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error 
 }
 
 // bindSource checks a bind's source and makes a missing one when asked to.
-func bindSource(m Mount) error {
+func bindSource(m config.Mount) error {
 	_, err := os.Stat(m.Source)
 	switch {
 	case err == nil:
@@ -75,7 +76,7 @@ func bindSource(m Mount) error {
 }
 
 // fill copies what the image has at a volume's target into the fresh volume.
-func (h *host) fill(ctx context.Context, c Container, fresh []Mount) error {
+func (h *host) fill(ctx context.Context, c Container, fresh []config.Mount) error {
 	if len(fresh) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/network"
@@ -19,18 +20,18 @@ import (
 type images struct{ *image.Service }
 
 // Resolve finds an image and takes from it what a container needs.
-func (a images) Resolve(ctx context.Context, ref, platform string) (container.Image, error) {
+func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image, error) {
 	img, err := a.Get(ctx, ref)
 	if err != nil {
-		return container.Image{}, err
+		return config.Image{}, err
 	}
 	if platform != "" {
 		if err := matches(img, platform); err != nil {
-			return container.Image{}, err
+			return config.Image{}, err
 		}
 	}
 	c := img.Config.Config
-	out := container.Image{
+	out := config.Image{
 		ID: img.ID.String(), Env: c.Env, Cmd: c.Cmd, Entrypoint: c.Entrypoint, User: c.User,
 		WorkingDir: c.WorkingDir, Labels: c.Labels, StopSignal: c.StopSignal,
 	}
@@ -66,7 +67,7 @@ func (a images) Layers(ctx context.Context, id string) ([]string, error) {
 type networks struct{ *network.Service }
 
 // Connect gives a container its endpoint on the bridge.
-func (a networks) Connect(ctx context.Context, c container.Container, ports []container.PortBinding) (*container.Connection, error) {
+func (a networks) Connect(ctx context.Context, c container.Container, ports []config.PortBinding) (*container.Connection, error) {
 	req := network.ConnectRequest{ID: c.ID, Name: c.Name, Hostname: c.Config.Hostname}
 	for _, p := range ports {
 		req.Ports = append(req.Ports, network.PortBinding(p))
@@ -80,7 +81,7 @@ func (a networks) Connect(ctx context.Context, c container.Container, ports []co
 		Gateway: at.Gateway, MAC: at.MAC, HostLink: at.HostLink,
 	}}
 	for _, p := range at.Ports {
-		conn.Endpoint.Ports = append(conn.Endpoint.Ports, container.PortBinding(p))
+		conn.Endpoint.Ports = append(conn.Endpoint.Ports, config.PortBinding(p))
 	}
 	return conn, nil
 }
@@ -114,7 +115,7 @@ func (a networks) Restore(ctx context.Context, running []container.Connection) e
 
 // ResolvConf is a container's /etc/resolv.conf: the host's own file for who
 // shares the host's network, else one that works from the bridge.
-func (a networks) ResolvConf(hc container.HostConfig) ([]byte, error) {
+func (a networks) ResolvConf(hc config.HostConfig) ([]byte, error) {
 	host, err := network.HostResolvConf()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the host's resolv.conf cannot be read")
@@ -131,7 +132,7 @@ func (a networks) ResolvConf(hc container.HostConfig) ([]byte, error) {
 }
 
 // Hosts is a container's /etc/hosts: the host's own for who shares its network.
-func (a networks) Hosts(hc container.HostConfig, ep container.Endpoint, names ...string) ([]byte, error) {
+func (a networks) Hosts(hc config.HostConfig, ep container.Endpoint, names ...string) ([]byte, error) {
 	if hc.NetworkMode == "host" && len(hc.ExtraHosts) == 0 {
 		b, err := os.ReadFile("/etc/hosts")
 		return b, fault.Wrap(fault.Internal, err, "the host's /etc/hosts cannot be read")

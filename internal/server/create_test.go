@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/server/grammar"
 	"berth/internal/server/show"
@@ -38,10 +38,10 @@ func TestTheStockClientsDefaultsPass(t *testing.T) {
 	if got.Name != "web" || got.Platform != "linux/amd64" || got.EntrypointSet || !got.HostConfig.AutoRemove || got.HostConfig.ConsoleSize != [2]uint{24, 80} {
 		t.Errorf("%+v", got)
 	}
-	if want := []container.Mount{{Type: "volume", Source: "data", Target: "/data", ReadOnly: true}}; !reflect.DeepEqual(got.HostConfig.Mounts, want) {
+	if want := []config.Mount{{Type: "volume", Source: "data", Target: "/data", ReadOnly: true}}; !reflect.DeepEqual(got.HostConfig.Mounts, want) {
 		t.Errorf("mounts %+v", got.HostConfig.Mounts)
 	}
-	if want := []container.PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}; !reflect.DeepEqual(got.HostConfig.PortBindings, want) {
+	if want := []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}; !reflect.DeepEqual(got.HostConfig.PortBindings, want) {
 		t.Errorf("ports %+v", got.HostConfig.PortBindings)
 	}
 }
@@ -153,16 +153,16 @@ func TestOneStringIsOneWordOfACommand(t *testing.T) {
 func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 	list := []string{"/proc/x"}
 	none := []string{}
-	want := container.HostConfig{
+	want := config.HostConfig{
 		AutoRemove: true, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
 		DNSOptions: []string{"o"}, DNSSearch: []string{"s"}, ExtraHosts: []string{"a:1.2.3.4"}, CapAdd: []string{"A"}, CapDrop: []string{"B"}, GroupAdd: []string{"g"},
-		Privileged: true, ReadonlyRootfs: true, SecurityOpt: []string{"x"}, Devices: []container.Device{{Host: "/dev/a", Container: "/dev/b", Permissions: "r"}},
+		Privileged: true, ReadonlyRootfs: true, SecurityOpt: []string{"x"}, Devices: []config.Device{{Host: "/dev/a", Container: "/dev/b", Permissions: "r"}},
 		IpcMode: "host", PidMode: "host", UTSMode: "host", CgroupnsMode: "host", CgroupParent: "/p", ShmSize: 5, OomScoreAdj: 7, Sysctls: map[string]string{"a": "b"},
-		Ulimits: []container.Ulimit{{Name: "nofile", Soft: 1, Hard: 2}}, ConsoleSize: [2]uint{1, 2}, LogDriver: "none", LogOptions: map[string]string{"a": "b"},
+		Ulimits: []config.Ulimit{{Name: "nofile", Soft: 1, Hard: 2}}, ConsoleSize: [2]uint{1, 2}, LogDriver: "none", LogOptions: map[string]string{"a": "b"},
 		Tmpfs: map[string]string{"/t": "size=1m"}, MaskedPaths: &list, ReadonlyPaths: &none,
-		PortBindings: []container.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080}, {Port: 81, Proto: "udp"}},
-		Resources:    container.Resources{Memory: 1, MemorySwap: 2, MemoryReservation: 3, NanoCPUs: 4, CPUShares: 5, CPUPeriod: 6, CPUQuota: 7, CpusetCpus: "0", CpusetMems: "1", PidsLimit: 8},
-		Mounts: []container.Mount{
+		PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080}, {Port: 81, Proto: "udp"}},
+		Resources:    config.Resources{Memory: 1, MemorySwap: 2, MemoryReservation: 3, NanoCPUs: 4, CPUShares: 5, CPUPeriod: 6, CPUQuota: 7, CpusetCpus: "0", CpusetMems: "1", PidsLimit: 8},
+		Mounts: []config.Mount{
 			{Type: "bind", Source: "/h", Target: "/c", ReadOnly: true, Create: true},
 			{Type: "bind", Source: "/h", Target: "/d", Propagation: "rslave"},
 			{Type: "volume", Source: "vol", Target: "/e", NoCopy: true},

@@ -13,20 +13,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/server/listen"
-
-	"github.com/opencontainers/go-digest"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // fake is every service at once. Each function field may be replaced by a test.
 type fake struct {
 	mu         sync.Mutex
 	calls      []string
-	created    container.CreateRequest
+	created    config.CreateRequest
 	containers []container.Container
 	images     []image.Image
 	failWith   error
@@ -53,7 +54,7 @@ func (f *fake) seen() string {
 	return strings.Join(f.calls, "; ")
 }
 
-func (f *fake) Create(_ context.Context, req container.CreateRequest) (container.CreateResult, error) {
+func (f *fake) Create(_ context.Context, req config.CreateRequest) (container.CreateResult, error) {
 	err := f.note("create", req.Name)
 	f.created = req
 	return container.CreateResult{ID: "c1"}, err
@@ -246,14 +247,14 @@ func sample() container.Container {
 	return container.Container{
 		ID: strings.Repeat("ab", 32), Name: "web", Created: at, ImageID: "sha256:img", State: container.Running, Driver: "overlayfs",
 		Path: "nginx", Args: []string{"-g", "daemon off;"},
-		Config: container.Config{Image: "x", Labels: map[string]string{"a": "1", "b": ""}, ExposedPorts: []string{"443/tcp", "80/tcp"}, Cmd: []string{"nginx"}},
-		HostConfig: container.HostConfig{Binds: []string{"/src:/dst:ro"}, NetworkMode: "default",
-			Mounts:       []container.Mount{{Type: "bind", Source: "/src", Target: "/dst", ReadOnly: true}, {Type: "volume", Source: "data", Target: "/data"}},
-			PortBindings: []container.PortBinding{{Port: 80, Proto: "tcp"}}},
+		Config: config.Config{Image: "x", Labels: map[string]string{"a": "1", "b": ""}, ExposedPorts: []string{"443/tcp", "80/tcp"}, Cmd: []string{"nginx"}},
+		HostConfig: config.HostConfig{Binds: []string{"/src:/dst:ro"}, NetworkMode: "default",
+			Mounts:       []config.Mount{{Type: "bind", Source: "/src", Target: "/dst", ReadOnly: true}, {Type: "volume", Source: "data", Target: "/data"}},
+			PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp"}}},
 		Run: container.Run{Pid: 42, Started: at},
 		Endpoint: container.Endpoint{Network: "bridge", NetworkID: "n1", EndpointID: "ep", MAC: "02:42:ac:11:00:02",
 			Address: netip.MustParsePrefix("172.17.0.2/16"), Gateway: netip.MustParseAddr("172.17.0.1"),
-			Ports: []container.PortBinding{{Port: 80, Proto: "tcp", HostPort: 32768}}},
+			Ports: []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 32768}}},
 	}
 }
 

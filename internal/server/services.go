@@ -5,12 +5,13 @@ import (
 	"io"
 
 	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/image"
 )
 
 // Containers is what the border needs of the containers' verbs.
 type Containers interface {
-	Create(ctx context.Context, req container.CreateRequest) (container.CreateResult, error)
+	Create(ctx context.Context, req config.CreateRequest) (container.CreateResult, error)
 	Get(ref string) (container.Container, error)
 	List() []container.Container
 	Start(ctx context.Context, ref string) error

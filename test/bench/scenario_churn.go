@@ -38,7 +38,7 @@ func churn(b *bench) {
 			continue
 		}
 		time.Sleep(2 * time.Second)
-		before := b.possessions(e)
+		before := possessions(b, e)
 		took, err := e.comeAndGo(n)
 		if err != nil {
 			b.note("%s: %s: %s", group, e.name, firstLine(err.Error()))
@@ -47,7 +47,7 @@ func churn(b *bench) {
 		rate.add(e, float64(n)/took.Seconds())
 		count.add(e, float64(n))
 		time.Sleep(2 * time.Second)
-		for i, after := range b.possessions(e) {
+		for i, after := range possessions(b, e) {
 			growth[i].add(e, after-before[i])
 		}
 	}
@@ -80,7 +80,7 @@ func (e *engine) comeAndGo(n int) (time.Duration, error) {
 
 // possessions are the engine's memory (MiB), open descriptors, control groups
 // and mounts.
-func (b *bench) possessions(e *engine) [4]float64 {
+func possessions(b *bench, e *engine) [4]float64 {
 	var has [4]float64
 	for _, p := range b.processes(e) {
 		has[0] += p.pss

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	"github.com/moby/moby/api/types/mount"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
 // ParseBind reads one -v word: /host:/ctr[:mode], name:/ctr[:mode], or /ctr.
-func ParseBind(word string) (container.Mount, error) {
+func ParseBind(word string) (config.Mount, error) {
 	parts := strings.Split(word, ":")
-	m := container.Mount{Create: true}
+	m := config.Mount{Create: true}
 	words := ""
 	switch {
 	case len(parts) > 3 || parts[0] == "":
@@ -47,7 +47,7 @@ func ParseBind(word string) (container.Mount, error) {
 
 // applyMode sets what the words after the second colon say. z and Z relabel for
 // SELinux, and the consistency words are for Docker Desktop: nothing to do here.
-func applyMode(m *container.Mount, words string) {
+func applyMode(m *config.Mount, words string) {
 	for _, w := range strings.Split(words, ",") {
 		switch {
 		case w == "ro":
@@ -61,7 +61,7 @@ func applyMode(m *container.Mount, words string) {
 }
 
 // finishSource cleans a host path, checks a volume name, or makes a volume anonymous.
-func finishSource(m *container.Mount) error {
+func finishSource(m *config.Mount) error {
 	switch {
 	case m.Type == "bind":
 		m.Source = path.Clean(m.Source)

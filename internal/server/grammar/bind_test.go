@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
 func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
-	for word, want := range map[string]container.Mount{
+	for word, want := range map[string]config.Mount{
 		"/h:/c":              {Type: "bind", Source: "/h", Target: "/c", Create: true},
 		"/h/../g/:/c/":       {Type: "bind", Source: "/g", Target: "/c", Create: true},
 		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared"},

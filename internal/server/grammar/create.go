@@ -8,11 +8,11 @@ import (
 	"path"
 	"slices"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
 // Body is the body of POST /containers/create, with fields that the newest
@@ -39,8 +39,8 @@ func (w *words) UnmarshalJSON(text []byte) error {
 // Create translates a create, checks its grammar, and refuses what cannot be
 // honoured yet. It empties body. The name and the platform, which travel in the
 // query, are the caller's to add. Errors are fault.Invalid and fault.Unsupported.
-func Create(body *Body) (container.CreateRequest, error) {
-	var req container.CreateRequest
+func Create(body *Body) (config.CreateRequest, error) {
+	var req config.CreateRequest
 	if body.Config == nil && (body.Cmd != nil || body.Entrypoint != nil) {
 		body.Config = &wire.Config{}
 	}
@@ -72,8 +72,8 @@ func Create(body *Body) (container.CreateRequest, error) {
 }
 
 // takeConfig moves the portable part of a container out of from.
-func takeConfig(from *wire.Config, to *container.Config) error {
-	*to = container.Config{
+func takeConfig(from *wire.Config, to *config.Config) error {
+	*to = config.Config{
 		Image:        take(&from.Image),
 		Hostname:     take(&from.Hostname),
 		Domainname:   take(&from.Domainname),

@@ -3,14 +3,14 @@ package grammar
 import (
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	units "github.com/docker/go-units"
 	wire "github.com/moby/moby/api/types/container"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
-func takeDevices(from *wire.HostConfig, to *container.HostConfig) error {
+func takeDevices(from *wire.HostConfig, to *config.HostConfig) error {
 	for _, d := range take(&from.Devices) {
 		if d.PathInContainer == "" {
 			d.PathInContainer = d.PathOnHost
@@ -21,12 +21,12 @@ func takeDevices(from *wire.HostConfig, to *container.HostConfig) error {
 		if d.PathOnHost == "" || strings.Trim(d.CgroupPermissions, "rwm") != "" {
 			return fault.New(fault.Invalid, "invalid device specification: %s:%s:%s", d.PathOnHost, d.PathInContainer, d.CgroupPermissions)
 		}
-		to.Devices = append(to.Devices, container.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
+		to.Devices = append(to.Devices, config.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
 	}
 	return nil
 }
 
-func takeUlimits(from *wire.HostConfig, to *container.HostConfig) error {
+func takeUlimits(from *wire.HostConfig, to *config.HostConfig) error {
 	for _, u := range take(&from.Ulimits) {
 		if u == nil {
 			continue
@@ -37,7 +37,7 @@ func takeUlimits(from *wire.HostConfig, to *container.HostConfig) error {
 		if u.Hard != -1 && (u.Soft == -1 || u.Soft > u.Hard) {
 			return fault.New(fault.Invalid, "ulimit soft limit must be less than or equal to hard limit: %d > %d", u.Soft, u.Hard)
 		}
-		to.Ulimits = append(to.Ulimits, container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+		to.Ulimits = append(to.Ulimits, config.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
 	return nil
 }

@@ -4,15 +4,15 @@ import (
 	"net/netip"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	wire "github.com/moby/moby/api/types/container"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
 // takeHostConfig moves the host's part of a container out of from and refuses the rest.
-func takeHostConfig(from *wire.HostConfig, to *container.HostConfig) error {
-	*to = container.HostConfig{
+func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
+	*to = config.HostConfig{
 		AutoRemove:     take(&from.AutoRemove),
 		Binds:          take(&from.Binds),
 		Tmpfs:          take(&from.Tmpfs),
@@ -43,7 +43,7 @@ func takeHostConfig(from *wire.HostConfig, to *container.HostConfig) error {
 		ReadonlyPaths:  pathList(take(&from.ReadonlyPaths)),
 		Resources:      takeResources(&from.Resources),
 	}
-	for _, step := range []func(*wire.HostConfig, *container.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits} {
+	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits} {
 		if err := step(from, to); err != nil {
 			return err
 		}
@@ -57,8 +57,8 @@ func takeHostConfig(from *wire.HostConfig, to *container.HostConfig) error {
 	return refuseRest("HostConfig", from)
 }
 
-func takeResources(from *wire.Resources) container.Resources {
-	return container.Resources{
+func takeResources(from *wire.Resources) config.Resources {
+	return config.Resources{
 		Memory:            take(&from.Memory),
 		MemorySwap:        take(&from.MemorySwap),
 		MemoryReservation: take(&from.MemoryReservation),

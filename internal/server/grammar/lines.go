@@ -4,14 +4,14 @@ import (
 	"strings"
 	"unicode"
 
-	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
 // checkLines refuses control characters in what is written into the container's
 // hosts, hostname and resolv.conf: a line break would add lines of somebody
 // else's choosing, such as an address for a name.
-func checkLines(c *container.Config, h *container.HostConfig) error {
+func checkLines(c *config.Config, h *config.HostConfig) error {
 	for _, f := range []struct {
 		name  string
 		words []string

@@ -6,15 +6,15 @@ import (
 	"slices"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
 // takeMounts moves mounts, those of -v first, as Docker orders them.
-func takeMounts(from *wire.HostConfig, to *container.HostConfig) error {
+func takeMounts(from *wire.HostConfig, to *config.HostConfig) error {
 	for _, word := range to.Binds {
 		m, err := ParseBind(word)
 		if err != nil {
@@ -61,8 +61,8 @@ func badMount(kind, format string, args ...any) error {
 }
 
 // parseMount reads one --mount.
-func parseMount(from *mount.Mount) (container.Mount, error) {
-	m := container.Mount{
+func parseMount(from *mount.Mount) (config.Mount, error) {
+	m := config.Mount{
 		Type:     string(take(&from.Type)),
 		Source:   take(&from.Source),
 		Target:   take(&from.Target),
@@ -80,7 +80,7 @@ func parseMount(from *mount.Mount) (container.Mount, error) {
 }
 
 // takeMountType takes the options that belong to the type of a mount.
-func takeMountType(from *mount.Mount, m *container.Mount) error {
+func takeMountType(from *mount.Mount, m *config.Mount) error {
 	if err := foreignOptions(from, m.Type); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func foreignOptions(from *mount.Mount, kind string) error {
 	return nil
 }
 
-func takeBind(from *mount.Mount, m *container.Mount) error {
+func takeBind(from *mount.Mount, m *config.Mount) error {
 	if m.Source == "" {
 		return badMount("bind", "field Source must not be empty")
 	}
@@ -133,7 +133,7 @@ func takeBind(from *mount.Mount, m *container.Mount) error {
 	return finishSource(m)
 }
 
-func takeVolume(from *mount.Mount, m *container.Mount) error {
+func takeVolume(from *mount.Mount, m *config.Mount) error {
 	if m.Source == "" && m.ReadOnly {
 		return badMount("volume", "must not set ReadOnly mode when using anonymous volumes")
 	}
@@ -147,7 +147,7 @@ func takeVolume(from *mount.Mount, m *container.Mount) error {
 	return finishSource(m)
 }
 
-func takeTmpfs(from *mount.Mount, m *container.Mount) error {
+func takeTmpfs(from *mount.Mount, m *config.Mount) error {
 	if m.Source != "" {
 		return badMount("tmpfs", "field Source must not be specified")
 	}

@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/fault"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+
+	"berth/internal/container/config"
+	"berth/internal/fault"
 )
 
 // checkPort refuses ports without a number and protocols that do not exist.
@@ -27,7 +27,7 @@ func checkPort(p network.Port) error {
 }
 
 // takePorts moves the published ports, in order of their numbers.
-func takePorts(from *wire.HostConfig, to *container.HostConfig) error {
+func takePorts(from *wire.HostConfig, to *config.HostConfig) error {
 	for port, bindings := range take(&from.PortBindings) {
 		if err := checkPort(port); err != nil {
 			return err
@@ -43,12 +43,12 @@ func takePorts(from *wire.HostConfig, to *container.HostConfig) error {
 			if err != nil {
 				return err
 			}
-			to.PortBindings = append(to.PortBindings, container.PortBinding{
+			to.PortBindings = append(to.PortBindings, config.PortBinding{
 				Port: port.Num(), Proto: string(port.Proto()), HostIP: b.HostIP, HostPort: host,
 			})
 		}
 	}
-	slices.SortStableFunc(to.PortBindings, func(a, b container.PortBinding) int {
+	slices.SortStableFunc(to.PortBindings, func(a, b config.PortBinding) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Proto, b.Proto))
 	})
 	return nil

@@ -5,16 +5,16 @@ import (
 	"os"
 	"strings"
 
-	"berth/internal/container"
-	"berth/internal/server/grammar"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+
+	"berth/internal/container/config"
+	"berth/internal/server/grammar"
 )
 
 // HostConfig shows the host's part of a container as the user gave it, with
 // the defaults that Docker fills in.
-func HostConfig(h *container.HostConfig) *wire.HostConfig {
+func HostConfig(h *config.HostConfig) *wire.HostConfig {
 	out := &wire.HostConfig{
 		Binds:           h.Binds,
 		LogConfig:       wire.LogConfig{Type: cmp.Or(h.LogDriver, "json-file"), Config: h.LogOptions},
@@ -58,7 +58,7 @@ func HostConfig(h *container.HostConfig) *wire.HostConfig {
 	return out
 }
 
-func wireResources(h *container.HostConfig) wire.Resources {
+func wireResources(h *config.HostConfig) wire.Resources {
 	r := &h.Resources
 	out := wire.Resources{
 		CPUShares:         r.CPUShares,
@@ -89,7 +89,7 @@ func wireResources(h *container.HostConfig) wire.Resources {
 }
 
 // wireMounts shows the mounts of --mount: those that no -v word stands for.
-func wireMounts(h *container.HostConfig) []mount.Mount {
+func wireMounts(h *config.HostConfig) []mount.Mount {
 	var out []mount.Mount
 	for i := range h.Mounts {
 		m := &h.Mounts[i]
@@ -101,7 +101,7 @@ func wireMounts(h *container.HostConfig) []mount.Mount {
 	return out
 }
 
-func wireMount(m *container.Mount) mount.Mount {
+func wireMount(m *config.Mount) mount.Mount {
 	w := mount.Mount{Type: mount.Type(m.Type), Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
 	switch m.Type {
 	case "bind":

@@ -3,12 +3,13 @@ package show
 import (
 	"time"
 
-	"berth/internal/container"
-	"berth/internal/server/compat"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/api/types/storage"
+
+	"berth/internal/container"
+	"berth/internal/container/config"
+	"berth/internal/server/compat"
 )
 
 // Inspect shows everything about a container: a *wire.InspectResponse, or that with
@@ -74,7 +75,7 @@ func Status(s container.State) wire.ContainerState {
 	return wire.ContainerState(s)
 }
 
-func wireConfig(c *container.Config) *wire.Config {
+func wireConfig(c *config.Config) *wire.Config {
 	out := &wire.Config{
 		Hostname:     c.Hostname,
 		Domainname:   c.Domainname,

@@ -5,10 +5,11 @@ import (
 	"net/netip"
 	"strconv"
 
-	"berth/internal/container"
-
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+
+	"berth/internal/container"
+	"berth/internal/container/config"
 )
 
 // wirePort returns number/proto as the wire knows it; a protocol is always there.
@@ -18,7 +19,7 @@ func wirePort(num uint16, proto string) network.Port {
 }
 
 // portMap shows bindings as inspect does. An unset address reads 0.0.0.0 once bound.
-func portMap(bindings []container.PortBinding, bound bool) network.PortMap {
+func portMap(bindings []config.PortBinding, bound bool) network.PortMap {
 	m := network.PortMap{}
 	for _, b := range bindings {
 		ip, port := b.HostIP, ""

@@ -1,4 +1,4 @@
-package container
+package config
 
 import (
 	"slices"
@@ -11,15 +11,17 @@ import (
 	"berth/internal/runtime"
 )
 
-// security is what the --security-opt words say.
-type security struct {
-	noNewPrivs bool
-	unconfined bool   // no seccomp filter
-	profile    []byte // a seccomp profile of the user's, as JSON; nil means the default
+// Security is what the --security-opt words say.
+type Security struct {
+	NoNewPrivs bool
+	Unconfined bool   // no seccomp filter
+	Profile    []byte // a seccomp profile of the user's, as JSON; nil means the default
 }
 
-func parseSecurity(opts []string) (security, error) {
-	var sec security
+// ParseSecurity reads the words of --security-opt. Errors are fault.Invalid, and
+// fault.Unsupported for options that this engine does not have.
+func ParseSecurity(opts []string) (Security, error) {
+	var sec Security
 	for _, opt := range opts {
 		key, value, found := strings.Cut(opt, "=")
 		if !found {
@@ -34,12 +36,12 @@ func parseSecurity(opts []string) (security, error) {
 					return sec, fault.New(fault.Invalid, "invalid --security-opt 2: %q", opt)
 				}
 			}
-			sec.noNewPrivs = on
+			sec.NoNewPrivs = on
 		case key == "seccomp" && value == "unconfined":
-			sec.unconfined = true
+			sec.Unconfined = true
 		case key == "seccomp" && (value == "builtin" || value == "default"):
 		case key == "seccomp" && found:
-			sec.profile = []byte(value)
+			sec.Profile = []byte(value)
 		case key == "apparmor" && value == "unconfined", key == "label" && value == "disable":
 			// Neither is ever on here.
 		case key == "apparmor" || key == "label" || key == "systempaths" || key == "writable-cgroups":
@@ -53,8 +55,8 @@ func parseSecurity(opts []string) (security, error) {
 	return sec, nil
 }
 
-// capabilities returns the container's capability set, as CAP_ names.
-func capabilities(h HostConfig) ([]string, error) {
+// Capabilities returns the container's capability set, as CAP_ names.
+func Capabilities(h HostConfig) ([]string, error) {
 	all := knownCapabilities()
 	add, err := capabilityNames("CapAdd", h.CapAdd, all)
 	if err != nil {

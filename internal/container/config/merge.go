@@ -1,4 +1,4 @@
-package container
+package config
 
 import (
 	"maps"
@@ -8,13 +8,13 @@ import (
 	"berth/internal/fault"
 )
 
-// merge fills what the user left out from the image, by Docker's rules.
-func merge(req CreateRequest, img Image, id string) (Config, error) {
+// Merge fills what the user left out from the image, by Docker's rules.
+func Merge(req CreateRequest, img Image, id string) (Config, error) {
 	if img.Unsupported != "" {
 		return Config{}, fault.New(fault.Unsupported, "%s", img.Unsupported)
 	}
 	c := req.Config
-	c.Env = mergeEnv(img.Env, c.Env)
+	c.Env = MergeEnv(img.Env, c.Env)
 	if len(c.Entrypoint) == 0 && !req.EntrypointSet {
 		c.Entrypoint = img.Entrypoint
 		if len(c.Cmd) == 0 {
@@ -50,9 +50,9 @@ func union(a, b []string) []string {
 	return slices.Compact(u)
 }
 
-// mergeEnv replaces equal names of base and appends the rest. A word without
+// MergeEnv replaces equal names of base and appends the rest. A word without
 // "=" removes the variable.
-func mergeEnv(base, over []string) []string {
+func MergeEnv(base, over []string) []string {
 	env := slices.Clone(base)
 	at := make(map[string]int, len(env)+len(over))
 	for i, kv := range env {
@@ -76,23 +76,3 @@ func mergeEnv(base, over []string) []string {
 	}
 	return slices.DeleteFunc(env, func(kv string) bool { return kv == "" })
 }
-
-// processEnv is the environment that the program gets (behaviour 43 of
-// Docker): defaults first, then what image and user say. HOME comes last, from
-// the user record, when nobody set it.
-func processEnv(c Container, home string) []string {
-	env := []string{"PATH=" + defaultPath}
-	if c.Config.Hostname != "" {
-		env = append(env, "HOSTNAME="+c.Config.Hostname)
-	}
-	if c.Config.Tty {
-		env = append(env, "TERM=xterm")
-	}
-	env = mergeEnv(env, c.Config.Env)
-	if !slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "HOME=") }) {
-		env = append(env, "HOME="+home)
-	}
-	return env
-}
-
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

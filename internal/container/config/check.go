@@ -1,4 +1,4 @@
-package container
+package config
 
 import (
 	"path"
@@ -8,12 +8,13 @@ import (
 	"github.com/moby/sys/signal"
 
 	"berth/internal/fault"
+	"berth/internal/logfile"
 )
 
 const minMemory = 6 << 20
 
-// check refuses what contradicts itself, in Docker's wording. It may normalize the request.
-func check(x *index, req *CreateRequest) error {
+// Check refuses what contradicts itself, in Docker's wording. It may normalize the request.
+func Check(req *CreateRequest) error {
 	c, h := &req.Config, &req.HostConfig
 	if c.WorkingDir != "" && !path.IsAbs(c.WorkingDir) {
 		return fault.New(fault.Invalid, "the working directory '%s' is invalid, it needs to be an absolute path", c.WorkingDir)
@@ -32,7 +33,7 @@ func check(x *index, req *CreateRequest) error {
 		func() error { return checkMemory(h.Resources) },
 		func() error { return checkCPU(h.Resources) },
 		func() error { return checkTargets(h.Mounts, h.Tmpfs) },
-		func() error { return checkNetwork(x, c, h) },
+		func() error { return checkNetwork(c, h) },
 		func() error { return checkModes(h) },
 	} {
 		if err := f(); err != nil {
@@ -45,10 +46,10 @@ func check(x *index, req *CreateRequest) error {
 	if h.ShmSize < 0 {
 		return fault.New(fault.Invalid, "SHM size can not be less than 0")
 	}
-	if _, err := parseSecurity(h.SecurityOpt); err != nil {
+	if _, err := ParseSecurity(h.SecurityOpt); err != nil {
 		return err
 	}
-	if _, err := capabilities(*h); err != nil {
+	if _, err := Capabilities(*h); err != nil {
 		return err
 	}
 	return checkLog(h)
@@ -116,8 +117,8 @@ func checkTargets(mounts []Mount, tmpfs map[string]string) error {
 	return nil
 }
 
-// checkNetwork resolves the network mode and what conflicts with it.
-func checkNetwork(x *index, c *Config, h *HostConfig) error {
+// checkNetwork refuses what conflicts with the network mode.
+func checkNetwork(c *Config, h *HostConfig) error {
 	switch mode := h.NetworkMode; {
 	case mode == "" || mode == "default":
 		h.NetworkMode = "bridge"
@@ -139,12 +140,7 @@ func checkNetwork(x *index, c *Config, h *HostConfig) error {
 		if len(c.ExposedPorts) > 0 {
 			return fault.New(fault.Invalid, "conflicting options: port exposing and the container type network mode")
 		}
-		if other, err := x.find(strings.TrimPrefix(mode, "container:")); err == nil {
-			h.NetworkMode = "container:" + other.id
-		}
 	}
-	// What is not there is for the start to say, as Docker does: to clients, a
-	// create that answers "not found" speaks of the image, and they pull it.
 	return nil
 }
 
@@ -173,11 +169,31 @@ func checkModes(h *HostConfig) error {
 	return nil
 }
 
-// warnings are what the user should know and need not stop for.
-func warnings(req CreateRequest) []string {
+// Warnings are what the user should know and need not stop for.
+func Warnings(req CreateRequest) []string {
 	var w []string
 	if req.HostConfig.NetworkMode == "host" && len(req.HostConfig.PortBindings) > 0 {
 		w = append(w, "Published ports are discarded when using host network mode")
 	}
 	return w
+}
+
+// checkLog refuses what the log driver cannot do.
+func checkLog(h *HostConfig) error {
+	switch h.LogDriver {
+	case "":
+		h.LogDriver = "json-file"
+	case "json-file":
+	case "none":
+		return nil
+	default:
+		return fault.New(fault.Unsupported, "the logging driver %q is not supported yet", h.LogDriver)
+	}
+	for _, key := range []string{"labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"} {
+		if v, set := h.LogOptions[key]; set && !(key == "mode" && v == "blocking") {
+			return fault.New(fault.Unsupported, "the log option %q is not supported yet", key)
+		}
+	}
+	_, err := logfile.ParseOptions(h.LogOptions)
+	return err
 }

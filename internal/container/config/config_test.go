@@ -1,0 +1,120 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/internal/runtime"
+)
+
+func TestTheImageFillsWhatTheUserLeftOut(t *testing.T) {
+	img := Image{
+		Env: []string{"A=1", "B=2"}, Cmd: []string{"c"}, Entrypoint: []string{"e"}, User: "u", WorkingDir: "/w",
+		Labels: map[string]string{"a": "image", "b": "image"}, ExposedPorts: []string{"80/tcp"}, Volumes: []string{"/v"}, StopSignal: "INT",
+	}
+	argv := func(c Config) string { return strings.Join(append(slices.Clone(c.Entrypoint), c.Cmd...), " ") }
+	for _, c := range []struct {
+		name string
+		req  CreateRequest
+		want string
+	}{
+		{"nothing given", CreateRequest{}, "e c"},
+		{"a command keeps the entrypoint", CreateRequest{Config: Config{Cmd: []string{"x"}}}, "e x"},
+		{"an entrypoint drops the command", CreateRequest{Config: Config{Entrypoint: []string{"y"}}, EntrypointSet: true}, "y"},
+		{"both", CreateRequest{Config: Config{Entrypoint: []string{"y"}, Cmd: []string{"x"}}, EntrypointSet: true}, "y x"},
+		{"an empty entrypoint clears", CreateRequest{Config: Config{Cmd: []string{"x"}}, EntrypointSet: true}, "x"},
+	} {
+		got, err := Merge(c.req, img, strings.Repeat("a", 64))
+		if err != nil || argv(got) != c.want {
+			t.Errorf("%s: %q, %v", c.name, argv(got), err)
+		}
+	}
+	req := CreateRequest{Config: Config{Labels: map[string]string{"b": "user"}, ExposedPorts: []string{"81/tcp", "80/tcp"}, Env: []string{"B=3", "A"}}}
+	got, _ := Merge(req, img, "0123456789abcdef")
+	want := Config{
+		Env: []string{"B=3"}, Cmd: []string{"c"}, Entrypoint: []string{"e"}, User: "u", WorkingDir: "/w", StopSignal: "INT", Hostname: "0123456789ab",
+		Labels: map[string]string{"a": "image", "b": "user"}, ExposedPorts: []string{"80/tcp", "81/tcp"}, Volumes: []string{"/v"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if img.Labels["b"] != "image" || img.Env[0] != "A=1" {
+		t.Error("the image was changed")
+	}
+	for _, mode := range []string{"host", "container:x"} {
+		if got, _ := Merge(CreateRequest{HostConfig: HostConfig{NetworkMode: mode}}, img, "0123456789abcdef"); got.Hostname != "" {
+			t.Errorf("with the network mode %s it is called %s", mode, got.Hostname)
+		}
+	}
+}
+
+func TestWhatContradictsItselfIsRefusedInDockersWords(t *testing.T) {
+	for want, change := range map[string]func(*CreateRequest){
+		"the working directory 'w' is invalid, it needs to be an absolute path": func(r *CreateRequest) { r.Config.WorkingDir = "w" },
+		"invalid signal: NOPE":                func(r *CreateRequest) { r.Config.StopSignal = "NOPE" },
+		"invalid environment variable: =x":    func(r *CreateRequest) { r.Config.Env = []string{"=x"} },
+		"Minimum memory limit allowed is 6MB": func(r *CreateRequest) { r.HostConfig.Resources.Memory = 6<<20 - 1 },
+		"Minimum memoryswap limit should be larger than memory limit, see usage": func(r *CreateRequest) {
+			r.HostConfig.Resources = Resources{Memory: 8 << 20, MemorySwap: 7 << 20}
+		},
+		"You should always set the Memory limit when using Memoryswap limit, see usage": func(r *CreateRequest) { r.HostConfig.Resources.MemorySwap = 8 << 20 },
+		"Conflicting options: Nano CPUs and CPU Quota cannot both be set": func(r *CreateRequest) {
+			r.HostConfig.Resources = Resources{NanoCPUs: 1e9, CPUQuota: 5000}
+		},
+		"CPU cfs quota can not be less than 1ms (i.e. 1000)":           func(r *CreateRequest) { r.HostConfig.Resources.CPUQuota = 999 },
+		"Invalid value 1001, range for oom score adj is [-1000, 1000]": func(r *CreateRequest) { r.HostConfig.OomScoreAdj = 1001 },
+		"SHM size can not be less than 0":                              func(r *CreateRequest) { r.HostConfig.ShmSize = -1 },
+		`invalid CapAdd: unknown capability: "CAP_NOPE"`:               func(r *CreateRequest) { r.HostConfig.CapAdd = []string{"NOPE"} },
+		`invalid --security-opt 2: "no=pe"`:                            func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"no=pe"} },
+		`invalid --security-opt 1: "nope"`:                             func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"nope"} },
+		"conflicting options: hostname and the network mode":           func(r *CreateRequest) { r.HostConfig.NetworkMode = "container:aa"; r.Config.Hostname = "h" },
+		"conflicting options: port publishing and the container type network mode": func(r *CreateRequest) {
+			r.HostConfig.NetworkMode, r.HostConfig.PublishAll = "container:aa", true
+		},
+		"Duplicate mount point: /a/": func(r *CreateRequest) {
+			r.HostConfig.Mounts = []Mount{{Type: "volume", Target: "/a"}, {Type: "volume", Target: "/a/"}}
+		},
+		"Duplicate mount point: /a": func(r *CreateRequest) {
+			r.HostConfig.Mounts, r.HostConfig.Tmpfs = []Mount{{Type: "volume", Target: "/a"}}, map[string]string{"/a": ""}
+		},
+		"invalid specification: destination can't be '/'":                     func(r *CreateRequest) { r.HostConfig.Mounts = []Mount{{Type: "bind", Target: "/.."}} },
+		"invalid mount path: 'a' mount path must be absolute":                 func(r *CreateRequest) { r.HostConfig.Tmpfs = map[string]string{"a": ""} },
+		"invalid IPC mode: nope":                                              func(r *CreateRequest) { r.HostConfig.IpcMode = "nope" },
+		"sharing the PID namespace of another container is not supported yet": func(r *CreateRequest) { r.HostConfig.PidMode = "container:a" },
+		`the logging driver "syslog" is not supported yet`:                    func(r *CreateRequest) { r.HostConfig.LogDriver = "syslog" },
+		"the security option apparmor is not supported yet":                   func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"apparmor=x"} },
+	} {
+		req := CreateRequest{}
+		change(&req)
+		if err := Check(&req); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	req := CreateRequest{}
+	if err := Check(&req); err != nil || req.HostConfig.NetworkMode != "bridge" || req.HostConfig.LogDriver != "json-file" {
+		t.Errorf("%v, %+v", err, req.HostConfig)
+	}
+}
+
+func TestCapabilitiesAreAddedAndDropped(t *testing.T) {
+	defaults := runtime.DefaultCapabilities()
+	for _, c := range []struct {
+		add, drop []string
+		want      func([]string) bool
+	}{
+		{nil, nil, func(got []string) bool { return slices.Equal(got, defaults) }},
+		{nil, []string{"all"}, func(got []string) bool { return len(got) == 0 }},
+		{[]string{"net_admin"}, []string{"ALL"}, func(got []string) bool { return slices.Equal(got, []string{"CAP_NET_ADMIN"}) }},
+		{[]string{"CAP_SYS_ADMIN", "chown"}, []string{"kill"}, func(got []string) bool {
+			return len(got) == len(defaults) && slices.Contains(got, "CAP_SYS_ADMIN") && !slices.Contains(got, "CAP_KILL")
+		}},
+		{[]string{"ALL"}, []string{"sys_admin"}, func(got []string) bool { return len(got) == len(runtime.AvailableCapabilities())-1 }},
+	} {
+		got, err := Capabilities(HostConfig{CapAdd: c.add, CapDrop: c.drop})
+		if err != nil || !c.want(got) {
+			t.Errorf("add %v drop %v: %v, %v", c.add, c.drop, got, err)
+		}
+	}
+}
