@@ -177,3 +177,22 @@ func TestAnExecCanHaveATerminalInTheContainersDevpts(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+// The process that goes in could not be made with such a filter, nor could it
+// start a session: it loads the filter itself.
+func TestAnExecCanHaveAFilterThatForbidsToMakeIt(t *testing.T) {
+	b := newBox(t)
+	b.spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+		{Names: []string{"clone", "clone3", "fork", "vfork", "setsid"}, Action: specs.ActErrno},
+	}}
+	c := running(b)
+	p := *b.spec.Process
+	p.Args = []string{"cat", "/proc/self/status", "/proc/self/stat"}
+	out, code, err := exec(b, c, &p)
+	b.must(err)
+	wants(t, out, "CapEff:\t00000000a80425fb", "CapPrm:\t00000000a80425fb", "Seccomp:\t2")
+	pid := field(out, "Pid:")
+	if stat := field(out, pid+" (cat) "); code != 0 || strings.Fields(stat)[3] != pid {
+		t.Errorf("exit code %d; it is not the first of its session: %s", code, stat)
+	}
+}

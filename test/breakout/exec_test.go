@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -174,4 +175,29 @@ func TestTheEnginesExecIsNotThereBeforeItIsConfined(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A working directory that is a descriptor of the runtime's, whichever, and
+// whether the container is new or runs already (CVE-2024-21626).
+func TestNoDescriptorOfTheEnginesIsAWorkingDirectory(t *testing.T) {
+	needRoot(t)
+	d := harness.Start(t)
+	c, image := d.Client(t, "berth"), importAttacker(t, d)
+	id := c.Must("run", "-d", image, "/attacker", "stay")
+	for fd := range 20 {
+		for _, process := range []string{"self", "thread-self", "1"} {
+			cwd := fmt.Sprintf("/proc/%s/fd/%d", process, fd)
+			args := [][]string{{"exec", "-w", cwd, id}}
+			if process == "self" {
+				args = append(args, []string{"run", "--rm", "-w", cwd, image})
+			}
+			for _, command := range args {
+				r := c.Run(append(command, "/attacker", "look-up-from-cwd", "etc/os-release")...)
+				if r.Code == 0 || r.Stdout != "" {
+					t.Errorf("%s in %s: %s%s", command[0], cwd, r.Stdout, r.Stderr)
+				}
+			}
+		}
+	}
+	c.Must("rm", "-f", id)
 }

@@ -31,6 +31,17 @@ func kernelAttacks() []attack {
 			out:  func(s *stage, p *program.Program) { disarm(s.t, p, "make /proc/sys read-only") },
 		},
 		{
+			name: "a container cannot press the host's SysRq key",
+			does: []string{"open-for-writing", "/proc/sysrq-trigger"},
+			out:  func(s *stage, p *program.Program) { disarm(s.t, p, "make /proc/sysrq-trigger read-only") },
+			closed: func() string {
+				if _, err := os.Stat("/proc/sysrq-trigger"); err != nil {
+					return "the kernel has no SysRq key"
+				}
+				return ""
+			},
+		},
+		{
 			name: "a container cannot write to sysfs",
 			does: []string{"write-sysfs"},
 			out:  func(s *stage, p *program.Program) { writable(s.t, p, "make a mount for /sys") },
@@ -74,7 +85,7 @@ func writable(t *testing.T, p *program.Program, prefix string) {
 func decoyProcess(t *testing.T) []string {
 	t.Helper()
 	marker := fmt.Sprintf("berth-breakout-decoy-%d", os.Getpid())
-	cmd := exec.Command("sleep", "600")
+	cmd := exec.Command(attacker(), "stay")
 	cmd.Args[0] = marker
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

@@ -97,6 +97,12 @@ func idle([]string) (string, error) {
 	return "", errors.New("it was idle")
 }
 
+// stay is a process that others get hold of.
+func stay([]string) (string, error) {
+	time.Sleep(10 * time.Minute)
+	return "", errors.New("nobody came")
+}
+
 // stopExec stops whatever enters the container as soon as it can, so that
 // whoever waits for it to execute its program waits for ever.
 func stopExec([]string) (string, error) {
