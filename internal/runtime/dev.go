@@ -76,6 +76,11 @@ func (d *devices) fill(dev program.Arg, fresh bool) {
 		d.add("link /dev/"+link[1], "every Linux system has it", unix.SYS_SYMLINKAT, program.Str(link[0]), dev, program.Str(link[1]))
 		d.tolerate(unix.EEXIST)
 	}
+	d.console(dev)
+}
+
+// console makes the place of the terminal.
+func (d *devices) console(dev program.Arg) {
 	if d.terminal {
 		d.add("make the file /dev/console", "the terminal is mounted on it", unix.SYS_MKNODAT, dev, program.Str("console"), program.Imm(unix.S_IFREG|0o600), program.Imm(0))
 		d.tolerate(unix.EEXIST)

@@ -22,6 +22,7 @@ type mounter struct {
 	trees map[int]program.Arg // mount's index → its source, detached
 	dev   *devices
 	masks *masks
+	ready int // so many of the spec's mounts are there already: see CompileResume
 }
 
 func newMounter(b *builder, spec *specs.Spec, in Inputs) *mounter {
@@ -125,6 +126,9 @@ func (m *mounter) dressed(tree program.Arg, mount specs.Mount, o mountOptions) {
 // mounts makes the spec's mounts in their order.
 func (m *mounter) mounts() {
 	for i, mount := range m.spec.Mounts {
+		if i < m.ready {
+			continue
+		}
 		o, _ := parseOptions(mount) // sources has looked at the error
 		at := mountpoint{path: path.Clean(mount.Destination), what: mountName(mount), resolve: inRoot}
 		if engineOwned(at.path) {

@@ -181,5 +181,29 @@ func (p *process) seccomp(why string) {
 		return
 	}
 	prog := program.Refer(words(uint64(p.filter.Len()), 0), program.Ref{Offset: 8, Arg: program.Bytes(p.filter.Bytes)}) // struct sock_fprog
-	p.add("load the seccomp filter", why, unix.SYS_SECCOMP, program.Imm(unix.SECCOMP_SET_MODE_FILTER), program.Imm(uint64(p.filter.Flags)), prog)
+	load := p.add("load the seccomp filter", why, unix.SYS_SECCOMP, program.Imm(unix.SECCOMP_SET_MODE_FILTER), program.Imm(uint64(p.filter.Flags)), prog)
+	if p.filter.Listener {
+		p.sendListener(load)
+	}
+}
+
+// sendListener hands over the descriptor at which somebody answers for the
+// filter. Nothing is waited for: calls wait for their answers by themselves.
+func (p *process) sendListener(load int) {
+	if !p.has(FdSync) {
+		p.fail(fault.Unsupported, "SCMP_ACT_NOTIFY is not supported here: there is nobody to take the listener.")
+		return
+	}
+	if !p.filter.Allows(unix.SYS_SENDMSG) {
+		p.fail(fault.Invalid, "The seccomp profile uses SCMP_ACT_NOTIFY and forbids sendmsg, with which its listener is handed over.")
+	}
+	// struct msghdr with one struct iovec, and a struct cmsghdr with one descriptor.
+	vector := program.Refer(words(0, 1), program.Ref{Offset: 0, Arg: program.Bytes([]byte{byte(SyncListener)})})
+	control := binary.NativeEndian.AppendUint64(nil, unix.SizeofCmsghdr+4)
+	control = binary.NativeEndian.AppendUint32(control, unix.SOL_SOCKET)
+	control = binary.NativeEndian.AppendUint32(control, unix.SCM_RIGHTS)
+	rights := program.Refer(append(control, make([]byte, 8)...), program.Ref{Offset: unix.SizeofCmsghdr, Arg: program.Res(load)})
+	message := program.Refer(words(0, 0, 0, 1, 0, unix.SizeofCmsghdr+8, 0),
+		program.Ref{Offset: 16, Arg: vector}, program.Ref{Offset: 32, Arg: rights})
+	p.add("hand over the seccomp listener", "somebody answers for the filter from now on", unix.SYS_SENDMSG, p.moved(FdSync), message, program.Imm(unix.MSG_NOSIGNAL))
 }

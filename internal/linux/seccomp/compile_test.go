@@ -175,9 +175,14 @@ func TestAProfileThatMakesNoSenseIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	notify := &specs.LinuxSeccomp{DefaultAction: allow, Syscalls: []specs.LinuxSyscall{{Names: []string{"read"}, Action: specs.ActNotify}}}
-	if _, err := Compile(notify); !fault.Is(err, fault.Unsupported) {
-		t.Errorf("notify: %v", err)
+	for name, p := range map[string]*specs.LinuxSeccomp{
+		"by default": {DefaultAction: specs.ActNotify, ListenerPath: "/x"},
+		"of sendmsg": {DefaultAction: allow, ListenerPath: "/x", Syscalls: []specs.LinuxSyscall{{Names: []string{"sendmsg"}, Action: specs.ActNotify}}},
+		"to nobody":  {DefaultAction: allow, Syscalls: []specs.LinuxSyscall{{Names: []string{"read"}, Action: specs.ActNotify}}},
+	} {
+		if _, err := Compile(p); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a notification %s: %v", name, err)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	retKillThread  = 0x00000000
 	retTrap        = 0x00030000
 	retErrno       = 0x00050000
+	retNotify      = 0x7fc00000
 	retTrace       = 0x7ff00000
 	retLog         = 0x7ffc0000
 	retAllow       = 0x7fff0000
@@ -78,7 +79,7 @@ func verdict(action specs.LinuxSeccompAction, errno *uint) (uint32, error) {
 	case specs.ActLog:
 		return retLog, nil
 	case specs.ActNotify:
-		return 0, fault.New(fault.Unsupported, "The seccomp action SCMP_ACT_NOTIFY is not supported.")
+		return retNotify, nil
 	}
 	return 0, fault.New(fault.Invalid, "The seccomp profile names the unknown action %q.", string(action))
 }

@@ -29,6 +29,9 @@ type Filter struct {
 	Bytes []byte
 	// Flags is seccomp(2)'s flags argument for SECCOMP_SET_MODE_FILTER.
 	Flags uint
+	// Listener says that loading the filter gives a descriptor, which somebody has
+	// to listen at: the profile has SCMP_ACT_NOTIFY.
+	Listener bool
 }
 
 // Len is the number of instructions: sock_fprog.len.
@@ -39,8 +42,7 @@ const maxInstructions = 4096
 
 // Compile turns a profile into a filter for this machine. A nil profile gives
 // the zero Filter. Names of calls that no known kernel has are skipped, as
-// runc does. Errors are fault.Invalid for a profile that makes no sense and
-// fault.Unsupported for SCMP_ACT_NOTIFY.
+// runc does. Errors are fault.Invalid for a profile that makes no sense.
 func Compile(p *specs.LinuxSeccomp) (Filter, error) {
 	return compile(p, runtime.GOARCH)
 }
@@ -49,7 +51,11 @@ func compile(p *specs.LinuxSeccomp, goarch string) (Filter, error) {
 	if p == nil {
 		return Filter{}, nil
 	}
-	flags, err := flagsOf(p)
+	listener, err := listens(p)
+	if err != nil {
+		return Filter{}, err
+	}
+	flags, err := flagsOf(p, listener)
 	if err != nil {
 		return Filter{}, err
 	}
@@ -71,7 +77,32 @@ func compile(p *specs.LinuxSeccomp, goarch string) (Filter, error) {
 		b = append(b, code[i].Jt, code[i].Jf)
 		b = binary.NativeEndian.AppendUint32(b, code[i].K)
 	}
-	return Filter{Bytes: b, Flags: flags}, nil
+	return Filter{Bytes: b, Flags: flags, Listener: listener}, nil
+}
+
+// listens reports whether a profile sends calls to a listener. It may not be asked
+// about everything, nor about what hands the listener its descriptor, or both would
+// wait for each other.
+func listens(p *specs.LinuxSeccomp) (bool, error) {
+	if p.DefaultAction == specs.ActNotify {
+		return false, fault.New(fault.Invalid, "SCMP_ACT_NOTIFY cannot be used as default action")
+	}
+	listens := false
+	for _, s := range p.Syscalls {
+		if s.Action != specs.ActNotify {
+			continue
+		}
+		listens = true
+		for _, name := range s.Names {
+			if name == "write" || name == "sendmsg" {
+				return false, fault.New(fault.Invalid, "SCMP_ACT_NOTIFY cannot be used for the %s syscall", name)
+			}
+		}
+	}
+	if listens && p.ListenerPath == "" {
+		return false, fault.New(fault.Invalid, "The seccomp profile uses SCMP_ACT_NOTIFY, but names no listenerPath.")
+	}
+	return listens, nil
 }
 
 // machine is everything that shares one AUDIT_ARCH value.
@@ -140,14 +171,21 @@ func assemble(ms []machine) []unix.SockFilter {
 	return e.code
 }
 
+// waitKillable is SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: only a fatal signal
+// interrupts a call that the listener has in hand (Linux 5.19).
+const waitKillable = 1 << 5
+
 // flagsOf translates flags. A profile that sets none gets SPEC_ALLOW, as with
 // runc: the mitigation that the kernel would add to filtered processes costs
 // a lot and is off by default since Linux 5.16.
-func flagsOf(p *specs.LinuxSeccomp) (uint, error) {
-	if p.Flags == nil {
-		return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
-	}
+func flagsOf(p *specs.LinuxSeccomp, listener bool) (uint, error) {
 	var out uint
+	if listener {
+		out = unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	}
+	if p.Flags == nil {
+		return out | unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
+	}
 	for _, f := range p.Flags {
 		switch f {
 		case specs.LinuxSeccompFlagLog:
@@ -155,7 +193,9 @@ func flagsOf(p *specs.LinuxSeccomp) (uint, error) {
 		case specs.LinuxSeccompFlagSpecAllow:
 			out |= unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
 		case specs.LinuxSeccompFlagWaitKillableRecv:
-			// It means something only to a listener, and is EINVAL without one.
+			if listener { // it is EINVAL without one
+				out |= waitKillable
+			}
 		case "SECCOMP_FILTER_FLAG_TSYNC":
 			// Docker's older profiles name it; the process has one thread.
 		default:
