@@ -14,9 +14,7 @@ import (
 	"berth/internal/launch"
 	"berth/internal/linux/cgroup"
 	"berth/internal/linux/console"
-	"berth/internal/linux/seccomp"
 	"berth/internal/oci/store"
-	"berth/internal/program"
 	"berth/internal/runtime"
 )
 
@@ -107,28 +105,7 @@ func (v *visit) enter(rec store.Record) (launch.Child, error) {
 			return none, err
 		}
 	}
-	return v.launch()
-}
-
-func (v *visit) launch() (launch.Child, error) {
-	none := launch.Child{PidFd: -1}
-	var err error
-	if v.in.Seccomp, err = seccomp.Compile(v.spec.Linux.Seccomp); err != nil {
-		return none, err
-	}
-	v.in.Fds = v.cargo.names
-	prog, err := runtime.CompileExec(v.p, v.in)
-	if err != nil {
-		return none, err
-	}
-	f, err := takeOff(prog, v.cargo, nil)
-	if err != nil {
-		return none, err
-	}
-	return f.land(func(f *program.Failure) error {
-		text, _ := runtime.ExecFailure(f, v.p)
-		return fault.New(fault.Invalid, "%s", strings.TrimPrefix(text, "OCI runtime exec failed: exec failed: "))
-	})
+	return v.launch(rec)
 }
 
 // joinGroup puts the process into the container's control group.

@@ -103,8 +103,18 @@ func (j *job) compile() error {
 		return err
 	}
 	j.in.Fds = j.cargo.names
+	j.in.Rootless = os.Geteuid() != 0
+	j.in.Modules = modules(j.spec.Process)
 	j.prog, err = runtime.Compile(j.spec, j.in)
 	return err
+}
+
+// modules looks at the host's security modules when the process has a label.
+func modules(p *specs.Process) runtime.Modules {
+	if p.ApparmorProfile == "" && p.SelinuxLabel == "" {
+		return runtime.Modules{}
+	}
+	return runtime.HostModules()
 }
 
 // openRoot clones the root's tree, with all that is mounted in it. It stays a

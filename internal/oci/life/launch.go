@@ -149,7 +149,7 @@ func (j *job) serve(talk *conversation) (ready bool, err error) {
 		if p.file != nil {
 			p.file.Close()
 		}
-		if err == nil {
+		if err == nil && p.kind != runtime.SyncListener { // for that it does not wait
 			err = talk.goOn()
 		}
 		if err != nil {

@@ -28,6 +28,8 @@ func (j *job) obey(p point) error {
 		return j.runtimeHooks()
 	case runtime.SyncCreate:
 		return j.createHooks()
+	case runtime.SyncListener:
+		return sendListener(j.spec.Linux.Seccomp, p.file, j.rec.Pid, hookState(j.rec, j.spec, specs.StateCreating))
 	}
 	return fault.New(fault.Internal, "The child asks for %q, which nobody knows.", string(rune(p.kind)))
 }
