@@ -89,7 +89,7 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 	}
 	defer unix.Close(fds[0]) // the memfd; the others are the caller's
 	body := startBody{
-		id: q.ID, container: q.Container, sandbox: q.Sandbox, spool: q.Spool, exitFile: q.ExitFile,
+		id: q.ID, container: q.Container, sandbox: q.Sandbox, pidfile: q.Pidfile, spool: q.Spool, exitFile: q.ExitFile,
 		programFds: len(q.Fds), held: names,
 	}
 	r, err := c.askStart(ctx, &body, fds)
@@ -105,7 +105,7 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 }
 
 func (c *Client) askStart(ctx context.Context, body *startBody, fds []int) (reply, error) {
-	for _, f := range append([]string{body.id, body.container, body.sandbox, body.spool, body.exitFile}, body.held...) {
+	for _, f := range append([]string{body.id, body.container, body.sandbox, body.pidfile, body.spool, body.exitFile}, body.held...) {
 		if len(f) > maxString {
 			return reply{}, fault.New(fault.Invalid, "a name or path of a start is longer than %d bytes", maxString)
 		}
@@ -177,6 +177,16 @@ func (c *Client) Adopt(ctx context.Context, id string) (*Adopted, error) {
 // the end of it when the caller's copy is closed too.
 func (c *Client) CloseStdin(ctx context.Context, id string) error {
 	_, err := c.askFor(ctx, askCloseStdin, id)
+	return err
+}
+
+// Hold gives the keeper one more descriptor to keep for a process's life. The
+// file stays the caller's.
+func (c *Client) Hold(ctx context.Context, id string, held Held) error {
+	_, err := c.exchange(ctx, request{kind: askHold, fds: []int{rawFd(held.File)}, fill: func(w *writer) {
+		w.str(id)
+		w.str(held.Name)
+	}})
 	return err
 }
 

@@ -31,7 +31,7 @@ func TestEveryBodyComesBackAsItWasSent(t *testing.T) {
 			t.Errorf("%+v came back as %+v", p, got)
 		}
 	}
-	s := &startBody{id: "a", container: "b", sandbox: "e", spool: "c", exitFile: "d", programFds: 3, held: []string{"stdin", ""}}
+	s := &startBody{id: "a", container: "b", sandbox: "e", pidfile: "f", spool: "c", exitFile: "d", programFds: 3, held: []string{"stdin", ""}}
 	w := &writer{}
 	s.write(w)
 	if got, err := readStart(&reader{b: w.b}); err != nil || !reflect.DeepEqual(got, s) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestNonsenseAfterTheHelloIsAnsweredAndLeaksNothing(t *testing.T) {
 	fd := int(null.Fd())
 	str := func(s string) []byte { return append(binary.LittleEndian.AppendUint16(nil, uint16(len(s))), s...) }
 	start := func(id string, fds uint16, held ...string) []byte {
-		b := append(append(append(append(str(id), str("c")...), str("")...), str("")...), str("")...)
+		b := slices.Concat(str(id), str("c"), str(""), str(""), str(""), str(""))
 		b = binary.LittleEndian.AppendUint16(b, fds)
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(held)))
 		for _, h := range held {
@@ -135,6 +136,10 @@ func TestNonsenseAfterTheHelloIsAnsweredAndLeaksNothing(t *testing.T) {
 		{"a sandbox whose program is no file", "must be a file", append(str("a"), 0, 0), 7, []int{fd}},
 		{"a discard of nothing", "no sandbox", str("a"), 8, []int{fd}},
 		{"a list of sandboxes with a tail", "malformed", []byte{1}, 9, nil},
+		{"an empty hold", "malformed", nil, 10, []int{fd}},
+		{"a hold of nothing", "one descriptor", append(str("a"), str("b")...), 10, nil},
+		{"a hold of two", "one descriptor", append(str("a"), str("b")...), 10, []int{fd, fd}},
+		{"a hold for nobody", "no process a", append(str("a"), str("b")...), 10, []int{fd}},
 		{"an empty start", "malformed", nil, 2, []int{fd, fd, fd}},
 		{"a list of names longer than the packet", "malformed", start("a", 0)[:len(start("a", 0))-1], 2, nil},
 		{"a start without an ID", "needs an id", start("", 0), 2, []int{fd}},

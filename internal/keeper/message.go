@@ -29,6 +29,7 @@ const (
 	askPark       kind = 7    // parkBody + descriptors → pid u32 + pidfd
 	askDiscard    kind = 8    // sandbox id →
 	askParked     kind = 9    // → sandbox ids
+	askHold       kind = 10   // id, name + descriptor →
 	answerOK      kind = 0x81 //
 	answerFail    kind = 0x82 // failBody
 	eventExit     kind = 0x90 // id, exit
@@ -138,15 +139,16 @@ func parseHeader(packet []byte) (kind, uint32, *reader, error) {
 // startBody is what a start request says beside its descriptors, which come in
 // this order: the program's memfd, the program's own, the held ones.
 type startBody struct {
-	id, container, sandbox, spool, exitFile string
-	programFds                              int
-	held                                    []string
+	id, container, sandbox, pidfile, spool, exitFile string
+	programFds                                       int
+	held                                             []string
 }
 
 func (b *startBody) write(w *writer) {
 	w.str(b.id)
 	w.str(b.container)
 	w.str(b.sandbox)
+	w.str(b.pidfile)
 	w.str(b.spool)
 	w.str(b.exitFile)
 	w.u16(b.programFds)
@@ -154,7 +156,7 @@ func (b *startBody) write(w *writer) {
 }
 
 func readStart(r *reader) (*startBody, error) {
-	b := &startBody{id: r.str(), container: r.str(), sandbox: r.str(), spool: r.str(), exitFile: r.str()}
+	b := &startBody{id: r.str(), container: r.str(), sandbox: r.str(), pidfile: r.str(), spool: r.str(), exitFile: r.str()}
 	b.programFds = r.u16()
 	b.held = r.strs()
 	return b, r.done()

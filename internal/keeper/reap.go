@@ -78,6 +78,7 @@ func (s *server) finish(r *record, e ended) {
 	delete(s.pids, r.pid)
 	r.letMountsGo()
 	if r.gone != nil {
+		r.status = e.status
 		close(r.gone)
 		s.ended(r)
 		return

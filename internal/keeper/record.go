@@ -22,8 +22,9 @@ type record struct {
 	pid, pidfd      int
 	mounts          int // a container's mount namespace, until its end; -1 for none
 	started         time.Time
-	exit            *Exit         // under server.mu
-	gone            chan struct{} // for a failed start: closed when its child is reaped
+	exit            *Exit           // under server.mu
+	gone            chan struct{}   // of what is no process of a container: closed when it is reaped
+	status          unix.WaitStatus // valid once gone is closed
 	mu              sync.Mutex
 	ends            []*end     // under mu
 	adopted, closed bool       // under mu: a daemon reads the output; forgotten

@@ -24,6 +24,8 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
 		err = s.start(l, number, body, fds)
 	case err == nil && k == askPark:
 		err = s.park(l, number, body, fds)
+	case err == nil && k == askHold:
+		err = s.hold(l, number, body, fds)
 	default:
 		closeAll(fds)
 		if err == nil {
@@ -183,9 +185,12 @@ func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 	code, err := readProgram(own[0])
 	r := &record{id: b.id, container: b.container, spoolPath: b.spool, exitPath: b.exitFile, pidfd: -1, mounts: -1}
 	if err == nil {
-		if b.sandbox != "" {
+		switch {
+		case b.sandbox != "":
 			err = r.resume(s, b.sandbox, code, own[1:])
-		} else {
+		case b.pidfile != "":
+			err = r.delegate(s, b.pidfile, code, own[1:])
+		default:
 			err = r.launch(s, code, own[1:])
 		}
 		_ = unix.Munmap(code) // ours alone, and nobody looks at it any more

@@ -55,12 +55,16 @@ type Event struct {
 type StartRequest struct {
 	ID        string // unique among the processes that were not forgotten
 	Container string
-	Sandbox   string     // the sandbox that is to become the process; Program is its second one. "" for none
-	Spool     string     // where output goes while no daemon is there; "" never drains
-	ExitFile  string     // where the exit is recorded; "" for nowhere
-	Program   []byte     // program.Encode's result
-	Fds       []*os.File // the program's descriptors, in the order of Program.Fds
-	Held      []Held     // what the keeper keeps for the process's life
+	Sandbox   string // the sandbox that is to become the process; Program is its second one. "" for none
+	// Pidfile says that Program becomes another OCI runtime's `create`. When that
+	// has ended well, the process whose ID it wrote into this file, and which it
+	// left to the keeper, is the one that was started. "" for none.
+	Pidfile  string
+	Spool    string     // where output goes while no daemon is there; "" never drains
+	ExitFile string     // where the exit is recorded; "" for nowhere
+	Program  []byte     // program.Encode's result
+	Fds      []*os.File // the program's descriptors, in the order of Program.Fds
+	Held     []Held     // what the keeper keeps for the process's life
 }
 
 // Held is a descriptor that the keeper holds under a name. Streams must be
