@@ -13,14 +13,17 @@ import (
 	"berth/internal/fault"
 )
 
-// setSysctls writes the spec's sysctls, before /proc/sys becomes read-only.
-func setSysctls(b *builder, spec *specs.Spec) {
+// setSysctls writes the spec's sysctls, before /proc/sys becomes read-only. It
+// returns the steps that opened their files.
+func setSysctls(b *builder, spec *specs.Spec) (files []int) {
 	for _, key := range slices.Sorted(maps.Keys(spec.Linux.Sysctl)) {
 		p := sysctlPath(key)
 		checkSysctl(b, spec, key, p)
 		file := b.open("open "+key, "it is written to", "/proc/sys/"+p, unix.O_WRONLY, noLinks)
 		b.write("set "+key, "before /proc/sys becomes read-only", file, spec.Linux.Sysctl[key])
+		files = append(files, file)
 	}
+	return files
 }
 
 // sysctlPath is where a sysctl lies below /proc/sys. Like sysctl(8), a name
