@@ -179,7 +179,7 @@ func (s *server) reserve(id string) error {
 
 // run starts a program and registers its process. It owns fds.
 func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
-	defer s.takeSlot()()
+	defer s.slots.take()()
 	own, held := fds[:1+b.programFds], fds[1+b.programFds:]
 	defer closeAll(own)
 	code, err := readProgram(own[0])

@@ -79,7 +79,7 @@ func (s *server) reserveSandbox(id string) error {
 
 // runPark makes a sandbox. It owns fds.
 func (s *server) runPark(l *link, number uint32, b *parkBody, fds []int) {
-	defer s.takeSlot()()
+	defer s.slots.take()()
 	defer closeAll(fds)
 	box := &sandbox{record: &record{id: b.id, pidfd: -1, mounts: -1}}
 	code, err := readProgram(fds[0])

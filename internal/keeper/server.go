@@ -33,7 +33,7 @@ type server struct {
 	log       func(string)
 	drain     *drain
 	changed   chan struct{} // something that leave looks at has changed
-	slots     chan struct{} // bounds the threads that starts occupy
+	slots     slots         // bounds the threads that starts occupy
 	mu        sync.Mutex
 	procs     map[string]*record
 	pids      map[int]*record     // what reap knows
@@ -68,7 +68,7 @@ func Serve(o Options) error {
 	defer lock.Close()
 	s := &server{
 		executor: o.Executor, log: o.Log,
-		changed: make(chan struct{}, 1), slots: make(chan struct{}, startsAtOnce),
+		changed: make(chan struct{}, 1), slots: make(slots, startsAtOnce),
 		procs: map[string]*record{}, pids: map[int]*record{},
 		sandboxes: map[string]*sandbox{},
 		starting:  map[string]struct{}{}, strays: map[int]ended{},

@@ -12,11 +12,14 @@ import (
 // program.
 const slowStart = 200 * time.Millisecond
 
-// takeSlot waits until few enough starts are under way. The slot is given back
-// by the function that it returns, or when the start turns out to be a slow one.
-func (s *server) takeSlot() (give func()) {
-	s.slots <- struct{}{}
-	once := sync.OnceFunc(func() { <-s.slots })
+// slots bound how many starts are under way.
+type slots chan struct{}
+
+// take waits until there are few enough. The slot is given back by the function
+// that it returns, or when the start turns out to be a slow one.
+func (s slots) take() (give func()) {
+	s <- struct{}{}
+	once := sync.OnceFunc(func() { <-s })
 	slow := time.AfterFunc(slowStart, once)
 	return func() {
 		slow.Stop()
