@@ -37,7 +37,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	startSession(b)
 	startKeyring(b)
 	joinCgroups(b, in.Cgroup.Join)
-	p.early(in.Modules)
+	nature{b, spec.Process}.early(in.Modules)
 	enterNamespaces(b, spec)
 	setNames(b, spec)
 

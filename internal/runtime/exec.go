@@ -30,14 +30,15 @@ func CompileExec(p *specs.Process, in ExecInputs) (*program.Program, error) {
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	b.add("forbid core dumps and tracing", "nobody is to look at this process", unix.SYS_PRCTL, program.Imm(unix.PR_SET_DUMPABLE), program.Imm(0), program.Imm(0), program.Imm(0), program.Imm(0))
 	startKeyring(b)
+	about := nature{b, p}
 	cpus := specs.CPUAffinity{}
 	if p.ExecCPUAffinity != nil {
 		cpus = *p.ExecCPUAffinity
 	}
-	proc.affinity(cpus.Initial, "until the process is in its cgroup")
+	about.affinity(cpus.Initial, "until the process is in its cgroup")
 	joinCgroups(b, in.Join)
-	proc.affinity(cpus.Final, "the cgroup has its say already")
-	proc.early(in.Modules)
+	about.affinity(cpus.Final, "the cgroup has its say already")
+	about.early(in.Modules)
 	flags := uint64(unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP | unix.CLONE_NEWPID)
 	if in.UserNS {
 		flags |= unix.CLONE_NEWUSER

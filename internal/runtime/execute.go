@@ -27,7 +27,7 @@ func (p *process) execute() {
 		p.executePath(env)
 		return
 	}
-	for _, candidate := range p.candidates() {
+	for _, candidate := range (seeker{p.builder, p.spec}).candidates() {
 		p.exec(nameExec, "PATH names "+path.Dir(candidate), candidate, env)
 		p.tolerate(unix.ENOENT, unix.ENOTDIR, unix.EACCES)
 	}

@@ -32,17 +32,6 @@ type process struct {
 	about    Kernel
 }
 
-// oomScore sets how gladly the kernel kills the container.
-func (p *process) oomScore() {
-	if p.spec.OOMScoreAdj == nil {
-		return
-	}
-	file := p.add("open oom_score_adj", "the host's /proc can still be seen", unix.SYS_OPENAT,
-		program.Imm(cwd), program.Str("/proc/self/oom_score_adj"), program.Imm(unix.O_WRONLY|unix.O_CLOEXEC), program.Imm(0))
-	p.write("set oom_score_adj", "while privileges last", file, strconv.Itoa(*p.spec.OOMScoreAdj))
-	p.close("close oom_score_adj", "it is a file of the host's", program.Res(file))
-}
-
 // stdio puts the streams or the terminal in their places.
 func (p *process) stdio() {
 	names := []string{FdStdin, FdStdout, FdStderr}
@@ -93,8 +82,9 @@ func (p *process) bounds() (capSets, int) {
 		program.Imm(uint64(p.firstOther())), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
 	caps := p.capabilities()
 	dir := p.openWorkdir()
-	p.kernel(p.about)
-	p.rlimits() // nothing is opened after it, so a low RLIMIT_NOFILE does no harm
+	n := nature{p.builder, p.spec}
+	n.kernel(p.about)
+	n.rlimits() // nothing is opened after it, so a low RLIMIT_NOFILE does no harm
 	p.dropBounding(caps.bounding)
 	return caps, dir
 }
@@ -102,26 +92,6 @@ func (p *process) bounds() (capSets, int) {
 func (p *process) noNewPrivileges() {
 	p.add("set no_new_privs", "no program may gain privileges", unix.SYS_PRCTL,
 		program.Imm(unix.PR_SET_NO_NEW_PRIVS), program.Imm(1), program.Imm(0), program.Imm(0), program.Imm(0))
-}
-
-func rlimitKinds() map[string]uint64 {
-	return map[string]uint64{
-		"RLIMIT_CPU": 0, "RLIMIT_FSIZE": 1, "RLIMIT_DATA": 2, "RLIMIT_STACK": 3, "RLIMIT_CORE": 4, "RLIMIT_RSS": 5, "RLIMIT_NPROC": 6, "RLIMIT_NOFILE": 7,
-		"RLIMIT_MEMLOCK": 8, "RLIMIT_AS": 9, "RLIMIT_LOCKS": 10, "RLIMIT_SIGPENDING": 11, "RLIMIT_MSGQUEUE": 12, "RLIMIT_NICE": 13, "RLIMIT_RTPRIO": 14, "RLIMIT_RTTIME": 15,
-	}
-}
-
-func (p *process) rlimits() {
-	for _, r := range p.spec.Rlimits {
-		kind, ok := rlimitKinds()[r.Type]
-		if !ok {
-			p.fail(fault.Invalid, "wrong rlimit value: %s", r.Type)
-		}
-		if r.Soft > r.Hard {
-			p.fail(fault.Invalid, "The soft limit of %s is above the hard limit.", r.Type)
-		}
-		p.add("set "+r.Type, "while privileges last", unix.SYS_PRLIMIT64, program.Imm(0), program.Imm(kind), program.Bytes(words(r.Soft, r.Hard)), program.Imm(0))
-	}
 }
 
 // openWorkdir opens the working directory by a path that cannot leave the

@@ -32,7 +32,7 @@ func CompileResume(parked, spec *specs.Spec, in Inputs) (*program.Program, error
 	m.ready = len(parked.Mounts)
 	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp, about: Kernel{spec.Linux.Personality, spec.Linux.MemoryPolicy}}
 
-	p.early(in.Modules)
+	nature{b, spec.Process}.early(in.Modules)
 	setNames(b, spec)
 	m.handedOver()
 	m.adapt(parked)

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/linux/netns"
 	"berth/internal/program"
 )
 
@@ -82,8 +83,24 @@ func checkSync(spec *specs.Spec, in Inputs) error {
 	if h != nil && len(h.StartContainer) > 0 && !here.has(FdStart) {
 		return fault.New(fault.Internal, "The spec's startContainer hooks need the descriptor %q.", FdStart)
 	}
-	if len(spec.Linux.NetDevices) > 0 && !here.has(FdSync) {
+	return checkNetDevices(spec, here.has(FdSync))
+}
+
+// checkNetDevices looks at the devices that somebody is to move in (linux/netns.Move).
+func checkNetDevices(spec *specs.Spec, mover bool) error {
+	devices := spec.Linux.NetDevices
+	switch {
+	case len(devices) == 0:
+		return nil
+	case find(spec, specs.NetworkNamespace) == nil:
+		return fault.New(fault.Invalid, "unable to move network devices without a NET namespace")
+	case !mover:
 		return fault.New(fault.Unsupported, "The spec asks for network devices, which are not supported here.")
+	}
+	for name, d := range devices {
+		if !netns.ValidName(name) || d.Name != "" && !netns.ValidName(d.Name) {
+			return fault.New(fault.Invalid, "invalid network device name %q", name+" "+d.Name)
+		}
 	}
 	return nil
 }
@@ -94,7 +111,7 @@ func (p *process) waitForStart() {
 	if !p.has(FdStart) {
 		return
 	}
-	p.checkProgram()
+	seeker{p.builder, p.spec}.checkProgram()
 	if p.has(FdSync) {
 		// write(2) and read(2), because a seccomp filter without them fits no program.
 		p.add("say that it is ready", "only execve can go wrong now", unix.SYS_WRITE, p.moved(FdSync), program.Bytes([]byte{byte(SyncReady)}), program.Imm(1))
