@@ -40,7 +40,7 @@ func (r *record) delegate(s *server, pidfile string, code []byte, fds []int) err
 	if !runtime.status.Exited() || runtime.status.ExitStatus() != 0 {
 		return fault.New(fault.Internal, "the runtime ended with %s", describe(runtime.status))
 	}
-	pidfd, pid, err := s.adoptable(pidfile)
+	pidfd, pid, err := adoptable(s, pidfile)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func describe(status unix.WaitStatus) string {
 
 // adoptable opens the process that a runtime names in its pid file. It must be
 // a child of ours that nobody else has, or have been one until a moment ago.
-func (s *server) adoptable(pidfile string) (pidfd, pid int, err error) {
+func adoptable(s *server, pidfile string) (pidfd, pid int, err error) {
 	text, err := os.ReadFile(pidfile)
 	if err != nil {
 		return -1, 0, fault.Wrap(fault.Internal, err, "the runtime left no process ID")
@@ -86,7 +86,7 @@ func (s *server) adoptable(pidfile string) (pidfd, pid int, err error) {
 }
 
 // hold adds a descriptor to those that are kept for a process's life. It owns fds.
-func (s *server) hold(l *link, number uint32, body *reader, fds []int) error {
+func hold(s *server, body *reader, fds []int) error {
 	id, name := body.str(), body.str()
 	err := body.done()
 	if err == nil && len(fds) != 1 {
@@ -114,6 +114,5 @@ func (s *server) hold(l *link, number uint32, body *reader, fds []int) error {
 	}
 	r.ends = append(r.ends, e)
 	r.rearm(s.drain) // the daemon may have died meanwhile
-	l.answer(number, nil, nil)
 	return nil
 }

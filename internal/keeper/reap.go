@@ -80,7 +80,7 @@ func (s *server) finish(r *record, e ended) {
 	if r.gone != nil {
 		r.status = e.status
 		close(r.gone)
-		s.ended(r)
+		s.sandboxes.ended(r)
 		return
 	}
 	exit := &Exit{Code: e.status.ExitStatus(), Time: e.at}

@@ -23,9 +23,12 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
 	case err == nil && k == askStart:
 		err = s.start(l, number, body, fds)
 	case err == nil && k == askPark:
-		err = s.park(l, number, body, fds)
+		err = s.sandboxes.park(l, number, body, fds)
 	case err == nil && k == askHold:
-		err = s.hold(l, number, body, fds)
+		err = hold(s, body, fds)
+		if err == nil {
+			l.answer(number, nil, nil)
+		}
 	default:
 		closeAll(fds)
 		if err == nil {
@@ -49,7 +52,7 @@ func (s *server) simple(l *link, k kind, number uint32, body *reader) error {
 		if k == askList {
 			s.list(l, number)
 		} else {
-			s.parkedIDs(l, number)
+			s.sandboxes.ids(l, number)
 		}
 		return nil
 	}
@@ -61,7 +64,7 @@ func (s *server) simple(l *link, k kind, number uint32, body *reader) error {
 		return err
 	}
 	if k == askDiscard {
-		return s.discard(l, number, id)
+		return s.sandboxes.discard(l, number, id)
 	}
 	s.mu.Lock()
 	r := s.procs[id]

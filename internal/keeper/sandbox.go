@@ -23,13 +23,20 @@ type sandbox struct {
 	parked launch.Parked
 }
 
+// sandboxes are those of one keeper. Its fields are under the server's mu.
+type sandboxes struct {
+	*server
+	list   map[string]*sandbox
+	making int
+}
+
 const (
 	maxSandboxes   = 32  // a daemon that wants more is broken
 	maxSandboxName = 256 // so that the list of all of them fits into a message
 )
 
 // park checks a request and lets it run beside the starts. It owns fds.
-func (s *server) park(l *link, number uint32, body *reader, fds []int) error {
+func (s *sandboxes) park(l *link, number uint32, body *reader, fds []int) error {
 	b, err := readPark(body)
 	_, can := s.executor.(launch.Parker)
 	switch {
@@ -41,13 +48,13 @@ func (s *server) park(l *link, number uint32, body *reader, fds []int) error {
 	case !can:
 		err = fault.New(fault.Unsupported, "the keeper's executor cannot park a process")
 	default:
-		err = s.reserveSandbox(b.id)
+		err = s.reserveName(b.id)
 	}
 	if err != nil {
 		closeAll(fds)
 		return err
 	}
-	go s.runPark(l, number, b, fds)
+	go s.make(l, number, b, fds)
 	return nil
 }
 
@@ -55,11 +62,11 @@ func (s *server) park(l *link, number uint32, body *reader, fds []int) error {
 // child, too, can end before it is known.
 func underWay(sandbox string) string { return "sandbox\x00" + sandbox }
 
-func (s *server) reserveSandbox(id string) error {
+func (s *sandboxes) reserveName(id string) error {
 	s.mu.Lock()
-	taken, many := s.sandboxes[id] != nil, len(s.sandboxes)+s.parking >= maxSandboxes
+	taken, many := s.list[id] != nil, len(s.list)+s.making >= maxSandboxes
 	if !taken && !many {
-		s.parking++
+		s.making++
 	}
 	s.mu.Unlock()
 	switch {
@@ -71,14 +78,14 @@ func (s *server) reserveSandbox(id string) error {
 	err := s.reserve(underWay(id))
 	if err != nil {
 		s.mu.Lock()
-		s.parking--
+		s.making--
 		s.mu.Unlock()
 	}
 	return err
 }
 
-// runPark makes a sandbox. It owns fds.
-func (s *server) runPark(l *link, number uint32, b *parkBody, fds []int) {
+// make makes a sandbox. It owns fds.
+func (s *sandboxes) make(l *link, number uint32, b *parkBody, fds []int) {
 	defer s.slots.take()()
 	defer closeAll(fds)
 	box := &sandbox{record: &record{id: b.id, pidfd: -1, mounts: -1}}
@@ -91,7 +98,7 @@ func (s *server) runPark(l *link, number uint32, b *parkBody, fds []int) {
 	}
 	if err != nil {
 		s.mu.Lock()
-		s.parking--
+		s.making--
 		s.mu.Unlock()
 		s.abandon(box.record, underWay(b.id))
 		var failure *program.Failure
@@ -105,14 +112,14 @@ func (s *server) runPark(l *link, number uint32, b *parkBody, fds []int) {
 }
 
 // keep makes a sandbox known and answers, unless its daemon is gone.
-func (s *server) keep(l *link, number uint32, box *sandbox) {
+func (s *sandboxes) keep(l *link, number uint32, box *sandbox) {
 	r := box.record
 	pidfds, err := duplicate([]int{r.pidfd})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.parking--
+	s.making--
 	r.gone = make(chan struct{})
-	s.sandboxes[r.id] = box
+	s.list[r.id] = box
 	s.claim(r)
 	s.started(underWay(r.id))
 	if err != nil || s.link != l {
@@ -125,11 +132,11 @@ func (s *server) keep(l *link, number uint32, box *sandbox) {
 }
 
 // drop ends a sandbox; reap tells when it is gone. The caller holds mu.
-func (s *server) drop(box *sandbox) {
-	if s.sandboxes[box.record.id] != box {
+func (s *sandboxes) drop(box *sandbox) {
+	if s.list[box.record.id] != box {
 		return // it has ended, or has become a container
 	}
-	delete(s.sandboxes, box.record.id)
+	delete(s.list, box.record.id)
 	box.parked.Discard()
 	go func() {
 		<-box.record.gone
@@ -138,25 +145,25 @@ func (s *server) drop(box *sandbox) {
 }
 
 // ended clears a sandbox away that has been reaped. The caller holds mu.
-func (s *server) ended(r *record) {
-	if box := s.sandboxes[r.id]; box != nil && box.record == r {
+func (s *sandboxes) ended(r *record) {
+	if box := s.list[r.id]; box != nil && box.record == r {
 		s.drop(box)
 	}
 }
 
 // dropAll ends all sandboxes.
-func (s *server) dropAll() {
+func (s *sandboxes) dropAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, box := range slices.Collect(maps.Values(s.sandboxes)) {
+	for _, box := range slices.Collect(maps.Values(s.list)) {
 		s.drop(box)
 	}
 }
 
 // discard ends a sandbox and answers when it is gone: its daemon removes the cgroup next.
-func (s *server) discard(l *link, number uint32, id string) error {
+func (s *sandboxes) discard(l *link, number uint32, id string) error {
 	s.mu.Lock()
-	box := s.sandboxes[id]
+	box := s.list[id]
 	if box != nil {
 		s.drop(box)
 	}
@@ -183,12 +190,12 @@ func errNoSandbox(id string) error {
 // on it is a start like another: reap finds no record until register brings r's.
 func (r *record) resume(s *server, sandbox string, code []byte, fds []int) error {
 	s.mu.Lock()
-	box := s.sandboxes[sandbox]
+	box := s.sandboxes.list[sandbox]
 	if box == nil {
 		s.mu.Unlock()
 		return errNoSandbox(sandbox)
 	}
-	delete(s.sandboxes, sandbox)
+	delete(s.sandboxes.list, sandbox)
 	delete(s.pids, box.record.pid)
 	s.mu.Unlock()
 	r.pid = box.record.pid
@@ -201,18 +208,18 @@ func (r *record) resume(s *server, sandbox string, code []byte, fds []int) error
 	return nil
 }
 
-// parkedIDs answers which sandboxes there are.
-func (s *server) parkedIDs(l *link, number uint32) {
+// ids answers which sandboxes there are.
+func (s *sandboxes) ids(l *link, number uint32) {
 	s.mu.Lock()
-	ids := slices.Sorted(maps.Keys(s.sandboxes))
+	ids := slices.Sorted(maps.Keys(s.list))
 	s.mu.Unlock()
 	l.answer(number, func(w *writer) { w.strs(ids) }, nil)
 }
 
-// leaveSandboxes decides to leave when nothing but sandboxes is kept, and ends them.
-func (s *server) leaveSandboxes() bool {
+// leave decides to leave when nothing but sandboxes is kept, and ends them.
+func (s *sandboxes) leave() bool {
 	s.mu.Lock()
-	only := len(s.pids) == len(s.sandboxes)
+	only := len(s.pids) == len(s.list)
 	s.mu.Unlock()
 	if !only {
 		return false
@@ -220,7 +227,7 @@ func (s *server) leaveSandboxes() bool {
 	s.dropAll()
 	for range 200 {
 		s.reap()
-		if s.leave(true) {
+		if s.server.leave(true) {
 			return true
 		}
 		time.Sleep(abandonPatience / 1000)

@@ -40,8 +40,7 @@ type server struct {
 	starting  map[string]struct{} // IDs under way
 	strays    map[int]ended       // reaped while starts were under way
 	link      *link               // the daemon
-	sandboxes map[string]*sandbox
-	parking   int  // sandboxes that are being made
+	sandboxes sandboxes
 	leaving   bool // decided: nothing new is taken on
 
 	socketPath string
@@ -70,10 +69,10 @@ func Serve(o Options) error {
 		executor: o.Executor, log: o.Log,
 		changed: make(chan struct{}, 1), slots: make(slots, startsAtOnce),
 		procs: map[string]*record{}, pids: map[int]*record{},
-		sandboxes: map[string]*sandbox{},
-		starting:  map[string]struct{}{}, strays: map[int]ended{},
+		starting: map[string]struct{}{}, strays: map[int]ended{},
 		socketPath: filepath.Join(o.Root, socketName),
 	}
+	s.sandboxes = sandboxes{server: s, list: map[string]*sandbox{}}
 	if s.drain, err = newDrain(o.Log, s.nudge); err != nil {
 		return err
 	}
@@ -155,7 +154,7 @@ func (s *server) watch(linger time.Duration) {
 			}
 			timer.Reset(linger)
 		case <-ends:
-			if s.leave(true) || s.leaveSandboxes() {
+			if s.leave(true) || s.sandboxes.leave() {
 				return
 			}
 			s.log("asked to end, but there are processes to keep")
@@ -248,7 +247,7 @@ func (s *server) detach(l *link) {
 		orphans = append(orphans, r)
 	}
 	s.mu.Unlock()
-	s.dropAll()
+	s.sandboxes.dropAll()
 	for _, r := range orphans {
 		r.take(s.drain)
 	}
