@@ -14,6 +14,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/oci/life"
+	"berth/internal/oci/seal"
 )
 
 // many is a flag that may be given more than once.
@@ -45,6 +46,9 @@ func (c *command) exec(args []string) (int, error) {
 	}
 	o.ID, ch.args = fs.Arg(0), fs.Args()[1:]
 	o.Process = ch.process
+	if err := seal.Self(); err != nil {
+		return 255, err
+	}
 	code, err := c.r.Exec(o)
 	if err != nil {
 		return 255, fault.Wrap(fault.KindOf(err), err, "exec failed")

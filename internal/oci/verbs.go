@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/oci/life"
+	"berth/internal/oci/seal"
 )
 
 // createFlags are the flags that create and run share.
@@ -35,6 +36,9 @@ func (c *command) create(args []string) (int, error) {
 		return 0, err
 	}
 	o.ID = fs.Arg(0)
+	if err := seal.Self(); err != nil {
+		return 0, err
+	}
 	err := c.r.Create(o)
 	return 0, fault.Wrap(fault.KindOf(err), err, "runc create failed")
 }
@@ -51,6 +55,9 @@ func (c *command) runVerb(args []string) (int, error) {
 		return 0, err
 	}
 	o.ID = fs.Arg(0)
+	if err := seal.Self(); err != nil {
+		return 0, err
+	}
 	code, err := c.r.Run(o)
 	return code, fault.Wrap(fault.KindOf(err), err, "runc run failed")
 }

@@ -17,6 +17,7 @@ import (
 	"berth/internal/launch"
 	"berth/internal/linux/seccomp"
 	"berth/internal/oci/hook"
+	"berth/internal/oci/seal"
 	"berth/internal/oci/store"
 	"berth/internal/program"
 	"berth/internal/runtime"
@@ -34,6 +35,9 @@ func (j *job) createHooks() error {
 // more rights than its program will have.
 func (r *Runtime) startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
 	if spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0 {
+		if err := seal.Self(); err != nil {
+			return err
+		}
 		filter, err := seccomp.Compile(spec.Linux.Seccomp)
 		if err != nil {
 			return err
