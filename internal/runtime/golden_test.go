@@ -154,3 +154,51 @@ func TestStepsPrintsAProgramForAConfig(t *testing.T) {
 	}
 	wants(t, text, "clone ", "pivot the root", "join the network namespace")
 }
+
+// everything is a spec that asks for most of what only an OCI runtime does.
+func everything() *specs.Spec {
+	s := defaultSpec()
+	m := []specs.LinuxIDMapping{{HostID: 100000, Size: 65536}}
+	s.Linux.UIDMappings, s.Linux.GIDMappings = m, m
+	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace}, specs.LinuxNamespace{Type: specs.TimeNamespace})
+	s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 60}}
+	s.Linux.RootfsPropagation = "rslave"
+	s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/x"}}, CreateContainer: []specs.Hook{{Path: "/x"}}}
+	s.Process.ApparmorProfile = "confined"
+	s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedRR, Priority: 5}
+	s.Process.Args = []string{"/bin/sh"}
+	s.Mounts = append(s.Mounts, specs.Mount{Destination: "/mapped", Type: "bind", Source: "/m", Options: []string{"rbind", "ridmap", "rro"}, UIDMappings: m, GIDMappings: m})
+	return s
+}
+
+func TestTheProgramOfAUserNamespaceIsAsWritten(t *testing.T) {
+	s := everything()
+	in := runtime.Inputs{
+		Fds:     append(streams(runtime.FdRootfs, runtime.FdCgroup, runtime.FdSync, runtime.FdStart), runtime.Tree(len(s.Mounts)-1), runtime.Preserve(0)),
+		Staging: "/run/berth/staging", Cgroup: runtime.Cgroup{Unified: true}, Seccomp: smallFilter(), Modules: runtime.Modules{AppArmor: true},
+	}
+	p, err := runtime.Compile(s, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/userns.txt", p.Text())
+	if _, err := p.Encode(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheProgramThatJoinsAUserNamespaceIsAsWritten(t *testing.T) {
+	s := everything()
+	for i := range s.Linux.Namespaces {
+		if ns := &s.Linux.Namespaces[i]; ns.Type == specs.UserNamespace || ns.Type == specs.NetworkNamespace {
+			ns.Path = "/proc/7/ns"
+		}
+	}
+	s.Hooks, s.Mounts = nil, s.Mounts[:1]
+	in := runtime.Inputs{Fds: streams(runtime.FdRootfs, runtime.FdUserNS, runtime.FdNetNS), Staging: "/s", Cgroup: runtime.Cgroup{Unified: true}, Seccomp: smallFilter(), Modules: runtime.Modules{AppArmor: true}}
+	p, err := runtime.Compile(s, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/joined.txt", p.Text())
+}

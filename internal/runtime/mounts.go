@@ -90,7 +90,7 @@ func (m *mounter) sources() {
 			m.fail(fault.Unsupported, "The mount option %q of %s is not supported here.", o.prepared, mount.Destination)
 		}
 		if host := m.borrowed(mount.Type); host != "" && !o.bind {
-			mount.Source, o = host, mountOptions{attr: o.attr, bind: true, rbind: true}
+			mount.Source, o = host, mountOptions{recursiveAttr: mountAttr{set: o.attr.set}, bind: true, rbind: true}
 		}
 		if o.remount {
 			continue

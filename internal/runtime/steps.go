@@ -19,7 +19,15 @@ func Steps(configJSON []byte) (string, error) {
 	if err := json.Unmarshal(configJSON, &spec); err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "The config.json cannot be read")
 	}
-	in := Inputs{Fds: []string{FdRootfs, FdCgroup}, Staging: "/run/berth/staging", Cgroup: Cgroup{Unified: true}}
+	in := Inputs{
+		Fds: []string{FdRootfs, FdCgroup}, Staging: "/run/berth/staging", Cgroup: Cgroup{Unified: true},
+		Modules: Modules{AppArmor: true, SELinux: true},
+	}
+	for i, m := range spec.Mounts {
+		if o, _ := parseOptions(m); o.prepared != "" {
+			in.Fds = append(in.Fds, Tree(i))
+		}
+	}
 	if spec.Process != nil && spec.Process.Terminal {
 		in.Fds = append(in.Fds, FdPty, FdDevpts)
 	} else {
@@ -36,6 +44,9 @@ func Steps(configJSON []byte) (string, error) {
 			return "", err
 		}
 		in.Seccomp = filter
+		if spec.Hooks != nil || filter.Listener || len(spec.Linux.UIDMappings)+len(spec.Linux.NetDevices) > 0 {
+			in.Fds = append(in.Fds, FdSync, FdStart)
+		}
 	}
 	prog, err := Compile(&spec, in)
 	if err != nil {

@@ -83,6 +83,9 @@ func checkSync(spec *specs.Spec, in Inputs) error {
 	if h != nil && len(h.StartContainer) > 0 && !here.has(FdStart) {
 		return fault.New(fault.Internal, "The spec's startContainer hooks need the descriptor %q.", FdStart)
 	}
+	if in.NoMountSetattr && mountsFirst(spec) {
+		return fault.New(fault.Unsupported, "Hooks and user namespaces need Linux 5.12.")
+	}
 	return checkNetDevices(spec, here.has(FdSync))
 }
 

@@ -5,8 +5,10 @@ package runtime_test
 import (
 	"fmt"
 	"os"
+	osexec "os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -162,5 +164,25 @@ func TestAnUnmappedUserIsAClearFailure(t *testing.T) {
 	text, _ := runtime.StartFailure(f, b.spec)
 	if f.Errno != unix.EINVAL || !strings.HasSuffix(text, "cannot set uid to unmapped user in user namespace") {
 		t.Error(text)
+	}
+}
+
+func TestAMountNamespaceOfAnotherProcessIsJoinedAndKeepsItsRoot(t *testing.T) {
+	b := newBox(t, "ls -d /bin/busybox /proc/self; cat /proc/self/mountinfo | grep -c ' - proc '")
+	host := osexec.Command(busybox, "sleep", "100")
+	host.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	b.must(host.Start())
+	t.Cleanup(func() { host.Process.Kill(); host.Wait() })
+	path := fmt.Sprintf("/proc/%d/ns/mnt", host.Process.Pid)
+	f, err := os.Open(path)
+	b.must(err)
+	b.give(runtime.FdMntNS, f)
+	b.spec.Linux.Namespaces[0].Path = path
+	out, code := b.run()
+	if code != 0 || !strings.HasPrefix(out, "/bin/busybox\n/proc/self\n") {
+		t.Errorf("exit %d, %q", code, out)
+	}
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d/root/etc/passwd", host.Process.Pid)); err != nil {
+		t.Error("the other process has lost its root: ", err)
 	}
 }
