@@ -25,7 +25,7 @@ const busybox = "/bin/busybox"
 
 // box is a container that a test is about to run.
 type box struct {
-	t     *testing.T
+	t     testing.TB
 	asm   *launch.Asm
 	image string // the lower directory
 	spec  *specs.Spec
@@ -35,7 +35,7 @@ type box struct {
 
 // newBox prepares a container of Docker's default sandbox without network, on
 // an image that holds busybox.
-func newBox(t *testing.T, script ...string) *box {
+func newBox(t testing.TB, script ...string) *box {
 	t.Helper()
 	if _, err := os.Stat(busybox); err != nil || os.Getuid() != 0 {
 		t.Skip("needs root and busybox-static")
@@ -74,7 +74,7 @@ func (b *box) must(err error) {
 }
 
 // hostCgroups reads which v1 hierarchies this host has mounted.
-func hostCgroups(t *testing.T) runtime.Cgroup {
+func hostCgroups(t testing.TB) runtime.Cgroup {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		return runtime.Cgroup{Unified: true}
 	}
@@ -115,7 +115,7 @@ func (b *box) root() *os.File {
 }
 
 // pipes gives the container its streams and returns the ends to read.
-func pipes(t *testing.T, give func(string, *os.File)) (out, errOut *os.File) {
+func pipes(t testing.TB, give func(string, *os.File)) (out, errOut *os.File) {
 	t.Helper()
 	null, err := os.Open("/dev/null")
 	if err != nil {
@@ -154,7 +154,7 @@ func (b *box) launch(p *program.Program) (launch.Child, error) {
 	return launchWith(b.t, b.asm, p, b.fds)
 }
 
-func launchWith(t *testing.T, asm *launch.Asm, p *program.Program, files map[string]*os.File) (launch.Child, error) {
+func launchWith(t testing.TB, asm *launch.Asm, p *program.Program, files map[string]*os.File) (launch.Child, error) {
 	t.Helper()
 	code, err := p.Encode()
 	if err != nil {
@@ -175,7 +175,7 @@ func launchWith(t *testing.T, asm *launch.Asm, p *program.Program, files map[str
 	return child, err
 }
 
-func reap(t *testing.T, c launch.Child) int {
+func reap(t testing.TB, c launch.Child) int {
 	t.Helper()
 	var ws syscall.WaitStatus
 	for {
