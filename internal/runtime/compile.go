@@ -33,11 +33,13 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	m := newMounter(b, spec, in)
 	p := &process{builder: b, spec: spec.Process, filter: in.Seccomp, rootless: in.Rootless, about: Kernel{spec.Linux.Personality, spec.Linux.MemoryPolicy}}
 
-	cloneNamespaces(b, spec)
+	cloneNamespaces(b, spec, in.Modules)
 	startSession(b)
 	startKeyring(b)
 	joinCgroups(b, in.Cgroup.Join)
-	nature{b, spec.Process}.early(in.Modules)
+	if !staged(b, spec) {
+		nature{b, spec.Process}.early(in.Modules)
+	}
 	enterNamespaces(b, spec)
 	setNames(b, spec)
 

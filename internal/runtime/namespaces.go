@@ -110,9 +110,15 @@ func staged(b *builder, spec *specs.Spec) bool {
 	if find(spec, specs.UserNamespace) == nil {
 		return false
 	}
-	return slices.ContainsFunc(namespaceKinds(), func(k namespace) bool {
+	return privileged(spec.Process) || slices.ContainsFunc(namespaceKinds(), func(k namespace) bool {
 		return k.kind != specs.PIDNamespace && joined(b, spec, k.kind)
 	})
+}
+
+// privileged reports whether a process is to have what a user namespace's root
+// may not give it.
+func privileged(p *specs.Process) bool {
+	return p.Scheduler != nil || p.IOPriority != nil || len(p.Rlimits) > 0 || p.OOMScoreAdj != nil && *p.OOMScoreAdj < 0
 }
 
 // late are made after the clone whatever the container is: clone(2) would root the cgroup
@@ -121,7 +127,7 @@ const late = unix.CLONE_NEWCGROUP | unix.CLONE_NEWTIME
 
 // cloneNamespaces sets the flags of the clone, and enters what has to be
 // entered before anything else.
-func cloneNamespaces(b *builder, spec *specs.Spec) {
+func cloneNamespaces(b *builder, spec *specs.Spec, have Modules) {
 	b.prog.Clone.Cgroup = b.fd(FdCgroup)
 	var flags uint64
 	for _, k := range namespaceKinds() {
@@ -140,6 +146,9 @@ func cloneNamespaces(b *builder, spec *specs.Spec) {
 		}
 		return
 	}
+	n := nature{b, spec.Process}
+	n.early(have)
+	n.raise()
 	b.stage(spec, flags)
 }
 

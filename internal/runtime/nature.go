@@ -178,15 +178,29 @@ func rlimitKinds() map[string]uint64 {
 
 func (n nature) rlimits() {
 	for _, r := range n.spec.Rlimits {
-		kind, ok := rlimitKinds()[r.Type]
-		if !ok {
-			n.fail(fault.Invalid, "wrong rlimit value: %s", r.Type)
-		}
-		if r.Soft > r.Hard {
-			n.fail(fault.Invalid, "The soft limit of %s is above the hard limit.", r.Type)
-		}
-		n.add("set "+r.Type, "while privileges last", unix.SYS_PRLIMIT64, program.Imm(0), program.Imm(kind), program.Bytes(words(r.Soft, r.Hard)), program.Imm(0))
+		n.rlimit(r)
 	}
+}
+
+// raise sets the limits that only the host's root may raise, but none that is so low
+// that the steps which follow could not be taken.
+func (n nature) raise() {
+	for _, r := range n.spec.Rlimits {
+		if r.Type != "RLIMIT_NOFILE" && r.Type != "RLIMIT_CPU" && r.Type != "RLIMIT_FSIZE" || r.Soft >= 1024 {
+			n.rlimit(r)
+		}
+	}
+}
+
+func (n nature) rlimit(r specs.POSIXRlimit) {
+	kind, ok := rlimitKinds()[r.Type]
+	if !ok {
+		n.fail(fault.Invalid, "wrong rlimit value: %s", r.Type)
+	}
+	if r.Soft > r.Hard {
+		n.fail(fault.Invalid, "The soft limit of %s is above the hard limit.", r.Type)
+	}
+	n.add("set "+r.Type, "while privileges last", unix.SYS_PRLIMIT64, program.Imm(0), program.Imm(kind), program.Bytes(words(r.Soft, r.Hard)), program.Imm(0))
 }
 
 // Kernel is what an OCI spec's linux section says about processes, beside their process

@@ -32,7 +32,7 @@ func CompilePark(spec *specs.Spec, in Inputs) (*program.Program, error) {
 	b := newBuilder(in.Fds)
 	b.prog.Steps = make([]program.Step, 0, usualSteps)
 	m := newMounter(b, spec, in)
-	cloneNamespaces(b, spec)
+	cloneNamespaces(b, spec, Modules{})
 	startSession(b)
 	startKeyring(b)
 	joinCgroups(b, in.Cgroup.Join)
