@@ -18,6 +18,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/fault"
 	"berth/internal/launch"
 	"berth/internal/linux/console"
 	"berth/internal/linux/seccomp"
@@ -94,7 +95,7 @@ const inside = `
 echo == mounts; cat /proc/self/mountinfo
 echo == status; cat /proc/self/status
 echo == namespaces; ls /proc/self/ns; hostname; cat /proc/sys/kernel/domainname
-echo == cgroup; cat /proc/self/cgroup; ls -R /sys/fs/cgroup | head -500
+echo == cgroup; cat /proc/self/cgroup; ls -d /sys/fs/cgroup/*/tasks; ls -l /sys/fs/cgroup | grep ^l
 echo == environment; tr '\0' '\n' < /proc/self/environ
 echo == descriptors; ls -l /proc/self/fd
 echo == limits; cat /proc/self/limits /proc/self/oom_score_adj; umask; pwd; id; tty
@@ -313,5 +314,97 @@ func TestASandboxIsGivenATerminal(t *testing.T) {
 	same(t, cold, warm)
 	if code != 9 || code2 != 9 {
 		t.Errorf("exit codes %d and %d", code, code2)
+	}
+}
+
+func TestTheTwoPartsOfAWarmStartAreAsWritten(t *testing.T) {
+	spec := defaultSpec()
+	spec.Process.Terminal = true
+	spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
+	spec.Linux.Namespaces[1].Path = "fd:" + runtime.FdNetNS
+	parked := sandboxOf(spec)
+	parked.Linux.MaskedPaths = spec.Linux.MaskedPaths
+	p, err := runtime.CompilePark(parked, runtime.Inputs{
+		Fds: []string{runtime.FdNetNS, runtime.FdCgroup}, Staging: "/run/berth/staging", Cgroup: runtime.Cgroup{Unified: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/park.txt", p.Text())
+	n := len(parked.Mounts)
+	p, err = runtime.CompileResume(parked, spec, runtime.Inputs{
+		Fds:     []string{runtime.FdRootfs, runtime.Tree(n), runtime.Tree(n + 1), runtime.FdPty, runtime.FdDevpts},
+		Staging: "/run/berth/staging", Seccomp: smallFilter(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/resume.txt", p.Text())
+}
+
+func TestABindWithoutItsSourceIsNoWarmStart(t *testing.T) {
+	spec := defaultSpec()
+	parked := sandboxOf(spec)
+	parked.Linux.MaskedPaths = spec.Linux.MaskedPaths
+	_, err := runtime.CompileResume(parked, spec, runtime.Inputs{Fds: streams(runtime.FdRootfs), Staging: "/s", Seccomp: smallFilter()})
+	if !fault.Is(err, fault.Internal) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnImageCannotRedirectWhatASandboxHasReady(t *testing.T) {
+	for name, trick := range map[string]func(b *box){
+		"/proc is a link": func(b *box) {
+			b.must(os.Remove(filepath.Join(b.image, "proc")))
+			b.must(os.Symlink("etc", filepath.Join(b.image, "proc")))
+		},
+		"/dev is a link to the outside": func(b *box) {
+			b.must(os.Remove(filepath.Join(b.image, "dev")))
+			b.must(os.Symlink("../../..", filepath.Join(b.image, "dev")))
+		},
+		"/sys is a file": func(b *box) {
+			b.must(os.Remove(filepath.Join(b.image, "sys")))
+			b.must(os.WriteFile(filepath.Join(b.image, "sys"), nil, 0o644))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			says := func(start func(*box) (launch.Child, error)) string {
+				b := newBox(t, "true")
+				trick(b)
+				pipes(t, b.give)
+				child, err := start(b)
+				var f *program.Failure
+				if !errors.As(err, &f) {
+					b.must(syscall.Kill(child.Pid, syscall.SIGKILL))
+					reap(t, child)
+					t.Fatalf("it starts: %v", err)
+				}
+				return f.Name + ": " + f.Errno.Error()
+			}
+			if cold, warm := says((*box).start), says((*box).warm); cold != warm {
+				t.Errorf("cold %q, warm %q", cold, warm)
+			}
+		})
+	}
+}
+
+func TestWhatAContainerCannotExecuteIsSaidTheSameOfASandbox(t *testing.T) {
+	for _, args := range [][]string{{"nothing"}, {"/nothing"}, {"/etc"}, {"/etc/passwd"}} {
+		says := func(start func(*box) (launch.Child, error)) string {
+			b := newBox(t)
+			b.must(os.WriteFile(filepath.Join(b.image, "etc/passwd"), nil, 0o644))
+			b.spec.Process.Args = args
+			pipes(t, b.give)
+			_, err := start(b)
+			var f *program.Failure
+			if !errors.As(err, &f) {
+				t.Fatalf("%v", err)
+			}
+			text, code := runtime.StartFailure(f, b.spec)
+			return text + strconv.Itoa(code)
+		}
+		if cold, warm := says((*box).start), says((*box).warm); cold != warm {
+			t.Errorf("%v: cold %q, warm %q", args, cold, warm)
+		}
 	}
 }
