@@ -58,7 +58,7 @@ func (h Hierarchy) dir() string {
 // the group's directory.
 func (m *mounter) hierarchy(i int, h Hierarchy, o mountOptions, at mountpoint) {
 	place := at.path + "/" + h.dir()
-	sub := mountpoint{path: place, what: "mount cgroup on " + place, resolve: noLinks}
+	sub := mountpoint{path: place, what: "mount cgroup on " + place, resolve: noLinks, made: true}
 	if tree, ok := m.trees[hierarchyKey(i)]; ok {
 		attach(m.builder, tree, sub)
 		return

@@ -134,8 +134,9 @@ func (m *mounter) mounts() {
 		if engineOwned(at.path) {
 			at.resolve = noLinks
 		}
+		at.made = m.made(i, at.path)
 		if tree, ok := m.trees[i]; ok {
-			at.either = true
+			at.either, at.made = true, false
 			attach(m.builder, tree, at)
 			if m.noSetattr {
 				m.dressByPath(mount, o)
@@ -154,6 +155,34 @@ func (m *mounter) mounts() {
 		}
 	}
 	m.dev.finish(m.bound("/dev"))
+}
+
+// made reports whether a place is there for certain when the mount's turn comes: it
+// is in a file system of ours that was mounted before, whole, and has it. The many
+// steps that would make it are saved.
+func (m *mounter) made(i int, dest string) bool {
+	dir, fstype := "/dev", "tmpfs"
+	switch dest {
+	case "/dev/pts", "/dev/shm", "/dev/mqueue":
+	case "/sys/fs/cgroup":
+		dir, fstype = "/sys", "sysfs"
+	default:
+		return false
+	}
+	found := false
+	for k, mount := range m.spec.Mounts {
+		other := path.Clean(mount.Destination)
+		_, foreign := m.trees[k]
+		switch {
+		case other == dir && (found || k > i || mount.Type != fstype || foreign):
+			return false
+		case other == dir:
+			found = true
+		case other == "/sys/fs":
+			return false
+		}
+	}
+	return found
 }
 
 // ours reports whether a file system needs nothing of the host's: it is made in

@@ -18,6 +18,7 @@ type mountpoint struct {
 	what    string // for step names: "mount /srv on /data"
 	resolve uint64
 	either  bool // a directory or, when the mount is one, a file
+	made    bool // it is there for certain
 }
 
 // attach moves a detached mount to its place. The place is opened once and
@@ -26,6 +27,9 @@ type mountpoint struct {
 func attach(b *builder, tree program.Arg, at mountpoint) {
 	open := b.open("find "+at.path, "the mount goes on what was opened, whatever happens to the name", at.path, unix.O_PATH, at.resolve)
 	move := b.move(at.what, "the image has the place", tree, program.Res(open))
+	if at.made {
+		return
+	}
 	b.on(open, unix.ENOENT, b.here())
 	ends := []int{move}
 
