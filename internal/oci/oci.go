@@ -49,6 +49,7 @@ func verbs() []verb {
 		{"pause", "ID", "stop all processes of a container", (*command).pause},
 		{"resume", "ID", "let them go on", (*command).resume},
 		{"update", "[--resources FILE|-] [flags] ID", "change limits", (*command).update},
+		{"events", "[--stats] [--interval DURATION] ID", "print what a container uses, as JSON", (*command).events},
 		{"list", "[--format table|json] [-q]", "list all containers", (*command).list},
 		{"spec", "[--bundle DIR] [--rootless]", "write a config.json to begin with", (*command).spec},
 		{"features", "", "print what the runtime can do, as JSON", (*command).features},

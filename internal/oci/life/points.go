@@ -25,6 +25,9 @@ func (j *job) obey(p point) error {
 	case runtime.SyncMap:
 		return j.mapIDs()
 	case runtime.SyncRuntime:
+		if err := j.moveDevices(); err != nil {
+			return err
+		}
 		return j.runtimeHooks()
 	case runtime.SyncCreate:
 		return j.createHooks()

@@ -1,0 +1,32 @@
+//go:build linux
+
+package life
+
+import (
+	"maps"
+	"os"
+	"slices"
+
+	"berth/internal/fault"
+	"berth/internal/linux/netns"
+)
+
+// moveDevices takes the network devices that the spec names into the
+// container's network namespace, in the order of their names.
+func (j *job) moveDevices() error {
+	devices := j.spec.Linux.NetDevices
+	if len(devices) == 0 {
+		return nil
+	}
+	ns, err := os.Open("/proc/" + itoa(j.rec.Pid) + "/ns/net")
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "The container's network namespace cannot be opened")
+	}
+	defer ns.Close()
+	for _, name := range slices.Sorted(maps.Keys(devices)) {
+		if err := netns.Move(ns, name, devices[name].Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package life
+
+import (
+	"path"
+	"slices"
+
+	"berth/internal/fault"
+	"berth/internal/linux/cgroup"
+	"berth/internal/oci/stats"
+)
+
+// Stats tells what a container uses now. The error is fault.Conflict when it
+// has stopped.
+func (r *Runtime) Stats(id string) (stats.Stats, error) {
+	d, rec, err := r.find(id)
+	if err != nil {
+		return stats.Stats{}, err
+	}
+	g, _, err := r.liveGroup(d, rec)
+	if err != nil {
+		return stats.Stats{}, err
+	}
+	h, err := cgroup.Detect()
+	if err != nil {
+		return stats.Stats{}, err
+	}
+	if h.Version() == cgroup.V1 {
+		in := cgroupInputs(h, g)
+		return stats.V1(func(controller string) string {
+			for _, place := range in.Hierarchies {
+				if slices.Contains(place.Controllers, controller) {
+					return place.Path
+				}
+			}
+			return ""
+		}), nil
+	}
+	dir, err := g.Open()
+	if err != nil {
+		return stats.Stats{}, err
+	}
+	defer dir.Close()
+	return stats.V2(func(string) string { return dir.Name() }), nil
+}
+
+// OOMKills counts how often the kernel has killed a process of a container
+// for want of memory.
+func (r *Runtime) OOMKills(id string) (uint64, error) {
+	d, rec, err := r.find(id)
+	if err != nil {
+		return 0, err
+	}
+	g, _, err := r.liveGroup(d, rec)
+	if err != nil {
+		return 0, err
+	}
+	n, err := g.OOMKills()
+	return n, fault.Wrap(fault.KindOf(err), err, "The kernel's kills of %s cannot be counted", path.Base(rec.Cgroup))
+}
