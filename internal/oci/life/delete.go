@@ -44,8 +44,8 @@ func (r *Runtime) delete(id string, force bool) error {
 	if err != nil {
 		return err
 	}
-	if status := r.status(d, rec); status != stopped && status != created && !force {
-		return fault.New(fault.Conflict, "cannot delete container %s that is not stopped: %s", id, status)
+	if now := status(d, rec); now != stopped && now != created && !force {
+		return fault.New(fault.Conflict, "cannot delete container %s that is not stopped: %s", id, now)
 	}
 	return r.destroy(d, rec)
 }
@@ -57,7 +57,7 @@ func (r *Runtime) destroy(d *store.Dir, rec store.Record) error {
 		r.Warn(err.Error())
 		spec = &specs.Spec{}
 	}
-	g, err := r.group(rec)
+	g, err := group(rec)
 	if err != nil {
 		r.Warn(err.Error())
 	}

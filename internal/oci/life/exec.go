@@ -46,14 +46,14 @@ type visit struct {
 // Exec runs a further process in a container. The answer is its exit code.
 // It takes no lock: a container that is busy with one verb can still be looked at.
 func (r *Runtime) Exec(o ExecOptions) (int, error) {
-	d, rec, err := r.find(o.ID)
+	d, rec, err := find(r.Store, o.ID)
 	if err != nil {
 		return 0, err
 	}
-	switch status := r.status(d, rec); {
-	case status == stopped:
+	switch now := status(d, rec); {
+	case now == stopped:
 		return 0, fault.New(fault.Conflict, "cannot exec in a stopped container")
-	case status == paused && !o.IgnorePaused:
+	case now == paused && !o.IgnorePaused:
 		return 0, fault.New(fault.Conflict, "cannot exec in a paused container (use --ignore-paused to override)")
 	}
 	v := &visit{r: r, o: o, cargo: &cargo{}}

@@ -65,7 +65,7 @@ func cgroupInputs(h cgroup.Hierarchy, g *cgroup.Group) runtime.Cgroup {
 
 // group is the container's control group; nil when it never had one or has it
 // no longer.
-func (r *Runtime) group(rec store.Record) (*cgroup.Group, error) {
+func group(rec store.Record) (*cgroup.Group, error) {
 	if rec.Cgroup == "" {
 		return nil, nil
 	}

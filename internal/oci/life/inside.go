@@ -25,15 +25,15 @@ import (
 
 // createHooks run in the container's mount namespace, which still shows the
 // host's tree.
-func (j *job) createHooks() error {
-	return inside("createContainer", j.spec.Hooks.CreateContainer, j.rec, runtime.HookInputs{Join: []specs.LinuxNamespaceType{
+func createHooks(rec store.Record, spec *specs.Spec) error {
+	return inside("createContainer", spec.Hooks.CreateContainer, rec, runtime.HookInputs{Join: []specs.LinuxNamespaceType{
 		specs.MountNamespace, specs.UTSNamespace, specs.IPCNamespace, specs.NetworkNamespace, specs.CgroupNamespace}},
-		hookState(j.rec, j.spec, specs.StateCreating))
+		hookState(rec, spec, specs.StateCreating))
 }
 
 // startContainer runs the hooks of that name: files of the container, with no
 // more rights than its program will have.
-func (r *Runtime) startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
+func startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
 	if spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0 {
 		if err := seal.Self(); err != nil {
 			return err

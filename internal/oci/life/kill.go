@@ -15,7 +15,7 @@ const sigKill = unix.SIGKILL
 // Kill sends a signal to a container's first process, or to all of its
 // processes. It takes no lock: whatever a container hangs in, it can be killed.
 func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
-	d, rec, err := r.find(id)
+	d, rec, err := find(r.Store, id)
 	if err != nil {
 		return err
 	}
@@ -24,14 +24,14 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 			return err
 		}
 		// On version 1 what is frozen does not even die.
-		if r.status(d, rec) == paused {
-			if g, err := r.group(rec); err == nil && g != nil {
+		if status(d, rec) == paused {
+			if g, err := group(rec); err == nil && g != nil {
 				return g.Thaw(context.Background())
 			}
 		}
 		return nil
 	}
-	g, err := r.group(rec)
+	g, err := group(rec)
 	if err != nil {
 		return err
 	}

@@ -46,14 +46,14 @@ const (
 )
 
 // status looks at what a container is now.
-func (r *Runtime) status(d *store.Dir, rec store.Record) string {
+func status(d *store.Dir, rec store.Record) string {
 	switch {
 	case !rec.Lives():
 		return stopped
 	case rec.Creating:
 		return creating
 	}
-	if g, err := r.group(rec); err == nil && g != nil {
+	if g, err := group(rec); err == nil && g != nil {
 		if frozen, err := g.Frozen(); err == nil && frozen {
 			return paused
 		}
@@ -66,20 +66,20 @@ func (r *Runtime) status(d *store.Dir, rec store.Record) string {
 
 // State tells what a container is now.
 func (r *Runtime) State(id string) (State, error) {
-	d, rec, err := r.find(id)
+	d, rec, err := find(r.Store, id)
 	if err != nil {
 		return State{}, err
 	}
-	return r.stateOf(d, rec)
+	return stateOf(d, rec)
 }
 
-func (r *Runtime) stateOf(d *store.Dir, rec store.Record) (State, error) {
+func stateOf(d *store.Dir, rec store.Record) (State, error) {
 	spec, err := config(d)
 	if err != nil {
 		return State{}, err
 	}
 	s := State{
-		Version: specs.Version, ID: rec.ID, Pid: rec.Pid, Status: r.status(d, rec), Bundle: rec.Bundle, Rootfs: rec.Rootfs,
+		Version: specs.Version, ID: rec.ID, Pid: rec.Pid, Status: status(d, rec), Bundle: rec.Bundle, Rootfs: rec.Rootfs,
 		Created: rec.Created.UTC().Format("2006-01-02T15:04:05.999999999Z07:00"), Annotations: spec.Annotations,
 	}
 	if s.Status == stopped {
@@ -89,8 +89,8 @@ func (r *Runtime) stateOf(d *store.Dir, rec store.Record) (State, error) {
 }
 
 // find is a container and what is known of it.
-func (r *Runtime) find(id string) (*store.Dir, store.Record, error) {
-	d, err := r.Store.Open(id)
+func find(s store.Store, id string) (*store.Dir, store.Record, error) {
+	d, err := s.Open(id)
 	if err != nil {
 		return nil, store.Record{}, err
 	}
@@ -99,8 +99,8 @@ func (r *Runtime) find(id string) (*store.Dir, store.Record, error) {
 }
 
 // locked is find for a verb that changes something. The caller unlocks.
-func (r *Runtime) locked(id string) (*store.Dir, store.Record, error) {
-	d, err := r.Store.Open(id)
+func locked(s store.Store, id string) (*store.Dir, store.Record, error) {
+	d, err := s.Open(id)
 	if err != nil {
 		return nil, store.Record{}, err
 	}

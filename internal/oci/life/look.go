@@ -13,10 +13,10 @@ func (r *Runtime) List() ([]State, error) {
 	}
 	out := []State{}
 	for _, id := range ids {
-		d, rec, err := r.find(id)
+		d, rec, err := find(r.Store, id)
 		var s State
 		if err == nil {
-			s, err = r.stateOf(d, rec)
+			s, err = stateOf(d, rec)
 		}
 		switch {
 		case fault.Is(err, fault.NotFound):
@@ -32,11 +32,11 @@ func (r *Runtime) List() ([]State, error) {
 
 // Processes lists the process IDs of a container.
 func (r *Runtime) Processes(id string) ([]int, error) {
-	d, rec, err := r.find(id)
+	d, rec, err := find(r.Store, id)
 	if err != nil {
 		return nil, err
 	}
-	g, _, err := r.liveGroup(d, rec)
+	g, _, err := liveGroup(d, rec)
 	if err != nil {
 		return nil, err
 	}

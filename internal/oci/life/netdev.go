@@ -7,18 +7,19 @@ import (
 	"os"
 	"slices"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"berth/internal/fault"
 	"berth/internal/linux/netns"
 )
 
 // moveDevices takes the network devices that the spec names into the
 // container's network namespace, in the order of their names.
-func (j *job) moveDevices() error {
-	devices := j.spec.Linux.NetDevices
+func moveDevices(devices map[string]specs.LinuxNetDevice, pid int) error {
 	if len(devices) == 0 {
 		return nil
 	}
-	ns, err := os.Open("/proc/" + itoa(j.rec.Pid) + "/ns/net")
+	ns, err := os.Open("/proc/" + itoa(pid) + "/ns/net")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "The container's network namespace cannot be opened")
 	}

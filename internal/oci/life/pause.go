@@ -36,27 +36,27 @@ func (r *Runtime) Resume(id string) error {
 
 // withGroup runs a verb on the control group of a container.
 func (r *Runtime) withGroup(id string, act func(*cgroup.Group, string) error) error {
-	d, rec, err := r.locked(id)
+	d, rec, err := locked(r.Store, id)
 	if err != nil {
 		return err
 	}
 	defer d.Unlock()
-	g, status, err := r.liveGroup(d, rec)
+	g, now, err := liveGroup(d, rec)
 	if err != nil {
 		return err
 	}
-	return act(g, status)
+	return act(g, now)
 }
 
 // liveGroup is the control group of a container that has not stopped.
-func (r *Runtime) liveGroup(d *store.Dir, rec store.Record) (*cgroup.Group, string, error) {
-	status := r.status(d, rec)
-	if status == stopped {
-		return nil, status, fault.New(fault.Conflict, "container not running")
+func liveGroup(d *store.Dir, rec store.Record) (*cgroup.Group, string, error) {
+	now := status(d, rec)
+	if now == stopped {
+		return nil, now, fault.New(fault.Conflict, "container not running")
 	}
-	g, err := r.group(rec)
+	g, err := group(rec)
 	if err == nil && g == nil {
 		err = fault.New(fault.Unsupported, "The container has no control group.")
 	}
-	return g, status, err
+	return g, now, err
 }

@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/oci/hook"
+	"berth/internal/oci/store"
 	"berth/internal/runtime"
 )
 
@@ -23,14 +24,14 @@ func (j *job) obey(p point) error {
 	}
 	switch p.kind {
 	case runtime.SyncMap:
-		return j.mapIDs()
+		return mapIDs(j.rec.Pid, j.spec.Linux)
 	case runtime.SyncRuntime:
-		if err := j.moveDevices(); err != nil {
+		if err := moveDevices(j.spec.Linux.NetDevices, j.rec.Pid); err != nil {
 			return err
 		}
-		return j.runtimeHooks()
+		return runtimeHooks(j.rec, j.spec)
 	case runtime.SyncCreate:
-		return j.createHooks()
+		return createHooks(j.rec, j.spec)
 	case runtime.SyncListener:
 		return sendListener(j.spec.Linux.Seccomp, p.file, j.rec.Pid, hookState(j.rec, j.spec, specs.StateCreating))
 	}
@@ -38,15 +39,15 @@ func (j *job) obey(p point) error {
 }
 
 // mapIDs gives the child's user namespace its users.
-func (j *job) mapIDs() error {
-	proc := "/proc/" + itoa(j.rec.Pid) + "/"
+func mapIDs(pid int, l *specs.Linux) error {
+	proc := "/proc/" + itoa(pid) + "/"
 	if os.Geteuid() != 0 {
 		// user_namespaces(7): without privileges a group map needs this first.
 		if err := os.WriteFile(proc+"setgroups", []byte("deny"), 0); err != nil {
 			return fault.Wrap(fault.Internal, err, "The groups of the user namespace cannot be closed")
 		}
 	}
-	for file, list := range map[string][]specs.LinuxIDMapping{"uid_map": j.spec.Linux.UIDMappings, "gid_map": j.spec.Linux.GIDMappings} {
+	for file, list := range map[string][]specs.LinuxIDMapping{"uid_map": l.UIDMappings, "gid_map": l.GIDMappings} {
 		var text strings.Builder
 		for _, m := range list {
 			text.WriteString(strconv.FormatUint(uint64(m.ContainerID), 10) + " " + strconv.FormatUint(uint64(m.HostID), 10) + " " + strconv.FormatUint(uint64(m.Size), 10) + "\n")
@@ -60,12 +61,12 @@ func (j *job) mapIDs() error {
 
 // runtimeHooks run beside the runtime; the namespaces are there, the root is
 // not yet the container's.
-func (j *job) runtimeHooks() error {
-	h := j.spec.Hooks
+func runtimeHooks(rec store.Record, spec *specs.Spec) error {
+	h := spec.Hooks
 	if h == nil {
 		return nil
 	}
-	state := hookState(j.rec, j.spec, specs.StateCreating)
+	state := hookState(rec, spec, specs.StateCreating)
 	//lint:ignore SA1019 specs may still have prestart hooks, and nothing is ignored
 	if err := hook.Run("prestart", h.Prestart, state); err != nil {
 		return err

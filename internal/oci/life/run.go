@@ -45,7 +45,7 @@ func (j *job) run() error {
 		return err
 	}
 	if f != nil {
-		if err := j.r.startContainer(j.dir, j.spec, j.rec); err != nil {
+		if err := startContainer(j.dir, j.spec, j.rec); err != nil {
 			return err
 		}
 		child, err := f.land(j.explain)
@@ -55,7 +55,7 @@ func (j *job) run() error {
 		unix.Close(child.PidFd)
 	}
 	j.cargo.close()
-	return j.r.poststart(j.spec, j.rec)
+	return poststart(j.spec, j.rec)
 }
 
 // attend waits beside a container in the foreground.

@@ -12,38 +12,38 @@ import (
 
 // Start lets a created container run.
 func (r *Runtime) Start(id string) error {
-	d, rec, err := r.locked(id)
+	d, rec, err := locked(r.Store, id)
 	if err != nil {
 		return err
 	}
 	defer d.Unlock()
-	switch status := r.status(d, rec); status {
+	switch now := status(d, rec); now {
 	case created:
-		return r.start(d, rec)
+		return start(d, rec)
 	case stopped:
 		return fault.New(fault.Conflict, "cannot start a container that has stopped")
 	case running:
 		return fault.New(fault.Conflict, "cannot start an already running container")
 	default:
-		return fault.New(fault.Conflict, "cannot start a container in the %s state", status)
+		return fault.New(fault.Conflict, "cannot start a container in the %s state", now)
 	}
 }
 
-func (r *Runtime) start(d *store.Dir, rec store.Record) error {
+func start(d *store.Dir, rec store.Record) error {
 	spec, err := config(d)
 	if err != nil {
 		return err
 	}
-	if err := r.startContainer(d, spec, rec); err != nil {
+	if err := startContainer(d, spec, rec); err != nil {
 		_ = rec.Signal(sigKill) // it is still waiting, unless it was killed
 		return err
 	}
-	return r.poststart(spec, rec)
+	return poststart(spec, rec)
 }
 
 // poststart runs the hooks of that name. A container whose hooks fail is not
 // what its user wanted, so it is ended.
-func (r *Runtime) poststart(spec *specs.Spec, rec store.Record) error {
+func poststart(spec *specs.Spec, rec store.Record) error {
 	if spec.Hooks == nil {
 		return nil
 	}

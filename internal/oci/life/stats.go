@@ -14,11 +14,11 @@ import (
 // Stats tells what a container uses now. The error is fault.Conflict when it
 // has stopped.
 func (r *Runtime) Stats(id string) (stats.Stats, error) {
-	d, rec, err := r.find(id)
+	d, rec, err := find(r.Store, id)
 	if err != nil {
 		return stats.Stats{}, err
 	}
-	g, _, err := r.liveGroup(d, rec)
+	g, _, err := liveGroup(d, rec)
 	if err != nil {
 		return stats.Stats{}, err
 	}
@@ -48,11 +48,11 @@ func (r *Runtime) Stats(id string) (stats.Stats, error) {
 // OOMKills counts how often the kernel has killed a process of a container
 // for want of memory.
 func (r *Runtime) OOMKills(id string) (uint64, error) {
-	d, rec, err := r.find(id)
+	d, rec, err := find(r.Store, id)
 	if err != nil {
 		return 0, err
 	}
-	g, _, err := r.liveGroup(d, rec)
+	g, _, err := liveGroup(d, rec)
 	if err != nil {
 		return 0, err
 	}

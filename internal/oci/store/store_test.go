@@ -161,6 +161,7 @@ func TestAReusedPidIsNotTheContainer(t *testing.T) {
 	}
 }
 
+// killPatience is in nanoseconds, and only for a test that fails.
 const killPatience = 30e9
 
 func TestWhoLivesIsReadFromProc(t *testing.T) {

@@ -111,9 +111,9 @@ func copyEntry(from, to *os.File, name string) error {
 		if err := unix.Mkdirat(int(to.Fd()), name, 0o700); err != nil {
 			return err
 		}
-		return both(from, to, name, unix.O_RDONLY|unix.O_DIRECTORY, unix.O_RDONLY|unix.O_DIRECTORY, copyDir)
+		return both(from, to, name, false, copyDir)
 	case unix.S_IFREG:
-		return both(from, to, name, unix.O_RDONLY|unix.O_NONBLOCK, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, func(a, b *os.File) error {
+		return both(from, to, name, true, func(a, b *os.File) error {
 			if _, err := io.Copy(b, a); err != nil {
 				return err
 			}
@@ -139,8 +139,13 @@ func copyEntry(from, to *os.File, name string) error {
 	return unix.Fchownat(int(to.Fd()), name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// both opens an entry on both sides and closes it again.
-func both(from, to *os.File, name string, flags, toFlags int, do func(a, b *os.File) error) error {
+// both opens a directory on both sides, or a file that is made on the other,
+// and closes it again.
+func both(from, to *os.File, name string, file bool, do func(a, b *os.File) error) error {
+	flags, toFlags := unix.O_RDONLY|unix.O_DIRECTORY, unix.O_RDONLY|unix.O_DIRECTORY
+	if file { // not waiting for a writer: it may be a fifo by now
+		flags, toFlags = unix.O_RDONLY|unix.O_NONBLOCK, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL
+	}
 	a, err := openAt(int(from.Fd()), name, flags)
 	if err != nil {
 		return err
