@@ -54,22 +54,34 @@ func CompileHook(hook specs.Hook, in HookInputs) (*program.Program, error) {
 			}
 		}
 	}
-	if flags&unix.CLONE_NEWPID != 0 {
-		b.need(FdPidfd)
-		b.prog.Clone.PidNS = b.fd(FdPidfd)
-	}
 	b.add("forbid core dumps and tracing", "the container may see this process", unix.SYS_PRCTL, program.Imm(unix.PR_SET_DUMPABLE), program.Imm(0), program.Imm(0), program.Imm(0), program.Imm(0))
-	startSession(b)
 	startKeyring(b)
-	if flags&^unix.CLONE_NEWPID != 0 {
-		b.add("join the container's namespaces", "the hook's place", unix.SYS_SETNS, b.need(FdPidfd), program.Imm(flags&^unix.CLONE_NEWPID))
-	}
-	p.stdio()
 	if in.Process != nil {
-		p.become()
+		p.joinAll(flags)
+		p.stdio()
+		p.becomeInside()
 	} else {
-		b.add("close the rest on execve", "the hook gets its streams and nothing else", unix.SYS_CLOSE_RANGE, program.Imm(3), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
+		p.hostHook(flags)
 	}
 	p.exec(nameExec, "all is set up", hook.Path, hook.Env)
 	return b.prog, b.err
+}
+
+// joinAll joins namespaces of which the pid namespace is entered by becomeInside.
+func (p *process) joinAll(flags uint64) {
+	if flags != 0 {
+		p.add("join the container's namespaces", "the hook's place", unix.SYS_SETNS, p.need(FdPidfd), program.Imm(flags))
+	}
+}
+
+// hostHook is for a hook that is the host's own, and keeps the host's rights.
+func (p *process) hostHook(flags uint64) {
+	if flags&unix.CLONE_NEWPID != 0 {
+		p.need(FdPidfd)
+		p.prog.Clone.PidNS = p.fd(FdPidfd)
+	}
+	startSession(p.builder)
+	p.joinAll(flags &^ unix.CLONE_NEWPID)
+	p.stdio()
+	p.add("close the rest on execve", "the hook gets its streams and nothing else", unix.SYS_CLOSE_RANGE, program.Imm(3), program.Imm(1<<32-1), program.Imm(unix.CLOSE_RANGE_CLOEXEC))
 }
