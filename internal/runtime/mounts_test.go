@@ -5,6 +5,7 @@ package runtime_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,5 +114,20 @@ func TestDevicesHaveTheirKindModeAndOwner(t *testing.T) {
 	}
 	if out, _ := b.run(); out != "/dev/pipe fifo 640 5 6 0 0\n/dev/sub/loop block special file 640 0 0 7 9\n/dev/null character special file 666 0 0 1 3\n" {
 		t.Error(out)
+	}
+}
+
+func TestControlGroupsCanBeMountedInTheirUnifiedForm(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		b := newBox(t, "cat /proc/self/mountinfo; ls /groups")
+		if !own {
+			b.spec.Linux.Namespaces = slices.DeleteFunc(b.spec.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.CgroupNamespace })
+		}
+		b.mount("/groups", "cgroup2", "cgroup2", "ro", "nosuid")
+		out, _ := b.run()
+		if got := mountLine(out, "/groups"); !strings.HasPrefix(got, "ro,nosuid,relatime - cgroup2 cgroup2") {
+			t.Errorf("own namespace %v: %q", own, got)
+		}
+		wants(t, out, "cgroup.procs")
 	}
 }
