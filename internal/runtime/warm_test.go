@@ -54,6 +54,16 @@ func (b *box) park() (*specs.Spec, launch.Parked, launch.Child) {
 func (b *box) warm() (launch.Child, error) {
 	b.t.Helper()
 	parked, waits, child := b.park()
+	err := b.resume(parked, waits)
+	if err != nil {
+		reap(b.t, child)
+	}
+	return child, err
+}
+
+// resume hands a sandbox the rest of the container. A sandbox that fails has ended.
+func (b *box) resume(parked *specs.Spec, waits launch.Parked) error {
+	b.t.Helper()
 	if b.fds[runtime.FdRootfs] == nil {
 		b.give(runtime.FdRootfs, b.root())
 	}
@@ -63,7 +73,6 @@ func (b *box) warm() (launch.Child, error) {
 	p, err := runtime.CompileResume(parked, b.spec, b.in)
 	if err != nil {
 		waits.Discard()
-		reap(b.t, child)
 		b.t.Fatal(err)
 	}
 	code, err := p.Encode()
@@ -76,9 +85,8 @@ func (b *box) warm() (launch.Child, error) {
 	var f *program.Failure
 	if errors.As(err, &f) {
 		err = p.Fail(f.Step, f.Errno)
-		reap(b.t, child)
 	}
-	return child, err
+	return err
 }
 
 // bindTree adds a bind mount whose source is handed over.
@@ -99,7 +107,7 @@ echo == cgroup; cat /proc/self/cgroup; ls -d /sys/fs/cgroup/*/tasks; ls -l /sys/
 echo == environment; tr '\0' '\n' < /proc/self/environ
 echo == descriptors; ls -l /proc/self/fd
 echo == limits; cat /proc/self/limits /proc/self/oom_score_adj; umask; pwd; id; tty
-echo == sysctls; for f in $(find /proc/sys -type f 2>/dev/null | grep -v -e random -e fs/file -e fs/inode -e fs/dentry -e nr_open -e ns_last_pid -e free_ -e sched_); do echo "$f $(head -c 300 $f 2>&1)"; done
+echo == sysctls; for f in $(find /proc/sys -type f 2>/dev/null | grep -v -e random -e sys/fs/[a-ln-z] -e pty/nr -e ns_last_pid -e free_ -e sched_); do echo "$f $(head -c 300 $f 2>&1)"; done
 echo == devices; ls -lR /dev; df /dev /dev/shm
 echo == root; ls -la / /proc/1; ls /sys /sys/firmware /proc/acpi /proc/scsi
 echo == writes; for f in /proc/sys/kernel/shmmni /proc/sysrq-trigger /sys/x /x /dev/x /dev/shm/x /proc/kcore /sys/fs/cgroup/x /root/x; do (echo 1 > $f) 2>&1; done
