@@ -35,16 +35,18 @@ func plan(v Version, r *specs.LinuxResources) (steps, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if len(r.Rdma) > 0 {
-		return nil, fault.New(fault.Unsupported, "RDMA limits are not supported.")
+	if err := rdma(&out, r.Rdma); err != nil {
+		return nil, err
 	}
 	if v == V2 {
-		return out, planV2(&out, r)
+		err := planV2(&out, r)
+		return out, err
 	}
 	if len(r.Unified) > 0 {
 		return nil, fault.New(fault.Invalid, "The unified resources need cgroup version 2, which this host does not use.")
 	}
-	return out, planV1(&out, r)
+	err := planV1(&out, r)
+	return out, err
 }
 
 func planV1(out *steps, r *specs.LinuxResources) error {
