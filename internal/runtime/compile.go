@@ -35,7 +35,9 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 
 	cloneNamespaces(b, spec, in.Modules)
 	startSession(b)
-	startKeyring(b)
+	if !in.NoNewKeyring {
+		startKeyring(b)
+	}
 	joinCgroups(b, in.Cgroup.Join)
 	if !staged(b, spec) {
 		nature{b, spec.Process}.early(in.Modules)

@@ -58,6 +58,8 @@ type Inputs struct {
 	// NoPivot says that pivot_root(2) does not work on the host's root (it is
 	// an initramfs): the root is moved over it instead.
 	NoPivot bool
+	// NoNewKeyring leaves the container the caller's session keyring.
+	NoNewKeyring bool
 	// Rootless says that an ordinary user has made the user namespace, whose
 	// processes then may not call setgroups(2).
 	Rootless bool
