@@ -34,9 +34,10 @@ func CompileResume(parked, spec *specs.Spec, in Inputs) (*program.Program, error
 
 	nature{b, spec.Process}.early(in.Modules)
 	setNames(b, spec)
-	m.handedOver()
-	m.adapt(parked)
-	m.enter(parked)
+	r := &resumer{mounter: m, parked: parked}
+	r.handedOver()
+	r.adapt()
+	r.enter()
 	m.mounts()
 	makeWorkdir(b, spec.Process.Cwd)
 	if spec.Root != nil && spec.Root.Readonly {
@@ -105,89 +106,95 @@ func needsHost(m specs.Mount) bool {
 	return err != nil || o.remount || !o.bind && m.Type != "tmpfs"
 }
 
+// resumer compiles what makes a sandbox a certain container.
+type resumer struct {
+	*mounter
+	parked *specs.Spec // what the sandbox was made of
+}
+
 // handedOver takes the binds' sources, all of which have been handed over.
-func (m *mounter) handedOver() {
-	for i, mount := range m.spec.Mounts[m.ready:] {
+func (r *resumer) handedOver() {
+	for i, mount := range r.spec.Mounts[r.ready:] {
 		if o, _ := parseOptions(mount); o.bind {
-			m.need(Tree(m.ready + i))
+			r.need(Tree(r.ready + i))
 		}
 	}
-	if m.err == nil {
-		m.sources()
+	if r.err == nil {
+		r.sources()
 	}
 }
 
 // adapt changes what in the sandbox differs from the container, as long as nobody
 // else is there: its root is still the sandbox's own.
-func (m *mounter) adapt(parked *specs.Spec) {
-	m.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))
-	for i, mount := range parked.Mounts {
-		if size := sizeOf(m.spec.Mounts[i]); isShm(mount) && size != sizeOf(mount) {
-			m.resize(mount.Destination, size)
+func (r *resumer) adapt() {
+	r.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))
+	for i, mount := range r.parked.Mounts {
+		if size := sizeOf(r.spec.Mounts[i]); isShm(mount) && size != sizeOf(mount) {
+			r.resize(mount.Destination, size)
 		}
 	}
-	if len(m.spec.Linux.Sysctl) > 0 {
-		m.sysctls()
+	if len(r.spec.Linux.Sysctl) > 0 {
+		r.sysctls()
 	}
-	m.dev.filled = true
-	if more := m.spec.Linux.Devices[len(parked.Linux.Devices):]; len(more) > 0 || m.dev.terminal {
-		m.devices(parked, more)
+	r.dev.filled = true
+	if more := r.spec.Linux.Devices[len(r.parked.Linux.Devices):]; len(more) > 0 || r.dev.terminal {
+		r.devices(more)
 	}
 }
 
 // resize changes the size of a tmpfs and nothing else of it.
-func (m *mounter) resize(dest, size string) {
-	fs := m.add("pick the file system of "+dest, "its size is to change", unix.SYS_FSPICK, program.Imm(cwd), m.pathArg(dest), program.Imm(unix.FSPICK_CLOEXEC))
-	m.config(fs, dest, "size", size)
-	m.add("resize "+dest, "its options are complete", unix.SYS_FSCONFIG,
+func (r *resumer) resize(dest, size string) {
+	fs := r.add("pick the file system of "+dest, "its size is to change", unix.SYS_FSPICK, program.Imm(cwd), r.pathArg(dest), program.Imm(unix.FSPICK_CLOEXEC))
+	r.config(fs, dest, "size", size)
+	r.add("resize "+dest, "its options are complete", unix.SYS_FSCONFIG,
 		program.Res(fs), program.Imm(unix.FSCONFIG_CMD_RECONFIGURE), program.Imm(0), program.Imm(0), program.Imm(0))
-	m.close("let go of "+dest, "it is as it should be", program.Res(fs))
+	r.close("let go of "+dest, "it is as it should be", program.Res(fs))
 }
 
 // sysctls sets them although /proc/sys is read-only already.
-func (m *mounter) sysctls() {
+func (r *resumer) sysctls() {
 	const dir = "/proc/sys"
-	if !slices.Contains(m.spec.Linux.ReadonlyPaths, dir) {
-		setSysctls(m.builder, m.spec)
+	if !slices.Contains(r.spec.Linux.ReadonlyPaths, dir) {
+		setSysctls(r.builder, r.spec)
 		return
 	}
-	cover := m.open("find "+dir, "the mount that makes it read-only", dir, unix.O_PATH, noLinks)
-	m.setattr("make "+dir+" writable", "sysctls are to be set", program.Res(cover), true, mountAttr{clear: unix.MOUNT_ATTR_RDONLY})
-	for _, file := range setSysctls(m.builder, m.spec) {
-		m.close("close a sysctl", "a mount with open files cannot become read-only", program.Res(file))
+	cover := r.open("find "+dir, "the mount that makes it read-only", dir, unix.O_PATH, noLinks)
+	r.setattr("make "+dir+" writable", "sysctls are to be set", program.Res(cover), true, mountAttr{clear: unix.MOUNT_ATTR_RDONLY})
+	for _, file := range setSysctls(r.builder, r.spec) {
+		r.close("close a sysctl", "a mount with open files cannot become read-only", program.Res(file))
 	}
-	m.setattr("make "+dir+" read-only", "nobody has seen that it was not", program.Res(cover), true, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
+	r.setattr("make "+dir+" read-only", "nobody has seen that it was not", program.Res(cover), true, mountAttr{set: unix.MOUNT_ATTR_RDONLY})
 }
 
 // devices adds devices and the terminal to the sandbox's /dev.
-func (m *mounter) devices(parked *specs.Spec, more []specs.LinuxDevice) {
-	dev := program.Res(m.open("find /dev", "more goes into it", "/dev", unix.O_RDONLY|unix.O_DIRECTORY, noLinks))
+func (r *resumer) devices(more []specs.LinuxDevice) {
+	dev := program.Res(r.open("find /dev", "more goes into it", "/dev", unix.O_RDONLY|unix.O_DIRECTORY, noLinks))
 	made := map[string]bool{"pts": true, "shm": true, "mqueue": true}
-	for _, node := range append(defaultNodes(), parked.Linux.Devices...) {
+	for _, node := range append(defaultNodes(), r.parked.Linux.Devices...) {
 		made[deviceName(node)] = true
 	}
 	for _, node := range more {
-		m.dev.node(dev, node, true, made)
+		r.dev.node(dev, node, true, made)
 	}
-	if !m.dev.terminal {
+	if !r.dev.terminal {
 		return
 	}
-	m.dev.console(dev)
-	i := slices.IndexFunc(parked.Mounts, func(mount specs.Mount) bool { return mount.Type == "devpts" })
+	r.dev.console(dev)
+	i := slices.IndexFunc(r.parked.Mounts, func(mount specs.Mount) bool { return mount.Type == "devpts" })
 	if i < 0 {
 		return // finish says what is missing
 	}
-	at := mountpoint{path: path.Clean(parked.Mounts[i].Destination), what: mountName(parked.Mounts[i]), resolve: noLinks}
-	m.add("take the sandbox's "+at.path+" away", "the terminal comes with its own", unix.SYS_UMOUNT2, m.pathArg(at.path), program.Imm(unix.MNT_DETACH))
-	m.dev.pts(at)
+	at := mountpoint{path: path.Clean(r.parked.Mounts[i].Destination), what: mountName(r.parked.Mounts[i]), resolve: noLinks}
+	r.add("take the sandbox's "+at.path+" away", "the terminal comes with its own", unix.SYS_UMOUNT2, r.pathArg(at.path), program.Imm(unix.MNT_DETACH))
+	r.dev.pts(at)
 }
 
 // enter moves the mounts that are ready into the container's root, which becomes
 // the process's. Their places are looked for in it like those of all mounts.
-func (m *mounter) enter(parked *specs.Spec) {
-	root := m.need(FdRootfs)
+func (r *resumer) enter() {
+	root := r.need(FdRootfs)
 	var tops []specs.Mount
-	for _, mount := range parked.Mounts {
+	for _, mount := range r.parked.Mounts {
 		below := func(top specs.Mount) bool {
 			return strings.HasPrefix(path.Clean(mount.Destination), path.Clean(top.Destination)+"/")
 		}
@@ -197,13 +204,13 @@ func (m *mounter) enter(parked *specs.Spec) {
 	}
 	trees := make([]int, len(tops))
 	for i, mount := range tops {
-		trees[i] = m.open("take "+mount.Destination, "it is about to be moved, with all that is mounted in it", path.Clean(mount.Destination), unix.O_PATH, noLinks)
+		trees[i] = r.open("take "+mount.Destination, "it is about to be moved, with all that is mounted in it", path.Clean(mount.Destination), unix.O_PATH, noLinks)
 	}
-	m.add("mount the root in the sandbox", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
+	r.add("mount the root in the sandbox", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
 		root, program.Str(""), program.Imm(cwd), program.Str(sandboxRoot), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
-	m.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
+	r.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
 	for i, mount := range tops {
-		attach(m.builder, program.Res(trees[i]), mountpoint{path: path.Clean(mount.Destination), what: mountName(mount), resolve: noLinks})
+		attach(r.builder, program.Res(trees[i]), mountpoint{path: path.Clean(mount.Destination), what: mountName(mount), resolve: noLinks})
 	}
-	m.pivot()
+	r.pivot()
 }
