@@ -56,7 +56,7 @@ func (c *cargo) preserve(p *specs.Process, n int) error {
 		if err == nil && flags&unix.FD_CLOEXEC == 0 {
 			fd, err = unix.FcntlInt(uintptr(3+i), unix.F_DUPFD_CLOEXEC, 3)
 		}
-		if fd < 0 {
+		if err != nil || fd < 0 {
 			return fault.New(fault.Invalid, "please check that preserved-fd %d (of %d) is present", i, n)
 		}
 		c.give(runtime.Preserve(i), os.NewFile(uintptr(fd), "preserved"))

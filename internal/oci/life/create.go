@@ -7,22 +7,39 @@ import "berth/internal/fault"
 // Create makes a container whose first process waits for Start.
 func (r *Runtime) Create(o CreateOptions) error {
 	o.Detach = true
-	j, err := r.newJob(o)
+	j, err := r.begin(o, (*job).create)
 	if err != nil {
-		return err
-	}
-	if err := j.create(); err != nil {
-		j.fail()
 		return err
 	}
 	j.dir.Unlock()
 	return nil
 }
 
-func (j *job) create() error {
-	if err := j.prepare(); err != nil {
-		return err
+// tries is how often a start is tried whose failure was nobody's fault.
+const tries = 5
+
+// begin brings a container as far as act does. Nothing is left when it fails.
+func (r *Runtime) begin(o CreateOptions, act func(*job) error) (*job, error) {
+	for try := 1; ; try++ {
+		j, err := r.newJob(o)
+		if err != nil {
+			return nil, err
+		}
+		if err = j.prepare(); err == nil {
+			err = act(j)
+		}
+		if err == nil {
+			return j, nil
+		}
+		j.fail()
+		// Hooks are not run twice.
+		if !j.transient || j.spec.Hooks != nil || try == tries {
+			return nil, err
+		}
 	}
+}
+
+func (j *job) create() error {
 	if _, err := j.launch(true); err != nil {
 		return err
 	}

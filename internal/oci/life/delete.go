@@ -3,6 +3,7 @@
 package life
 
 import (
+	"context"
 	"errors"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -38,7 +39,8 @@ func (r *Runtime) delete(id string, force bool) error {
 	defer d.Unlock()
 	rec, err := d.Load()
 	if fault.Is(err, fault.NotFound) {
-		// Its creation was killed on the way and left nothing but the directory.
+		// Its creation was killed on the way.
+		sweep(d, id)
 		return errors.Join(d.Remove(), err)
 	}
 	if err != nil {
@@ -48,6 +50,20 @@ func (r *Runtime) delete(id string, force bool) error {
 		return fault.New(fault.Conflict, "cannot delete container %s that is not stopped: %s", id, now)
 	}
 	return r.destroy(d, rec)
+}
+
+// sweep removes the control group of a container of which no state was written.
+// It may be another's, who lives there; so nobody in it is killed.
+func sweep(d *store.Dir, id string) {
+	spec, err := config(d)
+	if err != nil || spec.Linux == nil {
+		return
+	}
+	if g, err := group(store.Record{Cgroup: groupPath(id, spec.Linux)}); err == nil && g != nil {
+		if procs, err := g.Procs(); err == nil && len(procs) == 0 {
+			_ = g.Remove(context.Background()) // what is in use now stays
+		}
+	}
 }
 
 // destroy ends what is left of a container and forgets it.

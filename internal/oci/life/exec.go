@@ -41,6 +41,8 @@ type visit struct {
 	in     runtime.ExecInputs
 	cargo  *cargo
 	master *os.File
+
+	transient bool // see job
 }
 
 // Exec runs a further process in a container. The answer is its exit code.
@@ -56,27 +58,40 @@ func (r *Runtime) Exec(o ExecOptions) (int, error) {
 	case now == paused && !o.IgnorePaused:
 		return 0, fault.New(fault.Conflict, "cannot exec in a paused container (use --ignore-paused to override)")
 	}
-	v := &visit{r: r, o: o, cargo: &cargo{}}
-	if v.spec, err = config(d); err != nil {
-		return 0, err
-	}
-	if v.p, err = o.Process(v.spec.Process); err != nil {
-		return 0, err
-	}
-	dropAmbient(v.p.Capabilities)
-	if err := checkTerminal(v.p, o.Detach, o.ConsoleSocket); err != nil {
+	v, child, err := r.visit(d, rec, o)
+	if err != nil {
 		return 0, err
 	}
 	defer v.cargo.close()
-	child, err := v.enter(rec)
-	if err != nil {
+	defer unix.Close(child.PidFd)
+	return v.attend(child)
+}
+
+// visit starts the process. Nothing is left when it fails.
+func (r *Runtime) visit(d *store.Dir, rec store.Record, o ExecOptions) (v *visit, child launch.Child, err error) {
+	for try := 1; ; try++ {
+		v = &visit{r: r, o: o, cargo: &cargo{}}
+		if v.spec, err = config(d); err != nil {
+			return nil, child, err
+		}
+		if v.p, err = o.Process(v.spec.Process); err != nil {
+			return nil, child, err
+		}
+		dropAmbient(v.p.Capabilities)
+		if err := checkTerminal(v.p, o.Detach, o.ConsoleSocket); err != nil {
+			return nil, child, err
+		}
+		if child, err = v.enter(rec); err == nil {
+			return v, child, nil
+		}
+		v.cargo.close()
 		if v.master != nil {
 			v.master.Close()
 		}
-		return 0, err
+		if !v.transient || try == tries {
+			return nil, child, err
+		}
 	}
-	defer unix.Close(child.PidFd)
-	return v.attend(child)
 }
 
 // enter starts the process.

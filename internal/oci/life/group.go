@@ -4,10 +4,14 @@ package life
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
 	"berth/internal/linux/cgroup"
@@ -35,10 +39,21 @@ func (j *job) makeGroup() error {
 	if err != nil {
 		return err
 	}
-	j.rec.Cgroup = groupPath(j.rec.ID, j.spec.Linux)
-	if j.group, err = h.Create(j.rec.Cgroup, withDevices(j.spec.Linux.Resources)); err != nil {
+	limits := j.spec.Linux.Resources
+	if os.Geteuid() == 0 {
+		limits = withDevices(limits)
+	}
+	name := groupPath(j.rec.ID, j.spec.Linux)
+	j.group, err = h.Create(name, limits)
+	if os.Geteuid() != 0 && limits == nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
+		// A user to whom nobody has delegated a group stays in his own.
+		j.in.Cgroup = runtime.Cgroup{Unified: h.Version() == cgroup.V2}
+		return nil
+	}
+	if err != nil {
 		return err
 	}
+	j.rec.Cgroup = name
 	j.onFailure(func() { j.r.endGroup(j.group) })
 	dir, err := j.group.Open()
 	if err != nil {

@@ -46,6 +46,8 @@ type job struct {
 	master *os.File // of the terminal
 	prog   *program.Program
 	undo   []func()
+
+	transient bool // what failed may well succeed when it is tried again
 }
 
 // newJob takes the container's name.
@@ -68,7 +70,7 @@ func (r *Runtime) newJob(o CreateOptions) (*job, error) {
 		}
 	})
 	j.rec = store.Record{ID: o.ID, Bundle: b.dir, Rootfs: b.rootfs, Created: time.Now(), Owner: uint32(os.Geteuid()), Systemd: r.Systemd, Creating: true}
-	j.in.Staging, j.in.NoPivot = b.rootfs, o.NoPivot
+	j.in.Staging, j.in.NoPivot, j.in.NoNewKeyring = b.rootfs, o.NoPivot, o.NoNewKeyring
 	if err := d.SaveConfig(b.config); err != nil {
 		j.fail()
 		return nil, err

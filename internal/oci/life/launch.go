@@ -68,6 +68,7 @@ func (f *flight) land(explain func(*program.Failure) error) (launch.Child, error
 
 // explain gives a step of a start the words that engines look for.
 func (j *job) explain(f *program.Failure) error {
+	j.transient = runtime.Transient(f)
 	text, _ := runtime.StartFailure(f, j.spec)
 	return &fault.Error{Kind: fault.Invalid, Text: strings.TrimPrefix(text, dockerPrefix), Err: nil}
 }

@@ -14,15 +14,8 @@ import (
 // Run creates and starts a container, waits for its end and deletes it. The
 // answer is the process's exit code.
 func (r *Runtime) Run(o CreateOptions) (code int, err error) {
-	j, err := r.newJob(o)
+	j, err := r.begin(o, (*job).run)
 	if err != nil {
-		return 0, err
-	}
-	if err = j.prepare(); err == nil {
-		err = j.run()
-	}
-	if err != nil {
-		j.fail()
 		return 0, err
 	}
 	if o.Detach {

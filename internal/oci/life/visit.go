@@ -99,6 +99,7 @@ func otherNS(pid int, kind string) bool {
 }
 
 func (v *visit) explain(f *program.Failure) error {
+	v.transient = runtime.Transient(f)
 	text, _ := runtime.ExecFailure(f, v.p)
 	return fault.New(fault.Invalid, "%s", strings.TrimPrefix(text, "OCI runtime exec failed: exec failed: "))
 }
