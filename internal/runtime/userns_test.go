@@ -4,6 +4,7 @@ package runtime_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	osexec "os/exec"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/linux/console"
 	"berth/internal/runtime"
 )
 
@@ -46,12 +48,13 @@ echo x > /dev/null && echo null; ls -l /dev/null; touch /tmp/mine && stat -c '%u
 echo 3 > /proc/sys/kernel/shmmni; echo $?; ls -d /sys/class/net /proc/1; grep Cap /proc/self/status; cat /proc/self/mountinfo`
 
 func TestAContainerHasAUserNamespaceOfItsOwn(t *testing.T) {
-	b := newBox(t, userScript)
+	b := newBox(t, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; "+userScript)
 	mapped(b)
+	b.spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_unprivileged_port_start": "7"}
 	o := b.synced(mapIDs)
 	out, code := b.run()
 	o.end()
-	if code != 0 || o.got != "up" {
+	if code != 0 || o.got != "up" || !strings.HasPrefix(out, "7\n") {
 		t.Errorf("exit %d, points %q\n%s", code, o.got, out)
 	}
 	wants(t, out, "uid=0 gid=0", "Groups:\t \n", "\nnull\n", "\n0 0\n", "/sys/class/net", "/proc/1\n", "CapEff:\t00000000a80425fb", " /sys/fs/cgroup ", "mqueue mqueue")
@@ -201,4 +204,28 @@ func TestWhatTheHostsRightsAreNeededForIsSetBeforeAUserNamespaceIsEntered(t *tes
 	if o.got != "up" || out != "5\n13 -7\n16\n0\n" {
 		t.Errorf("points %q, output %q", o.got, out)
 	}
+}
+
+func TestAContainerInAUserNamespaceHasATerminal(t *testing.T) {
+	b := newBox(t)
+	mapped(b)
+	master, devpts, slave, err := console.New()
+	b.must(err)
+	defer master.Close()
+	b.must(slave.Chown(100000, 100005)) // the caller's part: to the container the host's root is nobody
+	b.give(runtime.FdPty, slave)
+	b.give(runtime.FdDevpts, devpts)
+	b.spec.Process.Terminal = true
+	b.spec.Process.Args = []string{"sh", "-c", "tty; stat -c '%u %g' /dev/pts/0; echo x > /dev/tty; echo y > /dev/console"}
+	b.spec.Process.Env = []string{"PATH=/bin"}
+	o := b.synced(mapIDs)
+	child, err := b.start()
+	b.must(err)
+	slave.Close()
+	text, _ := io.ReadAll(master)
+	o.end()
+	if code := reap(t, child); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	wants(t, string(text), "/dev/pts/0\r\n0 5\r\nx\r\ny\r\n")
 }
