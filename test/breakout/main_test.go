@@ -41,7 +41,7 @@ func withPrograms(run func() int) (code int, err error) {
 	if from == "" {
 		from = filepath.Join(harness.Root(), "bin")
 	}
-	for _, name := range []string{"berth", "berthd", "berth-keeper"} {
+	for _, name := range []string{"berth", "berthd", "berth-keeper", "berth-runtime"} {
 		if err := copyProgram(filepath.Join(from, name), filepath.Join(dir, name)); err != nil {
 			return 1, err
 		}

@@ -68,7 +68,7 @@ func (l *lane) buildRoot(ctx context.Context, jobs []packageJob) ([]plan.Job, er
 
 // programs copies ours, and busybox under all of its names.
 func (l *lane) programs(ctx context.Context, bin string) error {
-	for _, name := range []string{"berth", "berthd", "berth-keeper"} {
+	for _, name := range []string{"berth", "berthd", "berth-keeper", "berth-runtime"} {
 		if err := copyFile(filepath.Join(l.bin, name), bin+"/"+name); err != nil {
 			return fmt.Errorf("%w (make build makes it)", err)
 		}

@@ -15,6 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ahead is how many of the latest IDs are looked at: a few threads' and the
+// newcomer's.
+const ahead = 12
+
 // patience bounds the wait for somebody to come into the container.
 const patience = 10 * time.Second
 
@@ -23,13 +27,17 @@ const patience = 10 * time.Second
 // the one after the last.
 func newcomer(look func(proc string, pid int) (done bool)) error {
 	runtime.LockOSThread()
-	next, err := lastPid()
+	first, err := lastPid()
 	if err != nil {
 		return err
 	}
 	fmt.Println("watching")
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		for pid := next + 1; pid < next+4; pid++ {
+		last, err := lastPid()
+		if err != nil {
+			return err
+		}
+		for pid := max(first, last-ahead) + 1; pid < last+3; pid++ {
 			if look("/proc/"+strconv.Itoa(pid), pid) {
 				return nil
 			}
@@ -113,7 +121,7 @@ func stopExec([]string) (string, error) {
 	}
 	fmt.Println("watching")
 	for {
-		for pid := next + 1; pid < next+3; pid++ {
+		for pid := next + 1; pid <= next+ahead; pid++ {
 			if unix.Kill(pid, unix.SIGSTOP) == nil {
 				next = pid
 			}
