@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"path"
 	"time"
 
@@ -39,13 +38,15 @@ func (j *job) makeGroup() error {
 	if err != nil {
 		return err
 	}
-	limits := j.spec.Linux.Resources
-	if os.Geteuid() == 0 {
+	limits, confined := j.spec.Linux.Resources, confined()
+	if confined {
+		limits = withoutDevices(limits)
+	} else {
 		limits = withDevices(limits)
 	}
 	name := groupPath(j.rec.ID, j.spec.Linux)
 	j.group, err = h.Create(name, limits)
-	if os.Geteuid() != 0 && limits == nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
+	if confined && unlimited(limits) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
 		// A user to whom nobody has delegated a group stays in his own.
 		j.in.Cgroup = runtime.Cgroup{Unified: h.Version() == cgroup.V2}
 		return nil

@@ -52,6 +52,9 @@ type job struct {
 
 // newJob takes the container's name.
 func (r *Runtime) newJob(o CreateOptions) (*job, error) {
+	if err := checkRights(); err != nil {
+		return nil, err
+	}
 	b, err := readBundle(o.Bundle)
 	if err != nil {
 		return nil, err
@@ -105,7 +108,7 @@ func (j *job) compile() error {
 		return err
 	}
 	j.in.Fds = j.cargo.names
-	j.in.Rootless = os.Geteuid() != 0
+	j.in.Rootless = noGroups()
 	j.in.Modules = modules(j.spec.Process)
 	j.prog, err = runtime.Compile(j.spec, j.in)
 	return err

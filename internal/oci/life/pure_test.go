@@ -59,3 +59,14 @@ func TestTheGroupIsWhereTheSpecSays(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitsThatSayNothingAreNoLoss(t *testing.T) {
+	for _, r := range []*specs.LinuxResources{nil, {}, withoutDevices(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{}}})} {
+		if !unlimited(r) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if unlimited(&specs.LinuxResources{Pids: &specs.LinuxPids{}}) {
+		t.Error("a limit on processes says nothing")
+	}
+}

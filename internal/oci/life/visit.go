@@ -3,7 +3,6 @@
 package life
 
 import (
-	"os"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -87,7 +86,7 @@ func (v *visit) serve(talk *conversation, rec store.Record) error {
 // surroundings tells the compiler where the container lives.
 func (v *visit) surroundings(rec store.Record) {
 	v.in.UserNS, v.in.TimeNS = otherNS(rec.Pid, "user"), otherNS(rec.Pid, "time")
-	v.in.Rootless = os.Geteuid() != 0
+	v.in.Rootless = noGroups()
 	v.in.Modules = modules(v.p)
 	v.in.Kernel = runtime.Kernel{Personality: v.spec.Linux.Personality, MemoryPolicy: v.spec.Linux.MemoryPolicy}
 }
