@@ -74,7 +74,7 @@ func (m *mounter) fromHost() {
 // disappear.
 func (m *mounter) changeRoot() {
 	m.masks.sources()
-	root := m.need(FdRootfs)
+	root := m.takeRoot()
 	m.rootPropagation(root)
 	m.add("mount the root on the staging directory", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
 		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
@@ -94,6 +94,17 @@ func (m *mounter) changeRoot() {
 		m.add("take the host's tree away", "from here on every path ends in the container", unix.SYS_UMOUNT2, program.Str("."), program.Imm(unix.MNT_DETACH))
 	}
 	m.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
+}
+
+// takeRoot is the container's root, detached.
+func (m *mounter) takeRoot() program.Arg {
+	if m.in.RootPath == "" || m.has(FdRootfs) {
+		m.root = m.need(FdRootfs)
+		return m.root
+	}
+	m.root = program.Res(m.add("take the root", "only inside the user namespace may an ordinary user clone a tree", unix.SYS_OPEN_TREE,
+		program.Imm(cwd), m.pathArg(m.in.RootPath), program.Imm(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)))
+	return m.root
 }
 
 // rootPropagation takes a root that a runtime has cloned from the host out of the
@@ -138,7 +149,7 @@ func (m *mounter) finish() {
 			program.Imm(0), program.Str("/"), program.Imm(0), program.Imm(flag.flag), program.Imm(0))
 	}
 	if m.spec.Root != nil && m.spec.Root.Readonly {
-		m.setattrOrRemount("make the root read-only", "the last place has been made in it", program.Fd(m.fd(FdRootfs)), "/")
+		m.setattrOrRemount("make the root read-only", "the last place has been made in it", m.root, "/")
 	}
 }
 

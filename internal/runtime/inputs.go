@@ -63,6 +63,9 @@ type Inputs struct {
 	// Rootless says that an ordinary user has made the user namespace, whose
 	// processes then may not call setgroups(2).
 	Rootless bool
+	// RootPath is the container's root on the host when there is no descriptor
+	// "rootfs": an ordinary user can clone a tree only inside the user namespace.
+	RootPath string
 	Modules  Modules // see HostModules
 }
 

@@ -20,6 +20,7 @@ type mounter struct {
 	spec  *specs.Spec
 	in    Inputs
 	trees map[int]program.Arg // mount's index → its source, detached
+	root  program.Arg         // the container's, once it has been taken
 	dev   *devices
 	masks *masks
 	ready int // so many of the spec's mounts are there already: see CompileResume
