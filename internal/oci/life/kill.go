@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/oci/store"
 )
 
 const sigKill = unix.SIGKILL
@@ -25,9 +26,7 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 		}
 		// On version 1 what is frozen does not even die.
 		if status(d, rec) == paused {
-			if g, err := group(rec); err == nil && g != nil {
-				return g.Thaw(context.Background())
-			}
+			return thaw(rec)
 		}
 		return nil
 	}
@@ -50,4 +49,18 @@ func (r *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 		}
 	}
 	return err
+}
+
+// thaw lets what was killed die. Its group may be gone by then.
+func thaw(rec store.Record) error {
+	g, err := group(rec)
+	if err != nil || g == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+	defer cancel()
+	if err := g.Thaw(ctx); !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	return nil
 }
