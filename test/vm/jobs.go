@@ -32,6 +32,7 @@ func jobs() []packageJob {
 		{name: "internal/network", skip: "Measure"},
 		{name: "internal/container", skip: "ManyClientsAtOnce"}, // a storm, for which a minute is short here
 		{name: "test/vm/smoke"},
+		{name: "test/oci"},
 		{name: "test/breakout"},
 		// What reaches the kernel, with our client; the stock one speaks to the
 		// same engine, and is not in the machine.
