@@ -185,7 +185,7 @@ func TestAMountNamespaceOfAnotherProcessIsJoinedAndKeepsItsRoot(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(out, "/bin/busybox\n/proc/self\n") {
 		t.Errorf("exit %d, %q", code, out)
 	}
-	if _, err := os.Stat(fmt.Sprintf("/proc/%d/root/etc/passwd", host.Process.Pid)); err != nil {
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d/root%s", host.Process.Pid, b.image)); err != nil {
 		t.Error("the other process has lost its root: ", err)
 	}
 }
