@@ -210,5 +210,6 @@ func isWire(path, name string, t *ast.StructType) bool {
 		}
 	}
 	return strings.HasSuffix(path, "internal/container/container.go") ||
+		strings.HasSuffix(path, "internal/container/config/config.go") ||
 		strings.Contains(path, "internal/cli/") && strings.HasSuffix(strings.ToLower(name), "options")
 }
