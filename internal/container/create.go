@@ -30,6 +30,9 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := config.Check(&req); err != nil {
 		return CreateResult{}, err
 	}
+	if err := s.host.others().choose(&req.HostConfig); err != nil {
+		return CreateResult{}, err
+	}
 	s.index.resolveNetwork(&req.HostConfig)
 	img, err := s.deps.Images.Resolve(ctx, req.Config.Image, req.Platform)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"berth/internal/container/config"
+	"berth/internal/delegate"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
 	"berth/internal/state"
@@ -58,7 +59,10 @@ type Deps struct {
 	Store    *state.Store
 	Cgroups  cgroup.Hierarchy
 	Paths    Paths
-	Warn     func(format string, args ...any) // for what no caller can be told
+	Runtimes map[string]delegate.Runtime // other OCI runtimes, by name
+	// DefaultRuntime is for containers that name none; "" is our own.
+	DefaultRuntime string
+	Warn           func(format string, args ...any) // for what no caller can be told
 }
 
 // Paths are the places on the host that containers use.

@@ -15,7 +15,8 @@ import (
 )
 
 // prepareExec makes everything that a further process in a running container needs.
-func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (p *prepared, err error) {
+func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p *prepared, err error) {
+	cfg := x.config
 	p = &prepared{io: &stdio{}}
 	defer func() {
 		if err != nil {
@@ -32,6 +33,12 @@ func (h *host) prepareExec(c Container, l *live, cfg ExecConfig, size [2]uint) (
 		return p, notRunning(c.ID)
 	}
 	if p.process, err = execProcess(root, c, cfg); err != nil {
+		return p, err
+	}
+	if d, err := h.others().of(c, x.id); err != nil || d != nil {
+		if err == nil {
+			err = h.others().prepareExec(p, d, cfg, size)
+		}
 		return p, err
 	}
 	names := []string{runtime.FdPidfd}

@@ -151,7 +151,7 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	if opts.ConsoleSize != [2]uint{} {
 		size = opts.ConsoleSize
 	}
-	p, err := s.host.prepareExec(e.snapshot(), l, x.config, size)
+	p, err := s.host.prepareExec(e.snapshot(), l, x, size)
 	if err != nil {
 		return err
 	}
@@ -159,8 +159,16 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	defer p.closeChildEnds()
 	proc, pidfd, err := startProgram(ctx, client, keeper.StartRequest{
 		ID: x.id, Container: e.id, Spool: s.host.spool(x.id), ExitFile: s.host.exitFile(x.id),
-		Program: p.program, Fds: p.fds, Held: p.held,
+		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
 	})
+	if d := p.delegated; d != nil {
+		defer d.endExec()
+		if err == nil {
+			if err = d.takeTerminal(ctx, client, x.id, p.io); err != nil {
+				undoStart(client, pidfd, x.id)
+			}
+		}
+	}
 	if err != nil {
 		return startError(err, p)
 	}

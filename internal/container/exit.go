@@ -150,6 +150,7 @@ func (h *host) release(c Container, endpoint Endpoint, l *live) {
 			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}
+	h.others().forget(c)
 	if l.group != nil {
 		if err := l.group.Remove(ctx); err != nil {
 			h.deps.Warn("container %s: %v", c.ID, err)

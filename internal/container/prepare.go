@@ -16,17 +16,18 @@ import (
 
 // prepared is a process that only has to be started.
 type prepared struct {
-	io       *stdio
-	spec     *specs.Spec // of a container; nil for an exec
-	process  *specs.Process
-	prog     *program.Program
-	program  []byte     // encoded
-	fds      []*os.File // of the program, in the order of prog.Fds
-	held     []keeper.Held
-	rootfs   *os.File
-	group    *cgroup.Group
-	endpoint Endpoint
-	ours     []*os.File // descriptors that nobody needs once the process runs
+	io        *stdio
+	spec      *specs.Spec // of a container; nil for an exec
+	process   *specs.Process
+	prog      *program.Program
+	program   []byte     // encoded
+	fds       []*os.File // of the program, in the order of prog.Fds
+	held      []keeper.Held
+	rootfs    *os.File
+	group     *cgroup.Group
+	delegated *delegated // made by another runtime; else nil
+	endpoint  Endpoint
+	ours      []*os.File // descriptors that nobody needs once the process runs
 }
 
 // heldPort and the port's index is the name under which the keeper holds the
@@ -90,6 +91,12 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepare
 		return nil, err
 	}
 	p.spec, p.process = spec, spec.Process
+	if p.delegated, err = h.others().of(c, initProcess); err != nil {
+		return nil, err
+	}
+	if p.delegated != nil {
+		return p, h.others().prepare(c, p, conn.NetNS, undo)
+	}
 	if err := h.enterGroup(p, &names, undo); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (s recovery) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.host.sweep()
+	s.sweep()
 	var connected []Connection
 	var finish []func()
 	for _, p := range procs {
@@ -114,6 +114,9 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	if err := takeSpool(a.Process.Spool, sink); err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	if err := s.host.others().resume(ctx, c); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	io, ports := stdioOf(a)
@@ -207,6 +210,7 @@ func (s recovery) settle() {
 		if e.live.Load() != nil {
 			continue
 		}
+		s.host.others().forget(c)
 		if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
 			if err := clearGroup(g); err != nil { // its processes are nobody's
 				s.deps.Warn("container %s: %v", e.id, err)
@@ -244,16 +248,16 @@ func (s recovery) lost(e *entry) {
 
 // sweep deletes directories that belong to no container: a create or a removal
 // that a crash interrupted. The trash itself stays, for the removals to come.
-func (h *host) sweep() {
+func (s recovery) sweep() {
 	known := map[string]bool{".trash": true}
-	for _, e := range h.index.all() {
+	for _, e := range s.index.all() {
 		known[e.id] = true
 	}
 	var stray []string
-	for _, dir := range []string{h.deps.Paths.Data, h.deps.Paths.Data + "/.trash"} {
+	for _, dir := range []string{s.deps.Paths.Data, s.deps.Paths.Data + "/.trash"} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			h.deps.Warn("%v", err)
+			s.deps.Warn("%v", err)
 		}
 		for _, d := range entries {
 			if !known[d.Name()] {
@@ -261,10 +265,10 @@ func (h *host) sweep() {
 			}
 		}
 	}
-	h.later(func() {
+	s.host.later(func() {
 		for _, path := range stray {
 			if err := os.RemoveAll(path); err != nil {
-				h.deps.Warn("%v", err)
+				s.deps.Warn("%v", err)
 			}
 		}
 	})

@@ -81,6 +81,11 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 		recorded <- s.deps.Store.Commit(put(c))
 	}()
 	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c))
+	if err == nil && p.delegated != nil {
+		if err = s.host.others().begin(ctx, c, p, client); err != nil {
+			undoStart(client, pidfd, c.ID)
+		}
+	}
 	rerr := <-recorded
 	if err != nil {
 		return startError(err, p)
@@ -170,12 +175,20 @@ type exitError struct {
 
 func (x *exitError) Error() string { return x.text }
 
-func (x *exitError) Unwrap() error { return x.cause }
+func (x *exitError) Unwrap() error {
+	if x.cause == nil { // and not a nil of another type
+		return nil
+	}
+	return x.cause
+}
 
 // startError gives a failed program Docker's words and exit code.
 func startError(err error, p *prepared) error {
 	var f *program.Failure
 	if !errors.As(err, &f) {
+		if p.delegated != nil {
+			return fault.As(fault.Invalid, p.delegated.explain(err))
+		}
 		return fault.Wrap(fault.Internal, err, "failed to create task for container")
 	}
 	text, code := p.explain(f)
@@ -190,7 +203,7 @@ func startError(err error, p *prepared) error {
 func (p *prepared) request(h *host, c Container) keeper.StartRequest {
 	return keeper.StartRequest{
 		ID: c.ID, Container: c.ID, Spool: h.spool(c.ID), ExitFile: h.exitFile(c.ID),
-		Program: p.program, Fds: p.fds, Held: p.held,
+		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
 	}
 }
 

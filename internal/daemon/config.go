@@ -32,6 +32,8 @@ type Config struct {
 	Labels         []string
 	TLS            TLSConfig
 	Network        NetworkConfig
+	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
+	DefaultRuntime string
 	Validate       bool // check the configuration and leave
 	Version        bool
 }
@@ -91,6 +93,8 @@ func options() []option {
 		{"tlscacert", "", "tlscacert", "Trust certs signed only by this CA", str(func(c *Config) *string { return &c.TLS.CA })},
 		{"tlscert", "", "tlscert", "Path to TLS certificate file", str(func(c *Config) *string { return &c.TLS.Cert })},
 		{"tlskey", "", "tlskey", "Path to TLS key file", str(func(c *Config) *string { return &c.TLS.Key })},
+		{"add-runtime", "", "runtimes", "Register an additional OCI compatible runtime: name=path", func(c *Config) pflag.Value { return &c.Runtimes }},
+		{"default-runtime", "", "default-runtime", "Default OCI runtime for containers", str(func(c *Config) *string { return &c.DefaultRuntime })},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
 		{"mtu", "", "mtu", "Set the MTU for the default bridge network", func(c *Config) pflag.Value { return (*intValue)(&c.Network.MTU) }},
@@ -101,10 +105,10 @@ func options() []option {
 
 // unsupported are dockerd's flags (and keys) that are not here yet. Each one
 // says so; none is ignored.
-const unsupported = `add-runtime allow-direct-routing authorization-plugin bip6 bridge-accept-fwmark cdi-spec-dir
+const unsupported = `allow-direct-routing authorization-plugin bip6 bridge-accept-fwmark cdi-spec-dir
 containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd
 default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
-default-runtime default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
+default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward
 ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-driver log-format log-opt
 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
@@ -115,7 +119,7 @@ userland-proxy userland-proxy-path userns-remap`
 // unsupportedKeys are the keys that are not just a flag's name.
 const unsupportedKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools default-network-opts
 default-ulimits dns-opts exec-opts features host-gateway-ips insecure-registries log-opts node-generic-resources proxies
-registry-mirrors runtimes storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
+registry-mirrors storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
 
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
@@ -201,6 +205,9 @@ func readFile(path string, mustExist bool, keys map[string]*pflag.Flag) error {
 }
 
 func setAll(v pflag.Value, value any) error {
+	if whole, ok := v.(interface{ setValue(any) error }); ok {
+		return whole.setValue(value)
+	}
 	list, ok := value.([]any)
 	if !ok {
 		return v.Set(fmt.Sprint(value))
@@ -230,5 +237,5 @@ func (c *Config) complete() error {
 		c.Pidfile = c.ExecRoot + "/berthd.pid"
 	}
 	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
-	return nil
+	return c.completeRuntimes()
 }

@@ -151,9 +151,10 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	d.containers = container.New(container.Deps{
 		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Store: d.store, Cgroups: d.cgroups,
-		Keeper: d.client,
-		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
-		Warn:   func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
+		Keeper:   d.client,
+		Paths:    container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
+		Warn:     func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
+		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime,
 	})
 	return nil
 }

@@ -29,6 +29,10 @@ func (d *Daemon) Host() server.Host {
 			CPUSet: d.cgroups.Has("cpuset"), Pids: d.cgroups.Has("pids"),
 		},
 	}
+	h.Runtimes, h.DefaultRuntime = map[string]server.Runtime{}, d.cfg.DefaultRuntime
+	for name, r := range d.cfg.Runtimes {
+		h.Runtimes[name] = server.Runtime{Path: r.Path, Args: r.Args}
+	}
 	if d.cgroups.Version() == cgroup.V2 {
 		h.CgroupVersion = "2"
 		h.SecurityOptions = append(h.SecurityOptions, "name=cgroupns")

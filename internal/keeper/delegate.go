@@ -49,6 +49,20 @@ func (r *record) delegate(s *server, pidfile string, code []byte, fds []int) err
 	return nil
 }
 
+// delegation lets nobody but the named be reaped until the function that it
+// returns is called.
+func (s *server) delegation() func() {
+	s.mu.Lock()
+	s.delegating++
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		s.delegating--
+		s.mu.Unlock()
+		s.reap() // whoever has waited meanwhile
+	}
+}
+
 func describe(status unix.WaitStatus) string {
 	if status.Signaled() {
 		return "signal " + strconv.Itoa(int(status.Signal()))
@@ -57,7 +71,7 @@ func describe(status unix.WaitStatus) string {
 }
 
 // adoptable opens the process that a runtime names in its pid file. It must be
-// a child of ours that nobody else has, or have been one until a moment ago.
+// a child of ours, be it dead, that nobody else has.
 func adoptable(s *server, pidfile string) (pidfd, pid int, err error) {
 	text, err := os.ReadFile(pidfile)
 	if err != nil {
@@ -78,9 +92,6 @@ func adoptable(s *server, pidfile string) (pidfd, pid int, err error) {
 	}
 	if err == nil {
 		unix.Close(pidfd)
-	}
-	if _, ended := s.strays[pid]; ended {
-		return -1, 0, fault.New(fault.Internal, "the process that the runtime made has ended already")
 	}
 	return -1, 0, fault.New(fault.Internal, "the runtime names process %d, which is no child of the keeper", pid)
 }

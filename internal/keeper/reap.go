@@ -25,6 +25,11 @@ type ended struct {
 func (s *server) reap() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.nudge()
+	if s.delegating > 0 {
+		s.reapKnown()
+		return
+	}
 	for {
 		var status unix.WaitStatus
 		pid, err := unix.Wait4(-1, &status, unix.WNOHANG|unix.WALL, nil)
@@ -44,7 +49,17 @@ func (s *server) reap() {
 			s.strays[pid] = e
 		}
 	}
-	s.nudge()
+}
+
+// reapKnown takes the dead children that have a name, and leaves the others as
+// they are: one may be what a runtime is about to name. The caller holds mu.
+func (s *server) reapKnown() {
+	for pid, r := range s.pids {
+		var status unix.WaitStatus
+		if got, err := unix.Wait4(pid, &status, unix.WNOHANG|unix.WALL, nil); err == nil && got == pid {
+			s.finish(r, ended{status, time.Now()})
+		}
+	}
 }
 
 // claim makes r the owner of its pid, which may be dead and reaped already.
@@ -53,8 +68,11 @@ func (s *server) claim(r *record) {
 	stray, ok := s.strays[r.pid]
 	delete(s.strays, r.pid)
 	s.pids[r.pid] = r
-	if ok && reaped(r.pidfd) {
+	switch {
+	case ok && reaped(r.pidfd):
 		s.finish(r, stray)
+	case s.delegating > 0:
+		s.reapKnown() // it may have died while it had no name
 	}
 }
 

@@ -183,6 +183,9 @@ func (s *server) reserve(id string) error {
 // run starts a program and registers its process. It owns fds.
 func (s *server) run(l *link, number uint32, b *startBody, fds []int) {
 	defer s.slots.take()()
+	if b.pidfile != "" {
+		defer s.delegation()()
+	}
 	own, held := fds[:1+b.programFds], fds[1+b.programFds:]
 	defer closeAll(own)
 	code, err := readProgram(own[0])

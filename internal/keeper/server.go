@@ -29,19 +29,20 @@ type Options struct {
 
 // server is the keeper.
 type server struct {
-	executor  launch.Executor
-	log       func(string)
-	drain     *drain
-	changed   chan struct{} // something that leave looks at has changed
-	slots     slots         // bounds the threads that starts occupy
-	mu        sync.Mutex
-	procs     map[string]*record
-	pids      map[int]*record     // what reap knows
-	starting  map[string]struct{} // IDs under way
-	strays    map[int]ended       // reaped while starts were under way
-	link      *link               // the daemon
-	sandboxes sandboxes
-	leaving   bool // decided: nothing new is taken on
+	executor   launch.Executor
+	log        func(string)
+	drain      *drain
+	changed    chan struct{} // something that leave looks at has changed
+	slots      slots         // bounds the threads that starts occupy
+	mu         sync.Mutex
+	procs      map[string]*record
+	pids       map[int]*record     // what reap knows
+	starting   map[string]struct{} // IDs under way
+	delegating int                 // starts whose process another runtime leaves behind
+	strays     map[int]ended       // reaped while starts were under way
+	link       *link               // the daemon
+	sandboxes  sandboxes
+	leaving    bool // decided: nothing new is taken on
 
 	socketPath string
 }

@@ -52,6 +52,12 @@ type System interface {
 	Host() Host
 }
 
+// Runtime is another OCI runtime.
+type Runtime struct {
+	Path string
+	Args []string
+}
+
 // Host is what /info and /version say beyond what the other services know.
 type Host struct {
 	ID              string // of this daemon, stable over restarts
@@ -66,6 +72,8 @@ type Host struct {
 	CgroupDriver    string // "cgroupfs"
 	SecurityOptions []string
 	DriverStatus    [][2]string
+	Runtimes        map[string]Runtime // other OCI runtimes than our own
+	DefaultRuntime  string
 	Components      []Component // berthd, keeper, ...
 	Warnings        []string
 	Limits          Limits

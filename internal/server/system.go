@@ -9,7 +9,6 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/server/compat"
-	"berth/internal/server/grammar"
 	"berth/internal/server/show"
 
 	"github.com/moby/moby/api/types/registry"
@@ -129,8 +128,8 @@ func hostInfo(h *Host) *system.Info {
 		MemTotal:           h.MemTotal,
 		DockerRootDir:      h.RootDir,
 		Labels:             []string{},
-		Runtimes:           map[string]system.RuntimeWithStatus{grammar.Runtime: {Runtime: system.Runtime{Path: "berth-keeper"}}},
-		DefaultRuntime:     grammar.Runtime,
+		Runtimes:           runtimes(h),
+		DefaultRuntime:     h.DefaultRuntime,
 		Swarm:              swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
 		LiveRestoreEnabled: true,
 		SecurityOptions:    show.OrEmpty(h.SecurityOptions),
@@ -154,4 +153,13 @@ func machine(arch string) string {
 func openFiles() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
+}
+
+// runtimes are our own, which is the keeper, and those of the configuration.
+func runtimes(h *Host) map[string]system.RuntimeWithStatus {
+	out := map[string]system.RuntimeWithStatus{container.OwnRuntime: {Runtime: system.Runtime{Path: "berth-keeper"}}}
+	for name, r := range h.Runtimes {
+		out[name] = system.RuntimeWithStatus{Runtime: system.Runtime{Path: r.Path, Args: r.Args}}
+	}
+	return out
 }

@@ -23,7 +23,7 @@ type Traces struct{ Place }
 // ofContainers is what containers have left in and below a daemon that has none.
 func (d Traces) ofContainers() []string {
 	var left []string
-	for _, dir := range []string{d.data + "/containers", d.data + "/containers/.trash", d.ExecRoot() + "/exits", d.ExecRoot() + "/spool", d.ExecRoot() + "/rootfs"} {
+	for _, dir := range []string{d.data + "/containers", d.data + "/containers/.trash", d.ExecRoot() + "/exits", d.ExecRoot() + "/spool", d.ExecRoot() + "/rootfs", d.ExecRoot() + "/bundles"} {
 		left = append(left, entries(dir, ".trash")...)
 	}
 	left = append(left, d.cgroups()...)
@@ -47,9 +47,10 @@ func (d Traces) onHost() []string {
 	left = append(left, mountsBelow("self", d.dir)...)
 	left = append(left, d.cgroups()...)
 	left = append(left, sockets(d.dir)...)
-	left = append(left, entries(d.ExecRoot(), "exits", "spool", "rootfs", "keeper.lock", "keeper.log")...)
-	for _, dir := range []string{"exits", "spool", "rootfs"} {
-		left = append(left, entries(filepath.Join(d.ExecRoot(), dir))...)
+	left = append(left, entries(d.ExecRoot(), "exits", "spool", "rootfs", "bundles", "runtimes", "keeper.lock", "keeper.log")...)
+	states, _ := filepath.Glob(filepath.Join(d.ExecRoot(), "runtimes", "*")) // of other OCI runtimes
+	for _, dir := range append(states, d.ExecRoot()+"/exits", d.ExecRoot()+"/spool", d.ExecRoot()+"/rootfs", d.ExecRoot()+"/bundles") {
+		left = append(left, entries(dir)...)
 	}
 	if _, err := netlink.LinkByName(d.Bridge()); err == nil {
 		left = append(left, "link "+d.Bridge())

@@ -145,6 +145,7 @@ func (o *options) installResources(fs *pflag.FlagSet) {
 	fs.VarP(&o.sizes.memory, "memory", "m", "Memory limit")
 	fs.Var(&o.sizes.reservation, "memory-reservation", "Memory soft limit")
 	fs.Var(&o.sizes.swap, "memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap")
+	fs.StringVar(&h.Runtime, "runtime", "", "Runtime to use for this container")
 	fs.IntVar(&h.OomScoreAdj, "oom-score-adj", 0, "Tune host's OOM preferences (-1000 to 1000)")
 	fs.Int64Var(&o.pidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 }
@@ -156,7 +157,7 @@ func refusedCreate() []session.Refused {
 	for _, name := range []string{
 		"annotation", "blkio-weight-device", "device-cgroup-rule", "device-read-bps", "device-read-iops",
 		"device-write-bps", "device-write-iops", "gpus", "health-cmd", "ip", "ip6", "isolation", "link",
-		"link-local-ip", "log-driver", "log-opt", "mac-address", "net-alias", "network-alias", "runtime",
+		"link-local-ip", "log-driver", "log-opt", "mac-address", "net-alias", "network-alias",
 		"storage-opt", "umask", "userns", "volume-driver", "volumes-from",
 	} {
 		out = append(out, session.Refused{Name: name})

@@ -53,7 +53,8 @@ type HostConfig struct {
 	UTSMode        string // "", "host"
 	CgroupnsMode   string // "", "private", "host"
 	CgroupParent   string
-	ShmSize        int64 // bytes; 0 means 64 MiB
+	Runtime        string // name of another OCI runtime; "" is berth's own
+	ShmSize        int64  // bytes; 0 means 64 MiB
 	OomScoreAdj    int
 	Sysctls        map[string]string
 	Ulimits        []Ulimit

@@ -33,6 +33,7 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 		UTSMode:        string(take(&from.UTSMode)),
 		CgroupnsMode:   string(take(&from.CgroupnsMode)),
 		CgroupParent:   take(&from.CgroupParent),
+		Runtime:        take(&from.Runtime),
 		ShmSize:        take(&from.ShmSize),
 		OomScoreAdj:    take(&from.OomScoreAdj),
 		Sysctls:        take(&from.Sysctls),
@@ -87,9 +88,6 @@ func pathList(list []string) *[]string {
 	return &list
 }
 
-// Runtime is the name of the one OCI runtime that there is.
-const Runtime = "berth"
-
 // dropDefaults takes out what clients send to mean the default, and what is
 // already so without doing anything.
 func dropDefaults(from *wire.HostConfig) {
@@ -107,9 +105,6 @@ func dropDefaults(from *wire.HostConfig) {
 	}
 	if from.VolumeDriver == "local" {
 		from.VolumeDriver = ""
-	}
-	if from.Runtime == Runtime || from.Runtime == "runc" {
-		from.Runtime = "" // there is one runtime; the second name is what it is called elsewhere
 	}
 	from.ContainerIDFile = "" // the client writes it
 }

@@ -8,6 +8,7 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 
+	"berth/internal/container"
 	"berth/internal/container/config"
 	"berth/internal/server/grammar"
 )
@@ -37,7 +38,7 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 		Privileged:      h.Privileged,
 		PublishAllPorts: h.PublishAll,
 		ReadonlyRootfs:  h.ReadonlyRootfs,
-		Runtime:         grammar.Runtime,
+		Runtime:         cmp.Or(h.Runtime, container.OwnRuntime),
 		SecurityOpt:     h.SecurityOpt,
 		Tmpfs:           h.Tmpfs,
 		UTSMode:         wire.UTSMode(h.UTSMode),
