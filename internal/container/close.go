@@ -10,6 +10,7 @@ func (s *Service) Close() (running bool) {
 	s.host.mu.Lock()
 	s.host.closed = true
 	s.host.mu.Unlock()
+	s.host.pool.Close()
 	s.host.background.Wait()
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {

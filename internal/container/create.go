@@ -38,7 +38,11 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err != nil {
 		return CreateResult{}, err
 	}
-	c := Container{ID: newID(), Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
+	id, box := s.host.warmth().newID(req.HostConfig)
+	var undo undo
+	defer undo.run()
+	undo.add(func() { s.host.warmth().forget(id) })
+	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
 	c.HostConfig = req.HostConfig
 	if c.Config, err = config.Merge(req, img, c.ID); err != nil {
 		return CreateResult{}, err
@@ -48,8 +52,6 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 		return CreateResult{}, fault.New(fault.Invalid, "no command specified")
 	}
 	c.Path, c.Args = argv[0], argv[1:]
-	var undo undo
-	defer undo.run()
 	if c.Name, err = s.index.takeName(strings.TrimPrefix(req.Name, "/"), c.ID); err != nil {
 		return CreateResult{}, err
 	}
@@ -63,12 +65,15 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	}
 	s.index.add(newEntry(c))
 	undo.clear()
+	if box != nil {
+		s.host.warmth().begin(box, c)
+	}
 	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
 }
 
 // makeDir makes the container's directory: its layer, files and volumes.
 func (s *Service) makeDir(ctx context.Context, c *Container, undo *undo) error {
-	dir := s.host.dir(c.ID)
+	dir := s.deps.Paths.dir(c.ID)
 	undo.add(func() { os.RemoveAll(dir) })
 	for _, d := range []struct {
 		path string
@@ -91,7 +96,7 @@ func (x *index) takeName(name, id string) (string, error) {
 		return name, x.reserve(name, id)
 	}
 	for try := range 6 {
-		name = generateName()
+		name = config.GenerateName()
 		if try > 0 {
 			name += strconv.Itoa(try)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/config"
+	"berth/internal/container/stdio"
 	"berth/internal/delegate"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -68,21 +69,21 @@ func (h others) of(c Container, process string) (*delegated, error) {
 
 // prepare makes the bundle and the program that has the runtime create
 // the container.
-func (h others) prepare(c Container, p *prepared, netns *os.File, undo *undo) error {
+func (h others) prepare(c Container, p *prepared) error {
 	d := p.delegated
-	if err := h.spec(c, p.spec, netns); err != nil {
+	if err := h.spec(c, p.spec, p.netns); err != nil {
 		return err
 	}
 	if err := d.bundle.Write(p.spec); err != nil {
 		return err
 	}
-	undo.add(func() { h.delete(d) })
-	if err := d.openStreams(p, stdioRequest{tty: c.Config.Tty, stdin: c.Config.OpenStdin, stdout: true, stderr: true, uid: p.process.User.UID}); err != nil {
+	p.undo.add(func() { h.delete(d) })
+	if err := d.openStreams(p, stdio.Request{TTY: c.Config.Tty, Stdin: c.Config.OpenStdin, Stdout: true, Stderr: true, UID: p.process.User.UID}); err != nil {
 		return err
 	}
-	undo.add(p.io.closeAll)
-	undo.add(d.close)
-	p.fds = append([]*os.File{p.rootfs}, p.io.child...)
+	p.undo.add(p.io.CloseAll)
+	p.undo.add(d.close)
+	p.fds = append([]*os.File{p.rootfs}, p.io.Child...)
 	p.prog = d.runtime.Create(d.bundle, d.console())
 	var err error
 	p.program, err = p.prog.Encode()
@@ -123,21 +124,21 @@ func (h others) spec(c Container, spec *specs.Spec, netns *os.File) error {
 
 // openStreams makes the streams that the runtime hands on, or the place where
 // it sends a terminal to.
-func (d *delegated) openStreams(p *prepared, r stdioRequest) error {
-	if r.tty {
+func (d *delegated) openStreams(p *prepared, r stdio.Request) error {
+	if r.TTY {
 		t, err := d.bundle.OpenTerminal(d.process)
 		if err != nil {
 			return err
 		}
-		d.terminal, r = t, stdioRequest{}
+		d.terminal, r = t, stdio.Request{}
 	}
-	io, err := openStdio(r)
+	io, err := stdio.Open(r)
 	if err != nil {
 		d.close()
 		return err
 	}
 	p.io = io
-	p.held = append(p.held, io.held()...)
+	p.held = append(p.held, io.Held()...)
 	return nil
 }
 
@@ -156,7 +157,7 @@ func (d *delegated) close() {
 }
 
 // takeTerminal takes the terminal that the runtime made, and has the keeper hold it too.
-func (d *delegated) takeTerminal(ctx context.Context, client *keeper.Client, id string, io *stdio) error {
+func (d *delegated) takeTerminal(ctx context.Context, client *keeper.Client, id string, io *stdio.Streams) error {
 	if d.terminal == nil {
 		return nil
 	}
@@ -165,7 +166,7 @@ func (d *delegated) takeTerminal(ctx context.Context, client *keeper.Client, id 
 	if err != nil {
 		return err
 	}
-	io.pty = pty
+	io.Pty = pty
 	return client.Hold(ctx, id, keeper.Held{Name: keeper.StreamPty, File: pty})
 }
 
@@ -225,9 +226,9 @@ func (h others) prepareExec(p *prepared, d *delegated, cfg ExecConfig, size [2]u
 	if err := d.bundle.WriteProcess(d.process, p.process); err != nil {
 		return err
 	}
-	err := d.openStreams(p, stdioRequest{tty: cfg.Tty, stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr, uid: p.process.User.UID})
+	err := d.openStreams(p, stdio.Request{TTY: cfg.Tty, Stdin: cfg.AttachStdin, Stdout: cfg.AttachStdout, Stderr: cfg.AttachStderr, UID: p.process.User.UID})
 	if err == nil {
-		p.fds = p.io.child
+		p.fds = p.io.Child
 		p.prog = d.runtime.Exec(d.bundle, d.process, d.console())
 		p.program, err = p.prog.Encode()
 	}

@@ -21,7 +21,10 @@ type Images interface {
 
 // Networks connects containers to the bridge.
 type Networks interface {
-	Connect(ctx context.Context, c Container, ports []config.PortBinding) (*Connection, error)
+	// Connect gives a container its endpoint, at a place that was kept for it or,
+	// with nil, at any. The place is taken when it succeeds, and only then.
+	Connect(ctx context.Context, c Container, ports []config.PortBinding, at Place) (*Connection, error)
+	Reserve(ctx context.Context) (Place, error)
 	ConnectNone(ctx context.Context) (*os.File, error)
 	Disconnect(ctx context.Context, ep Endpoint) error
 	// Restore makes the endpoints of running containers the only ones that
@@ -30,6 +33,13 @@ type Networks interface {
 	// ResolvConf and Hosts are the contents of a container's /etc/resolv.conf and /etc/hosts.
 	ResolvConf(hc config.HostConfig) ([]byte, error)
 	Hosts(hc config.HostConfig, ep Endpoint, names ...string) ([]byte, error)
+}
+
+// Place is a network namespace that is kept for a container to come.
+type Place interface {
+	NetNS() *os.File
+	Endpoint() Endpoint // as Connect will give it, but for IDs and ports
+	Release()
 }
 
 // Connection is a container's new endpoint: its namespace and what the keeper
@@ -60,6 +70,7 @@ type Deps struct {
 	Cgroups  cgroup.Hierarchy
 	Paths    Paths
 	Runtimes map[string]delegate.Runtime // other OCI runtimes, by name
+	Warm     int                         // sandboxes of each kind that wait while containers are being started
 	// DefaultRuntime is for containers that name none; "" is our own.
 	DefaultRuntime string
 	Warn           func(format string, args ...any) // for what no caller can be told
@@ -71,3 +82,10 @@ type Paths struct {
 	Exec         string // <exec-root>
 	CgroupParent string // "/berth"
 }
+
+// dir is the container's directory under the data root.
+func (p Paths) dir(id string) string { return p.Data + "/" + id }
+
+// exitFile and spool are the keeper's files about one process.
+func (p Paths) exitFile(id string) string { return p.Exec + "/exits/" + id }
+func (p Paths) spool(id string) string    { return p.Exec + "/spool/" + id }

@@ -363,14 +363,32 @@ type fakeNetworks struct {
 	refuse error
 }
 
-func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.PortBinding) (*Connection, error) {
+// fakePlace is a namespace that waits.
+type fakePlace struct{ ns *os.File }
+
+func (p fakePlace) NetNS() *os.File { return p.ns }
+func (p fakePlace) Release()        { p.ns.Close() }
+
+func (p fakePlace) Endpoint() Endpoint {
+	return Endpoint{Network: "bridge", Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, 1}), 16)}
+}
+
+func (f *fakeNetworks) Reserve(ctx context.Context) (Place, error) {
+	ns, err := f.ConnectNone(ctx)
+	return fakePlace{ns}, err
+}
+
+func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.PortBinding, at Place) (*Connection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != nil {
 		return nil, f.refuse
 	}
-	ns, err := f.ConnectNone(ctx)
-	if err != nil {
+	var ns *os.File
+	var err error
+	if at != nil {
+		ns = at.NetNS()
+	} else if ns, err = f.ConnectNone(ctx); err != nil {
 		return nil, err
 	}
 	f.next++

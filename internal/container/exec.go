@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 
+	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/stream"
@@ -73,11 +74,11 @@ func (x *execution) over() bool {
 }
 
 // began makes the exec's process the one that runs and serves its streams.
-func (x *execution) began(pid int, pidfd *os.File, io *stdio, closeStdin func()) {
+func (x *execution) began(pid int, pidfd *os.File, io *stdio.Streams, closeStdin func()) {
 	x.mu.Lock()
-	x.started, x.running, x.pid, x.pty, x.pidfd = true, true, pid, io.pty, pidfd
+	x.started, x.running, x.pid, x.pty, x.pidfd = true, true, pid, io.Pty, pidfd
 	x.mu.Unlock()
-	x.hub.Run(io.ends(true, closeStdin), nil)
+	x.hub.Run(io.Ends(true, closeStdin), nil)
 	close(x.up)
 }
 
@@ -134,7 +135,7 @@ func (s Execs) ExecResize(_ context.Context, id string, height, width uint) erro
 	if !x.running {
 		return fault.New(fault.Conflict, "exec process is not started")
 	}
-	return setSize(x.pty, height, width)
+	return stdio.SetSize(x.pty, height, width)
 }
 
 func noExec(id string) error {

@@ -8,8 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/linux/console"
+	"berth/internal/linux/pidfd"
 	"berth/internal/linux/user"
 	"berth/internal/runtime"
 )
@@ -17,11 +19,11 @@ import (
 // prepareExec makes everything that a further process in a running container needs.
 func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p *prepared, err error) {
 	cfg := x.config
-	p = &prepared{io: &stdio{}}
+	p = &prepared{io: &stdio.Streams{}}
 	defer func() {
 		if err != nil {
 			p.closeChildEnds()
-			p.io.closeAll()
+			p.io.CloseAll()
 		}
 	}()
 	root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", l.proc.Pid), unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -29,7 +31,7 @@ func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p 
 		return p, fault.Wrap(fault.Conflict, err, "the container's file system cannot be opened")
 	}
 	defer root.Close()
-	if hasEnded(l.pidfd) { // the pid may have been another process's by then
+	if pidfd.Ended(l.pidfd) { // the pid may have been another process's by then
 		return p, notRunning(c.ID)
 	}
 	if p.process, err = execProcess(root, c, cfg); err != nil {
@@ -56,9 +58,9 @@ func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p 
 	if err := p.openExecStreams(root, cfg, size); err != nil {
 		return p, err
 	}
-	names = append(names, p.io.names...)
-	p.fds = append(p.fds, p.io.child...)
-	p.held = p.io.held()
+	names = append(names, p.io.Names...)
+	p.fds = append(p.fds, p.io.Child...)
+	p.held = p.io.Held()
 	in := runtime.ExecInputs{Fds: names}
 	if l.group != nil {
 		in.Join = l.group.JoinFiles()
@@ -78,9 +80,9 @@ func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p 
 // openExecStreams makes the streams; those that nobody attaches to lead nowhere.
 func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) (err error) {
 	if !cfg.Tty {
-		p.io, err = openStdio(stdioRequest{stdin: cfg.AttachStdin, stdout: cfg.AttachStdout, stderr: cfg.AttachStderr, uid: p.process.User.UID})
+		p.io, err = stdio.Open(stdio.Request{Stdin: cfg.AttachStdin, Stdout: cfg.AttachStdout, Stderr: cfg.AttachStderr, UID: p.process.User.UID})
 		if err != nil {
-			p.io = &stdio{}
+			p.io = &stdio.Streams{}
 		}
 		return err
 	}
@@ -88,13 +90,13 @@ func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) 
 	if err != nil {
 		return err
 	}
-	p.io.pty = master
-	p.io.add(runtime.FdPty, slave)
-	if err := p.io.giveTo(p.process.User.UID); err != nil {
+	p.io.Pty = master
+	p.io.Add(runtime.FdPty, slave)
+	if err := p.io.GiveTo(p.process.User.UID); err != nil {
 		return fault.Wrap(fault.Internal, err, "the terminal cannot be given to the user")
 	}
 	if size != [2]uint{} {
-		return setSize(master, size[0], size[1])
+		return stdio.SetSize(master, size[0], size[1])
 	}
 	return nil
 }

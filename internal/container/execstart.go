@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/linux/pidfd"
 	"berth/internal/program"
 	"berth/internal/stream"
 )
@@ -131,7 +132,7 @@ func diedUnder(l *live, err error) bool {
 	var f *program.Failure
 	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == 0)
 	for end := time.Now().Add(dyingTime); ; time.Sleep(time.Millisecond) {
-		if hasEnded(l.pidfd) {
+		if pidfd.Ended(l.pidfd) {
 			return true
 		}
 		if !dying || time.Now().After(end) {
@@ -155,10 +156,10 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	if err != nil {
 		return err
 	}
-	undo.add(p.io.closeAll)
+	undo.add(p.io.CloseAll)
 	defer p.closeChildEnds()
 	proc, pidfd, err := startProgram(ctx, client, keeper.StartRequest{
-		ID: x.id, Container: e.id, Spool: s.host.spool(x.id), ExitFile: s.host.exitFile(x.id),
+		ID: x.id, Container: e.id, Spool: s.deps.Paths.spool(x.id), ExitFile: s.deps.Paths.exitFile(x.id),
 		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
 	})
 	if d := p.delegated; d != nil {

@@ -2,13 +2,10 @@ package container
 
 import (
 	"context"
-	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/linux/pidfd"
 	"berth/internal/stream"
 )
 
@@ -44,7 +41,7 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	case l == nil: // of a start that was undone, or told twice
 		client.Forget(context.Background(), id)
 		return
-	case !hasEnded(l.pidfd): // told twice, and the container runs again
+	case !pidfd.Ended(l.pidfd): // told twice, and the container runs again
 		return
 	}
 	s.exited(e, l, exit, client)
@@ -65,28 +62,6 @@ func drain(hub *stream.Hub) {
 	}
 	hub.Interrupt()
 	hub.WaitDone(cutTime)
-}
-
-// hasEnded reports that the process behind a pidfd has ended.
-func hasEnded(pidfd *os.File) bool {
-	conn, err := pidfd.SyscallConn()
-	if err != nil {
-		return true
-	}
-	ended := false
-	cerr := conn.Control(func(fd uintptr) { ended = readable(int(fd)) })
-	return cerr != nil || ended
-}
-
-// readable reports without waiting that a descriptor can be read, which a pidfd
-// can from the end of its process on (pidfd_open(2)).
-func readable(fd int) bool {
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		if err != unix.EINTR {
-			return n > 0
-		}
-	}
 }
 
 // exited takes the last output in, records how a run ended and gives back what
@@ -161,18 +136,4 @@ func (h *host) release(c Container, endpoint Endpoint, l *live) {
 		// The last reference unmounts, and unmounting syncs: nobody waits for it.
 		h.later(func() { l.rootfs.Close() })
 	}
-}
-
-// signalFd sends a signal to the process behind a pidfd. ESRCH also when the
-// run has ended and its pidfd is closed already.
-func signalFd(pidfd *os.File, sig unix.Signal) error {
-	conn, err := pidfd.SyscallConn()
-	if err != nil {
-		return unix.ESRCH
-	}
-	var serr error
-	if conn.Control(func(fd uintptr) { serr = unix.PidfdSendSignal(int(fd), sig, nil, 0) }) != nil {
-		return unix.ESRCH
-	}
-	return fault.Wrap(fault.Internal, serr, "the signal cannot be sent")
 }

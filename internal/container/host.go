@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 
+	"berth/internal/container/warm"
 	"berth/internal/linux/seccomp"
 	"berth/internal/runtime"
 )
@@ -14,6 +15,7 @@ type host struct {
 	deps       Deps
 	index      *index
 	seccomp    seccomp.Cache
+	pool       *warm.Pool[*sandbox]
 	thermal    func() []string // the CPUs' thermal_throttle paths, which do not change
 	mu         sync.Mutex      // guards closed
 	closed     bool            // nothing new goes to the background
@@ -21,25 +23,21 @@ type host struct {
 }
 
 func newHost(deps Deps, x *index) *host {
-	return &host{deps: deps, index: x, thermal: sync.OnceValue(runtime.ThermalThrottle)}
+	h := &host{deps: deps, index: x, thermal: sync.OnceValue(runtime.ThermalThrottle)}
+	h.pool = newPool(h, deps.Warm)
+	return h
 }
 
 // later runs f when nobody waits for it. Once the service is closed it does
-// nothing: what is left undone then, the next start of the daemon finds.
-func (h *host) later(f func()) {
+// nothing, and reports false: what is left undone then, the next start of the daemon finds.
+func (h *host) later(f func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.closed {
 		h.background.Go(f)
 	}
+	return !h.closed
 }
-
-// dir is the container's directory under the data root.
-func (h *host) dir(id string) string { return h.deps.Paths.Data + "/" + id }
-
-// exitFile and spool are the keeper's files about one process.
-func (h *host) exitFile(id string) string { return h.deps.Paths.Exec + "/exits/" + id }
-func (h *host) spool(id string) string    { return h.deps.Paths.Exec + "/spool/" + id }
 
 func closeAll(files ...*os.File) {
 	for _, f := range files {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/linux/pidfd"
 )
 
 // Kill sends a signal to a running container's first process; with SIGKILL
@@ -34,7 +35,7 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	if sig == unix.SIGKILL || sig == unix.SIGTERM {
 		l.stopping.Store(true)
 	}
-	switch err := signalFd(l.pidfd, sig); {
+	switch err := pidfd.Send(l.pidfd, sig); {
 	case isGone(err):
 		return notRunning(e.id)
 	case err != nil:

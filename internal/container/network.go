@@ -8,18 +8,22 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/fault"
+	"berth/internal/linux/pidfd"
 )
 
 // connect gives the run its network namespace; nil is the host's.
-func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connection, error) {
+func (h *host) connect(ctx context.Context, c Container, box *sandbox, undo *undo) (*Connection, error) {
 	mode := c.HostConfig.NetworkMode
 	switch {
 	case mode == "host":
 		return &Connection{Endpoint: Endpoint{Network: "host"}}, nil
 	case mode == "none":
-		ns, err := h.deps.Networks.ConnectNone(ctx)
-		if err != nil {
-			return nil, err
+		ns := box.takeNetNS()
+		if ns == nil {
+			var err error
+			if ns, err = h.deps.Networks.ConnectNone(ctx); err != nil {
+				return nil, err
+			}
 		}
 		return &Connection{NetNS: ns, Endpoint: Endpoint{Network: "none"}}, nil
 	case strings.HasPrefix(mode, "container:"):
@@ -27,10 +31,11 @@ func (h *host) connect(ctx context.Context, c Container, undo *undo) (*Connectio
 	case mode != "bridge":
 		return nil, fault.New(fault.NotFound, "failed to set up container networking: network %s not found", mode)
 	}
-	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c))
+	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c), box.placeOf())
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "failed to set up container networking")
 	}
+	box.connected()
 	undo.add(func() { h.deps.Networks.Disconnect(context.WithoutCancel(ctx), conn.Endpoint) })
 	return conn, nil
 }
@@ -49,7 +54,7 @@ func (h *host) joinNetwork(id string) (*Connection, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Conflict, err, "cannot join network namespace of container %s", other.id)
 	}
-	if hasEnded(l.pidfd) { // the pid may have been another process's by then
+	if pidfd.Ended(l.pidfd) { // the pid may have been another process's by then
 		ns.Close()
 		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.id)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
@@ -16,7 +17,7 @@ import (
 
 // prepared is a process that only has to be started.
 type prepared struct {
-	io        *stdio
+	io        *stdio.Streams
 	spec      *specs.Spec // of a container; nil for an exec
 	process   *specs.Process
 	prog      *program.Program
@@ -24,10 +25,15 @@ type prepared struct {
 	fds       []*os.File // of the program, in the order of prog.Fds
 	held      []keeper.Held
 	rootfs    *os.File
+	netns     *os.File
+	box       *sandbox // that the process may be made of; nil for a cold start
+	sandbox   string   // its ID, once the program is for it
 	group     *cgroup.Group
 	delegated *delegated // made by another runtime; else nil
 	endpoint  Endpoint
 	ours      []*os.File // descriptors that nobody needs once the process runs
+	trees     []sourceTree
+	undo      undo // gives back what was taken, but for the network
 }
 
 // heldPort and the port's index is the name under which the keeper holds the
@@ -36,7 +42,7 @@ const heldPort = "port"
 
 // closeChildEnds closes what only the new process needs.
 func (p *prepared) closeChildEnds() {
-	p.io.closeChild()
+	p.io.CloseChild()
 	closeAll(p.ours...)
 	p.ours = nil
 }
@@ -58,62 +64,89 @@ func (p *prepared) add(names *[]string, name string, f *os.File) {
 
 // prepare takes everything that a run needs: network, file system, control
 // group, files, streams; and compiles the program. What it took is on undo.
-func (h *host) prepare(ctx context.Context, c Container, undo *undo) (p *prepared, err error) {
-	p = &prepared{io: &stdio{}}
-	undo.add(p.closeChildEnds)
-	conn, err := h.connect(ctx, c, undo)
+func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared, error) {
+	p := h.warmth().take(c)
+	undo.add(func() { h.warmth().undo(p) })
+	conn, err := h.connect(ctx, c, p.box, undo)
 	if err != nil {
 		return nil, err
 	}
-	p.endpoint = conn.Endpoint
+	p.endpoint, p.netns = conn.Endpoint, conn.NetNS
 	for i, f := range conn.Holds {
 		if f != nil {
 			p.held = append(p.held, keeper.Held{Name: heldPort + strconv.Itoa(i), File: f})
 		}
 	}
-	var names []string
-	if conn.NetNS != nil {
-		p.ours = append(p.ours, conn.NetNS)
-		p.add(&names, runtime.FdNetNS, conn.NetNS)
+	if p.netns != nil {
+		p.ours = append(p.ours, p.netns)
 	}
-	root, err := h.mountRoot(ctx, c)
-	if err != nil {
+	if p.sandbox != "" {
+		if p.refresh(h, c) {
+			return p, nil
+		}
+		return p, h.warmth().cold(c, p)
+	}
+	if c, err = h.furnish(ctx, c, p); err != nil {
 		return nil, err
 	}
-	p.rootfs = root
-	undo.add(func() { root.Close() })
-	p.add(&names, runtime.FdRootfs, root)
-	if c, err = h.writeFiles(c, conn.Endpoint); err != nil {
-		return nil, err
-	}
-	spec, err := h.spec(c, p.rootfs, conn.NetNS != nil)
-	if err != nil {
-		return nil, err
-	}
-	p.spec, p.process = spec, spec.Process
 	if p.delegated, err = h.others().of(c, initProcess); err != nil {
 		return nil, err
 	}
 	if p.delegated != nil {
-		return p, h.others().prepare(c, p, conn.NetNS, undo)
+		return p, h.others().prepare(c, p)
 	}
-	if err := h.enterGroup(p, &names, undo); err != nil {
+	if err := p.openStreams(c); err != nil {
 		return nil, err
 	}
-	if err := p.openStreams(c, &names, undo); err != nil {
-		return nil, err
+	if p.box != nil && h.warmth().resume(c, p) {
+		return p, nil
 	}
-	return p, h.compile(c, spec, p, names)
+	return p, h.warmth().cold(c, p)
+}
+
+// furnish mounts the root, writes the files and makes the spec. It returns the
+// container whose files these are, see writeFiles.
+func (h *host) furnish(ctx context.Context, c Container, p *prepared) (Container, error) {
+	root, err := h.mountRoot(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	p.rootfs = root
+	p.undo.add(func() { root.Close() })
+	if c, err = h.writeFiles(c, p.endpoint); err != nil {
+		return c, err
+	}
+	p.spec, err = h.spec(c, p.rootfs, c.HostConfig.NetworkMode != "host")
+	if err == nil {
+		p.process = p.spec.Process
+	}
+	return c, err
+}
+
+// cold makes the control group and compiles the program of a start without a sandbox.
+func (h warmth) cold(c Container, p *prepared) error {
+	h.cool(p)
+	var names []string
+	p.fds = nil
+	if p.netns != nil {
+		p.add(&names, runtime.FdNetNS, p.netns)
+	}
+	p.add(&names, runtime.FdRootfs, p.rootfs)
+	if err := h.enterGroup(p, &names); err != nil {
+		return err
+	}
+	p.fds = append(p.fds, p.io.Child...)
+	return h.compile(c, p.spec, p, append(names, p.io.Names...))
 }
 
 // enterGroup makes the control group with its limits.
-func (h *host) enterGroup(p *prepared, names *[]string, undo *undo) error {
+func (h *host) enterGroup(p *prepared, names *[]string) error {
 	group, err := h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
 	p.group = group
-	undo.add(func() {
+	p.undo.add(func() {
 		if err := clearGroup(group); err != nil {
 			h.deps.Warn("%v", err)
 		}
@@ -130,16 +163,14 @@ func (h *host) enterGroup(p *prepared, names *[]string, undo *undo) error {
 }
 
 // openStreams makes the standard streams; without OpenStdin the input is empty.
-func (p *prepared) openStreams(c Container, names *[]string, undo *undo) error {
-	io, err := openStdio(stdioRequest{tty: c.Config.Tty, stdin: c.Config.OpenStdin, stdout: true, stderr: true, size: c.HostConfig.ConsoleSize, uid: p.process.User.UID})
+func (p *prepared) openStreams(c Container) error {
+	io, err := stdio.Open(stdio.Request{TTY: c.Config.Tty, Stdin: c.Config.OpenStdin, Stdout: true, Stderr: true, Size: c.HostConfig.ConsoleSize, UID: p.process.User.UID})
 	if err != nil {
 		return err
 	}
 	p.io = io
-	undo.add(io.closeAll)
-	p.fds = append(p.fds, io.child...)
-	*names = append(*names, io.names...)
-	p.held = append(p.held, io.held()...)
+	p.undo.add(io.CloseAll)
+	p.held = append(p.held, io.Held()...)
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
@@ -124,7 +123,7 @@ func TestNamesAreCheckedAndGenerated(t *testing.T) {
 		}
 	}
 	for range 100 {
-		if name := generateName(); !regexp.MustCompile(`^[a-z]+_[a-z]+$`).MatchString(name) || name == "boring_wozniak" {
+		if name := config.GenerateName(); !regexp.MustCompile(`^[a-z]+_[a-z]+$`).MatchString(name) || name == "boring_wozniak" {
 			t.Fatal(name)
 		}
 	}
@@ -153,29 +152,6 @@ func TestPublishAllTakesEveryExposedPortThatIsNotPublishedYet(t *testing.T) {
 	c.HostConfig.PublishAll = true
 	if got := portsOf(c); len(got) != 2 || got[1] != (config.PortBinding{Port: 53, Proto: "udp"}) {
 		t.Errorf("%+v", got)
-	}
-}
-
-func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
-	for _, c := range []struct {
-		in   config.Resources
-		want string
-	}{
-		{config.Resources{}, `{}`},
-		{config.Resources{Memory: 100}, `{"memory":{"limit":100,"swap":200}}`},
-		{config.Resources{Memory: 100, MemorySwap: -1}, `{"memory":{"limit":100,"swap":-1}}`},
-		{config.Resources{Memory: 100, MemorySwap: 150, MemoryReservation: 50}, `{"memory":{"limit":100,"reservation":50,"swap":150}}`},
-		{config.Resources{NanoCPUs: 1_500_000_000}, `{"cpu":{"quota":150000,"period":100000}}`},
-		{config.Resources{CPUQuota: -1, CPUShares: 2}, `{"cpu":{"shares":2,"quota":-1}}`},
-		{config.Resources{CpusetCpus: "0"}, `{"cpu":{"cpus":"0"}}`},
-		{config.Resources{PidsLimit: 5}, `{"pids":{"limit":5}}`},
-		{config.Resources{PidsLimit: -1}, `{}`},
-	} {
-		var r specs.LinuxResources
-		resources(&r, config.HostConfig{Resources: c.in})
-		if got, _ := json.Marshal(r); string(got) != c.want {
-			t.Errorf("%+v: %s", c.in, got)
-		}
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/linux/pidfd"
 	"berth/internal/stream"
 )
 
@@ -120,9 +122,9 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	io, ports := stdioOf(a)
-	l.pty = io.pty
+	l.pty = io.Pty
 	e.live.Store(l)
-	e.hub.Run(io.ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
+	e.hub.Run(io.Ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
 }
 
@@ -147,18 +149,18 @@ func takeSpool(path string, sink stream.Sink) error {
 }
 
 // stdioOf are the engine's ends among what the keeper held.
-func stdioOf(a *keeper.Adopted) (io *stdio, ports []*os.File) {
-	io = &stdio{}
+func stdioOf(a *keeper.Adopted) (io *stdio.Streams, ports []*os.File) {
+	io = &stdio.Streams{}
 	for _, h := range a.Held {
 		switch h.Name {
 		case keeper.StreamStdin:
-			io.stdin = h.File
+			io.Stdin = h.File
 		case keeper.StreamStdout:
-			io.stdout = h.File
+			io.Stdout = h.File
 		case keeper.StreamStderr:
-			io.stderr = h.File
+			io.Stderr = h.File
 		case keeper.StreamPty:
-			io.pty = h.File
+			io.Pty = h.File
 		default:
 			i, err := strconv.Atoi(strings.TrimPrefix(h.Name, heldPort))
 			if err != nil { // the keeper goes on holding it
@@ -194,7 +196,7 @@ func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
 func (s recovery) abandon(ctx context.Context, p keeper.Process) {
 	if a, err := s.client.Adopt(ctx, p.ID); err == nil {
 		if p.Exit == nil {
-			signalFd(a.Pidfd, unix.SIGKILL)
+			pidfd.Send(a.Pidfd, unix.SIGKILL)
 		}
 		a.Close()
 	}
@@ -232,7 +234,7 @@ func (s recovery) settle() {
 // lost records the end of a run that went with the machine or the keeper. The
 // keeper's exit file knows more if it is still there.
 func (s recovery) lost(e *entry) {
-	exit, err := keeper.ReadExitFile(s.host.exitFile(e.id))
+	exit, err := keeper.ReadExitFile(s.deps.Paths.exitFile(e.id))
 	if err != nil {
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
 	}
@@ -240,7 +242,7 @@ func (s recovery) lost(e *entry) {
 		c.State, c.Endpoint = Exited, Endpoint{}
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 	})
-	os.Remove(s.host.exitFile(e.id))
+	os.Remove(s.deps.Paths.exitFile(e.id))
 	if err := s.deps.Store.Commit(put(c)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/linux/pidfd"
 	"berth/internal/state"
 )
 
@@ -52,7 +53,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 // end kills a run and waits until its end is recorded.
 func (l *live) end(ctx context.Context) error {
 	l.stopping.Store(true)
-	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(ctx, l.down)
@@ -72,11 +73,12 @@ func (s *Service) discard(e *entry, volumes bool) error {
 	} else if err = s.deps.Store.Commit(forget); err != nil {
 		// A disk that is full: what the container has written makes room. A crash
 		// now leaves a record without a directory, which can be removed.
-		err = os.RemoveAll(s.host.dir(c.ID))
+		err = os.RemoveAll(s.deps.Paths.dir(c.ID))
 		if err == nil {
 			err = s.deps.Store.Commit(forget)
 		}
 	}
+	s.host.warmth().forget(c.ID)
 	if err == nil {
 		err = s.host.throwAway(c.ID)
 	}
@@ -104,13 +106,13 @@ func (s *Service) discard(e *entry, volumes bool) error {
 func (h *host) throwAway(id string) error {
 	trash := h.deps.Paths.Data + "/.trash"
 	if err := os.MkdirAll(trash, 0o700); err != nil {
-		return os.RemoveAll(h.dir(id))
+		return os.RemoveAll(h.deps.Paths.dir(id))
 	}
 	to := trash + "/" + id
-	if err := os.Rename(h.dir(id), to); os.IsNotExist(err) {
+	if err := os.Rename(h.deps.Paths.dir(id), to); os.IsNotExist(err) {
 		return nil
 	} else if err != nil {
-		return os.RemoveAll(h.dir(id))
+		return os.RemoveAll(h.deps.Paths.dir(id))
 	}
 	h.later(func() {
 		if err := os.RemoveAll(to); err != nil {

@@ -1,6 +1,10 @@
 package container
 
-import "context"
+import (
+	"context"
+
+	"berth/internal/container/stdio"
+)
 
 // Service is all containers of one daemon.
 type Service struct {
@@ -63,5 +67,5 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	if l == nil {
 		return notRunning(e.id)
 	}
-	return setSize(l.pty, height, width)
+	return stdio.SetSize(l.pty, height, width)
 }

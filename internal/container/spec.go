@@ -34,14 +34,10 @@ func (h *host) spec(c Container, root *os.File, ownNetwork bool) (*specs.Spec, e
 	if hc.UTSMode == "host" {
 		spec.Hostname, spec.Domainname = "", ""
 	}
-	for i, ns := range spec.Linux.Namespaces {
-		if ns.Type == specs.NetworkNamespace {
-			spec.Linux.Namespaces[i].Path = "fd:" + runtime.FdNetNS // it travels as a descriptor
-		}
-	}
+	netnsTravels(spec)
 	spec.Linux.Sysctl = hc.Sysctls
 	spec.Linux.CgroupsPath = h.cgroupPath(c)
-	resources(spec.Linux.Resources, hc)
+	hc.Resources.Limit(spec.Linux.Resources)
 	if hc.MaskedPaths != nil {
 		spec.Linux.MaskedPaths = *hc.MaskedPaths
 	}
@@ -86,49 +82,6 @@ func process(p *specs.Process, c Container, who user.User) error {
 		p.Rlimits = append(p.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(u.Name), Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
 	}
 	return nil
-}
-
-// cpuPeriod is the period in which --cpus is granted, in microseconds.
-const cpuPeriod = 100_000
-
-// resources are the limits of the control group.
-func resources(r *specs.LinuxResources, hc config.HostConfig) {
-	lim := hc.Resources
-	if lim.Memory > 0 || lim.MemoryReservation > 0 {
-		r.Memory = &specs.LinuxMemory{}
-		if lim.Memory > 0 {
-			swap := lim.MemorySwap
-			if swap == 0 {
-				swap = 2 * lim.Memory
-			}
-			r.Memory.Limit, r.Memory.Swap = &lim.Memory, &swap
-		}
-		if lim.MemoryReservation > 0 {
-			r.Memory.Reservation = &lim.MemoryReservation
-		}
-	}
-	cpu := &specs.LinuxCPU{Cpus: lim.CpusetCpus, Mems: lim.CpusetMems}
-	if lim.CPUShares > 0 {
-		shares := uint64(lim.CPUShares)
-		cpu.Shares = &shares
-	}
-	quota, period := lim.CPUQuota, uint64(lim.CPUPeriod)
-	if lim.NanoCPUs > 0 {
-		period = cpuPeriod
-		quota = lim.NanoCPUs * cpuPeriod / 1e9
-	}
-	if quota != 0 {
-		cpu.Quota = &quota
-	}
-	if period != 0 {
-		cpu.Period = &period
-	}
-	if cpu.Shares != nil || cpu.Quota != nil || cpu.Period != nil || cpu.Cpus != "" || cpu.Mems != "" {
-		r.CPU = cpu
-	}
-	if lim.PidsLimit > 0 {
-		r.Pids = &specs.LinuxPids{Limit: &lim.PidsLimit}
-	}
 }
 
 // addDevices adds the host devices that the user asked for.

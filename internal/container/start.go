@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/linux/pidfd"
 	"berth/internal/program"
 	"berth/internal/runtime"
 )
@@ -63,6 +64,9 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the keeper cannot be reached")
 	}
+	if kind := kindOf(c.HostConfig); kind != "" {
+		s.host.pool.Want(kind)
+	}
 	p, err := s.host.prepare(ctx, c, &undo)
 	if err != nil {
 		return err
@@ -81,6 +85,11 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 		recorded <- s.deps.Store.Commit(put(c))
 	}()
 	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c))
+	if wentCold(p, err) {
+		if err = s.host.warmth().cold(c, p); err == nil {
+			proc, pidfd, err = startProgram(ctx, client, p.request(s.host, c))
+		}
+	}
 	if err == nil && p.delegated != nil {
 		if err = s.host.others().begin(ctx, c, p, client); err != nil {
 			undoStart(client, pidfd, c.ID)
@@ -94,9 +103,12 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 		undoStart(client, pidfd, c.ID)
 		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
 	}
+	if p.box != nil {
+		p.box.pidfd.Close() // the keeper gave another
+	}
 	// First what readers act on, then the state that tells them that it is there.
-	e.live.Store(&live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.pty, group: p.group, proc: proc, down: make(chan struct{})})
-	e.hub.Run(p.io.ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	e.live.Store(&live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.Pty, group: p.group, proc: proc, down: make(chan struct{})})
+	e.hub.Run(p.io.Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
 	undo.clear()
 	_, err = e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
@@ -107,9 +119,9 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 
 // undoStart ends a process whose start is not to be. What the caller gives
 // back afterwards, the control group above all, is free when it returns.
-func undoStart(client *keeper.Client, pidfd *os.File, id string) {
-	kill(pidfd)
-	pidfd.Close()
+func undoStart(client *keeper.Client, process *os.File, id string) {
+	_ = pidfd.Send(process, 9) // it may have ended
+	process.Close()
 	for end := time.Now().Add(killTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if !fault.Is(client.Forget(context.Background(), id), fault.Conflict) {
 			return // else the keeper has not reaped it yet
@@ -202,9 +214,7 @@ func startError(err error, p *prepared) error {
 // request is what the keeper is asked to start.
 func (p *prepared) request(h *host, c Container) keeper.StartRequest {
 	return keeper.StartRequest{
-		ID: c.ID, Container: c.ID, Spool: h.spool(c.ID), ExitFile: h.exitFile(c.ID),
+		ID: c.ID, Container: c.ID, Sandbox: p.sandbox, Spool: h.deps.Paths.spool(c.ID), ExitFile: h.deps.Paths.exitFile(c.ID),
 		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
 	}
 }
-
-func kill(pidfd *os.File) { signalFd(pidfd, 9) }

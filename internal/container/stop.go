@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/linux/pidfd"
 )
 
 const defaultStopTimeout = 10 // seconds
@@ -40,7 +41,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
 	}
 	l.stopping.Store(true)
-	if err := signalFd(l.pidfd, sig); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.pidfd, sig); err != nil && !isGone(err) {
 		return err
 	}
 	var expired <-chan time.Time
@@ -54,7 +55,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return nil
 	case <-expired:
 	}
-	if err := signalFd(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(context.WithoutCancel(ctx), l.down)

@@ -111,7 +111,7 @@ func (h *host) mountRoot(ctx context.Context, c Container) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer := h.dir(c.ID) + "/layer"
+	layer := h.deps.Paths.dir(c.ID) + "/layer"
 	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work")
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
 }

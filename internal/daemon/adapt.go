@@ -67,23 +67,43 @@ func (a images) Layers(ctx context.Context, id string) ([]string, error) {
 type networks struct{ *network.Service }
 
 // Connect gives a container its endpoint on the bridge.
-func (a networks) Connect(ctx context.Context, c container.Container, ports []config.PortBinding) (*container.Connection, error) {
+func (a networks) Connect(ctx context.Context, c container.Container, ports []config.PortBinding, at container.Place) (*container.Connection, error) {
 	req := network.ConnectRequest{ID: c.ID, Name: c.Name, Hostname: c.Config.Hostname}
+	if p, ok := at.(place); ok {
+		req.Place = p.Place
+	}
 	for _, p := range ports {
 		req.Ports = append(req.Ports, network.PortBinding(p))
 	}
-	at, err := a.Service.Connect(ctx, req)
+	got, err := a.Service.Connect(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	conn := &container.Connection{ID: c.ID, Name: c.Name, NetNS: at.NetNS, Holds: at.Holds, Endpoint: container.Endpoint{
-		Network: "bridge", NetworkID: at.NetworkID, EndpointID: at.EndpointID, Address: at.Address,
-		Gateway: at.Gateway, MAC: at.MAC, HostLink: at.HostLink,
+	conn := &container.Connection{ID: c.ID, Name: c.Name, NetNS: got.NetNS, Holds: got.Holds, Endpoint: container.Endpoint{
+		Network: "bridge", NetworkID: got.NetworkID, EndpointID: got.EndpointID, Address: got.Address,
+		Gateway: got.Gateway, MAC: got.MAC, HostLink: got.HostLink,
 	}}
-	for _, p := range at.Ports {
+	for _, p := range got.Ports {
 		conn.Endpoint.Ports = append(conn.Endpoint.Ports, config.PortBinding(p))
 	}
 	return conn, nil
+}
+
+// Reserve takes a place on the bridge for a container to come.
+func (a networks) Reserve(ctx context.Context) (container.Place, error) {
+	p, err := a.Service.Reserve(ctx)
+	if err != nil {
+		return nil, err // and not a nil of another type
+	}
+	return place{p}, nil
+}
+
+// place shows a place on the bridge as the containers see it.
+type place struct{ *network.Place }
+
+func (p place) Endpoint() container.Endpoint {
+	e := p.Place.Endpoint()
+	return container.Endpoint{Network: "bridge", Address: e.Address, Gateway: e.Gateway, MAC: e.MAC, HostLink: e.HostLink}
 }
 
 // ConnectNone gives a container a network namespace with nothing but lo.

@@ -34,6 +34,7 @@ type Config struct {
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
 	DefaultRuntime string
+	Warm           int  // sandboxes of each kind that wait while containers are being started
 	Validate       bool // check the configuration and leave
 	Version        bool
 }
@@ -56,6 +57,9 @@ const (
 	dockerSocket  = "/var/run/docker.sock"
 	defaultConfig = "/etc/berth/daemon.json"
 )
+
+// maxWarm is what the keeper holds at most, less those that are on their way, for two kinds.
+const maxWarm = 12
 
 // option is one flag and its key in the configuration file; a key of "" is a
 // flag only.
@@ -95,6 +99,7 @@ func options() []option {
 		{"tlskey", "", "tlskey", "Path to TLS key file", str(func(c *Config) *string { return &c.TLS.Key })},
 		{"add-runtime", "", "runtimes", "Register an additional OCI compatible runtime: name=path", func(c *Config) pflag.Value { return &c.Runtimes }},
 		{"default-runtime", "", "default-runtime", "Default OCI runtime for containers", str(func(c *Config) *string { return &c.DefaultRuntime })},
+		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Warm) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
 		{"mtu", "", "mtu", "Set the MTU for the default bridge network", func(c *Config) pflag.Value { return (*intValue)(&c.Network.MTU) }},
@@ -124,7 +129,7 @@ registry-mirrors storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
 func Parse(args []string) (Config, error) {
-	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}}
+	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Warm: 3}
 	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
 	flags.SortFlags = true
 	keys := map[string]*pflag.Flag{}
@@ -237,5 +242,8 @@ func (c *Config) complete() error {
 		c.Pidfile = c.ExecRoot + "/berthd.pid"
 	}
 	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
+	if c.Warm < 0 || c.Warm > maxWarm {
+		return fault.New(fault.Invalid, "invalid number of warm sandboxes: %d is not between 0 and %d", c.Warm, maxWarm)
+	}
 	return c.completeRuntimes()
 }

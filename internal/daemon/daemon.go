@@ -154,7 +154,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		Keeper:   d.client,
 		Paths:    container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:     func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
-		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime,
+		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime, Warm: d.cfg.Warm,
 	})
 	return nil
 }

@@ -94,7 +94,7 @@ func (l *lot) goOn(fds []int, steps int) error {
 
 // gate is the memory that a waiting child's system calls use.
 type gate struct {
-	answer  [2]uint64 // a time to sleep; invalid until somebody has sent it
+	answer  [2]uint64 // a time to wait; invalid until somebody has sent it
 	iov     [2]uint64
 	msg     unix.Msghdr
 	control [parkFds*4 + 16]byte
@@ -105,7 +105,7 @@ const parkFds = 252
 
 // gateOps let the child say that it waits, wait, and go on only if it was
 // told to: a closed socket is no error to recvmsg(2), so what is received is a
-// time to sleep. keep are the descriptors that it still needs.
+// time to wait: none, which ppoll(2) takes, unlike clock_nanosleep(2), at its word. keep are the descriptors that it still needs.
 func gateOps(g *gate, socket int, keep []int) []op {
 	g.answer = [2]uint64{^uint64(0), 0}
 	g.iov = [2]uint64{uint64(uintptr(unsafe.Pointer(&g.answer))), uint64(unsafe.Sizeof(g.answer))}
@@ -118,7 +118,7 @@ func gateOps(g *gate, socket int, keep []int) []op {
 	return append(ops,
 		callOp(unix.SYS_WRITE, uint64(socket), uint64(uintptr(unsafe.Pointer(&g.answer))), 1),
 		callOp(unix.SYS_RECVMSG, uint64(socket), uint64(uintptr(unsafe.Pointer(&g.msg))), unix.MSG_CMSG_CLOEXEC),
-		callOp(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, 0, uint64(uintptr(unsafe.Pointer(&g.answer)))))
+		callOp(unix.SYS_PPOLL, 0, 0, uint64(uintptr(unsafe.Pointer(&g.answer)))))
 }
 
 // others are the ranges of descriptors from 3 on that are not in keep.

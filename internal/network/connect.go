@@ -33,7 +33,7 @@ func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment,
 	if err != nil {
 		return nil, err
 	}
-	box, err := s.handOut(mac)
+	box, err := s.handOut(req.Place, mac)
 	if err != nil {
 		s.ports.release(ports...)
 		return nil, err
@@ -45,15 +45,19 @@ func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment,
 	}
 	if err := s.fw.publish(e.Address.Addr(), ports); err != nil {
 		s.ports.release(ports...)
-		s.dropSandbox(box)
+		if req.Place == nil {
+			s.dropSandbox(box)
+		}
 		return nil, external(req, id, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		s.giveBack(e)
-		return nil, errors.Join(fault.New(fault.Unavailable, "the network is shutting down"),
-			s.fw.unpublish(e.Address.Addr(), ports), box.ns.Close())
+		s.ports.release(ports...)
+		if req.Place == nil {
+			s.dropSandbox(box)
+		}
+		return nil, errors.Join(fault.New(fault.Unavailable, "the network is shutting down"), s.fw.unpublish(e.Address.Addr(), ports))
 	}
 	s.endpoints[id] = e
 	s.forgetUDP(e, true)
@@ -69,14 +73,21 @@ func (s *Service) ConnectNone(ctx context.Context) (*os.File, error) {
 	return s.none.get()
 }
 
-// handOut takes a sandbox from the pool and sets its hardware address if one is asked for.
-func (s *Service) handOut(mac net.HardwareAddr) (*sandbox, error) {
-	box, err := s.warm.get()
-	if err != nil || mac == nil || bytes.Equal(mac, box.mac) {
-		return box, err
+// handOut takes a sandbox, that of a place or one from the pool, and sets its
+// hardware address if one is asked for.
+func (s *Service) handOut(at *Place, mac net.HardwareAddr) (box *sandbox, err error) {
+	if at != nil {
+		box = at.box
+	} else if box, err = s.warm.get(); err != nil {
+		return nil, err
+	}
+	if mac == nil || bytes.Equal(mac, box.mac) {
+		return box, nil
 	}
 	if err := box.setMAC(mac); err != nil {
-		s.dropSandbox(box)
+		if at == nil {
+			s.dropSandbox(box)
+		}
 		return nil, err
 	}
 	return box, nil

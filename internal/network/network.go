@@ -38,6 +38,7 @@ type ConnectRequest struct {
 	Hostname string
 	Ports    []PortBinding
 	MAC      string // "" = chosen at random
+	Place    *Place // where; nil takes any. It is taken when Connect succeeds, and only then
 }
 
 // Endpoint is a container's place on a network. It survives encoding to JSON,

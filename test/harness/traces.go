@@ -26,7 +26,11 @@ func (d Traces) ofContainers() []string {
 	for _, dir := range []string{d.data + "/containers", d.data + "/containers/.trash", d.ExecRoot() + "/exits", d.ExecRoot() + "/spool", d.ExecRoot() + "/rootfs", d.ExecRoot() + "/bundles"} {
 		left = append(left, entries(dir, ".trash")...)
 	}
-	left = append(left, d.cgroups()...)
+	for _, group := range d.cgroups() {
+		if !waits(group) {
+			left = append(left, "control group "+group)
+		}
+	}
 	left = append(left, mountsBelow("self", d.dir)...)
 	for _, pid := range d.processes() {
 		left = append(left, mountsBelow(pid, d.dir)...)
@@ -45,7 +49,9 @@ func (d Traces) onHost() []string {
 		left = append(left, "process "+pid+" ("+role(pid)+")")
 	}
 	left = append(left, mountsBelow("self", d.dir)...)
-	left = append(left, d.cgroups()...)
+	for _, group := range d.cgroups() {
+		left = append(left, "control group "+group)
+	}
 	left = append(left, sockets(d.dir)...)
 	left = append(left, entries(d.ExecRoot(), "exits", "spool", "rootfs", "bundles", "runtimes", "keeper.lock", "keeper.log")...)
 	states, _ := filepath.Glob(filepath.Join(d.ExecRoot(), "runtimes", "*")) // of other OCI runtimes
@@ -93,10 +99,23 @@ func role(pid string) string {
 	return strings.TrimSpace(string(b))
 }
 
+// waits reports that a control group is of a sandbox that waits for its
+// container: nothing but a child of the keeper is in it, which has executed nothing.
+func waits(group string) bool {
+	b, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	for pid := range strings.FieldsSeq(string(b)) {
+		if role(pid) != "berth-keeper" {
+			return false
+		}
+	}
+	return err == nil && len(b) > 0
+}
+
 // KeeperPid is the process ID of the daemon's keeper; 0 when there is none.
 func (d Traces) KeeperPid() int {
 	for _, word := range d.processes() {
-		if pid, err := strconv.Atoi(word); err == nil && role(word) == "berth-keeper" {
+		line, _ := os.ReadFile("/proc/" + word + "/cmdline") // a sandbox has none
+		if pid, err := strconv.Atoi(word); err == nil && role(word) == "berth-keeper" && len(line) > 0 {
 			return pid
 		}
 	}
@@ -121,8 +140,9 @@ func (d Traces) Contained() (directories, populated []string) {
 	}
 	for _, parent := range d.parents() {
 		for _, id := range subdirs(parent) {
-			b, err := os.ReadFile(filepath.Join(parent, id, "cgroup.procs"))
-			if err == nil && len(b) > 0 && !slices.Contains(populated, id) {
+			group := filepath.Join(parent, id)
+			b, err := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+			if err == nil && len(b) > 0 && !waits(group) && !slices.Contains(populated, id) {
 				populated = append(populated, id)
 			}
 		}
@@ -135,7 +155,7 @@ func (d Traces) cgroups() []string {
 	var left []string
 	for _, parent := range d.parents() {
 		for _, e := range subdirs(parent) {
-			left = append(left, "control group "+filepath.Join(parent, e))
+			left = append(left, filepath.Join(parent, e))
 		}
 	}
 	return left

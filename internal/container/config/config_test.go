@@ -1,10 +1,13 @@
 package config
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/runtime"
 )
@@ -115,6 +118,29 @@ func TestCapabilitiesAreAddedAndDropped(t *testing.T) {
 		got, err := Capabilities(HostConfig{CapAdd: c.add, CapDrop: c.drop})
 		if err != nil || !c.want(got) {
 			t.Errorf("add %v drop %v: %v, %v", c.add, c.drop, got, err)
+		}
+	}
+}
+
+func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
+	for _, c := range []struct {
+		in   Resources
+		want string
+	}{
+		{Resources{}, `{}`},
+		{Resources{Memory: 100}, `{"memory":{"limit":100,"swap":200}}`},
+		{Resources{Memory: 100, MemorySwap: -1}, `{"memory":{"limit":100,"swap":-1}}`},
+		{Resources{Memory: 100, MemorySwap: 150, MemoryReservation: 50}, `{"memory":{"limit":100,"reservation":50,"swap":150}}`},
+		{Resources{NanoCPUs: 1_500_000_000}, `{"cpu":{"quota":150000,"period":100000}}`},
+		{Resources{CPUQuota: -1, CPUShares: 2}, `{"cpu":{"shares":2,"quota":-1}}`},
+		{Resources{CpusetCpus: "0"}, `{"cpu":{"cpus":"0"}}`},
+		{Resources{PidsLimit: 5}, `{"pids":{"limit":5}}`},
+		{Resources{PidsLimit: -1}, `{}`},
+	} {
+		var r specs.LinuxResources
+		c.in.Limit(&r)
+		if got, _ := json.Marshal(r); string(got) != c.want {
+			t.Errorf("%+v: %s", c.in, got)
 		}
 	}
 }

@@ -1,4 +1,6 @@
-package container
+//go:build linux
+
+package pidfd
 
 import (
 	"unsafe"

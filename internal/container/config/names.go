@@ -1,4 +1,4 @@
-package container
+package config
 
 import (
 	"math/rand/v2"
@@ -25,8 +25,8 @@ poincare poitras ptolemy raman ramanujan ride ritchie roentgen rosalind saha sam
 shockley sinoussi spence stallman stonebraker swanson swartz swirles tesla thompson torvalds turing
 varahamihira visvesvaraya volhard wescoff wiles williams wilson wing wozniak wright yalow yonath`
 
-// generateName returns a name for a container whose user gave none.
-func generateName() string {
+// GenerateName returns a name for a container whose user gave none.
+func GenerateName() string {
 	pick := func(words string) string {
 		list := strings.Fields(words)
 		return list[rand.IntN(len(list))]

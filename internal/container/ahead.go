@@ -1,0 +1,111 @@
+package container
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/container/stdio"
+)
+
+// Between the answer to a create and the request to start the client has work of
+// its own, and the daemon has none. What it can get ready for the start
+// meanwhile it does: of a container that has its sandbox, all but the ports.
+
+// ahead is the getting ready of one container.
+type ahead struct {
+	c    Container // as it was then
+	p    *prepared
+	done chan struct{}
+	ok   bool // valid once done is closed
+}
+
+// sourceTree is a bind's source among a program's descriptors.
+type sourceTree struct {
+	at    int
+	mount specs.Mount
+}
+
+// begin gets a container ready that has just been made with the ID of a sandbox.
+func (w warmth) begin(b *sandbox, c Container) {
+	a := &ahead{c: c, p: &prepared{io: &stdio.Streams{}, box: b}, done: make(chan struct{})}
+	b.ahead.Store(a)
+	began := w.later(func() {
+		defer close(a.done)
+		if w.pool.Reserved(b.id) { // else it is not ours any more; who drops it later waits for us
+			a.ok = w.getReady(a) == nil && a.p.sandbox != ""
+		}
+	})
+	if !began {
+		close(a.done)
+	}
+}
+
+func (w warmth) getReady(a *ahead) error {
+	a.p.endpoint = Endpoint{Network: "none"}
+	if place := a.p.box.place; place != nil {
+		a.p.endpoint = place.Endpoint()
+	}
+	c, err := w.furnish(context.Background(), a.c, a.p)
+	if err == nil {
+		err = a.p.openStreams(c)
+	}
+	if err == nil {
+		w.resume(c, a.p)
+	}
+	return err
+}
+
+// take is what is ready for a container's start: all, a sandbox, or nothing.
+func (w warmth) take(c Container) *prepared {
+	b, ok := w.pool.Take(c.ID)
+	if !ok {
+		return &prepared{io: &stdio.Streams{}}
+	}
+	if a := b.ahead.Swap(nil); a != nil {
+		<-a.done
+		if a.ok && a.c.Name == c.Name && reflect.DeepEqual(a.c.Config, c.Config) && reflect.DeepEqual(a.c.HostConfig, c.HostConfig) {
+			return a.p
+		}
+		a.p.giveBack()
+	}
+	return &prepared{io: &stdio.Streams{}, box: b}
+}
+
+// forget drops the sandbox of a container that is not to be started.
+func (w warmth) forget(id string) {
+	if b, ok := w.pool.Take(id); ok {
+		w.drop(b)
+	}
+}
+
+// refresh looks again at what may have changed since a start was got ready. It is
+// false when the sandbox is of no use any more.
+func (p *prepared) refresh(h *host, c Container) bool {
+	if !p.box.waits(h.deps.Keeper) {
+		return false
+	}
+	if _, err := h.writeFiles(c, p.endpoint); err != nil {
+		return false
+	}
+	for _, t := range p.trees {
+		if strings.HasPrefix(t.mount.Source, h.deps.Paths.dir(c.ID)+"/") {
+			continue // a file of ours
+		}
+		tree, err := openTree(t.mount)
+		if err != nil {
+			return false
+		}
+		p.ours = append(p.ours, tree)
+		p.fds[t.at] = tree
+	}
+	return true
+}
+
+// giveBack returns what was taken, but for the network.
+func (p *prepared) giveBack() {
+	p.closeChildEnds()
+	p.undo.run()
+}
