@@ -114,6 +114,9 @@ func checkName(name string) error {
 	return fault.New(fault.Invalid, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
 }
 
+// idLength is the number of hexadecimal digits of an ID.
+const idLength = 64
+
 // newID returns 64 random hexadecimal digits whose first twelve are not all
 // decimal, so that a short ID is never taken for a number.
 func newID() string {

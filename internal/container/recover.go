@@ -43,6 +43,7 @@ func (s recovery) run(ctx context.Context) error {
 		return err
 	}
 	s.sweep()
+	s.sweepGroups()
 	var connected []Connection
 	var finish []func()
 	for _, p := range procs {
@@ -245,6 +246,23 @@ func (s recovery) lost(e *entry) {
 	os.Remove(s.deps.Paths.exitFile(e.id))
 	if err := s.deps.Store.Commit(put(c)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
+	}
+}
+
+// sweepGroups removes the control groups of sandboxes, whose processes went with
+// the daemon that wanted them. Where somebody else's group may be, an empty one is no loss.
+func (s recovery) sweepGroups() {
+	parent, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent)
+	if err != nil {
+		return // there are none
+	}
+	for _, id := range parent.Children() {
+		if _, err := s.index.find(id); err == nil || len(id) != idLength {
+			continue
+		}
+		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil {
+			g.RemoveEmpty()
+		}
 	}
 }
 

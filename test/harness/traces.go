@@ -111,6 +111,39 @@ func waits(group string) bool {
 	return err == nil && len(b) > 0
 }
 
+// Sandboxes lists the IDs of those that wait for a container.
+func (d Traces) Sandboxes() []string {
+	var ids []string
+	for _, group := range d.cgroups() {
+		if id := filepath.Base(group); waits(group) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// SandboxPid is the process of a sandbox; 0 when there is none.
+func (d Traces) SandboxPid(id string) int {
+	for _, group := range d.cgroups() {
+		if filepath.Base(group) == id && waits(group) {
+			b, _ := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+			pid, _ := strconv.Atoi(strings.TrimSpace(string(b)))
+			return pid
+		}
+	}
+	return 0
+}
+
+// Groups are the names of the control groups below the daemon's, in any hierarchy.
+func (d Traces) Groups() []string {
+	var names []string
+	for _, group := range d.cgroups() {
+		names = append(names, filepath.Base(group))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // KeeperPid is the process ID of the daemon's keeper; 0 when there is none.
 func (d Traces) KeeperPid() int {
 	for _, word := range d.processes() {

@@ -1,0 +1,35 @@
+//go:build linux
+
+package cgroup
+
+import (
+	"os"
+	"slices"
+)
+
+// Children are the names of the groups below one, in any hierarchy, sorted. A group
+// that is not there has none.
+func (g *Group) Children() []string {
+	var names []string
+	for _, p := range g.places {
+		entries, err := os.ReadDir(p.dir)
+		if err != nil {
+			continue // not in this hierarchy
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// RemoveEmpty removes the group unless a process or a group is in it. It reports
+// nothing: what is in use stays.
+func (g *Group) RemoveEmpty() {
+	for _, p := range g.places {
+		_ = os.Remove(p.dir)
+	}
+}
