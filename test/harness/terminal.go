@@ -30,7 +30,7 @@ type Terminal struct {
 // OnTerminal starts a command on a new terminal of a size.
 func (c Client) OnTerminal(rows, columns int, args ...string) *Terminal {
 	c.T.Helper()
-	master, slave, err := openPty()
+	master, slave, err := OpenPty()
 	if err != nil {
 		c.T.Fatalf("open a terminal: %v", err)
 	}
@@ -72,7 +72,8 @@ func (c Client) OnTerminal(rows, columns int, args ...string) *Terminal {
 	return term
 }
 
-func openPty() (master, slave *os.File, err error) {
+// OpenPty opens a new terminal: the end that a program like xterm holds, and the end that is a terminal.
+func OpenPty() (master, slave *os.File, err error) {
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
