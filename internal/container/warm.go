@@ -3,8 +3,10 @@ package container
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +43,7 @@ type sandbox struct {
 	place  Place       // on the bridge; nil without one
 	netns  *os.File    // of network mode none; else nil
 	group  *cgroup.Group
+	pid    int
 	pidfd  *os.File
 	keeper *keeper.Client        // who holds the process
 	ahead  atomic.Pointer[ahead] // nil before a container has its ID
@@ -141,7 +144,7 @@ func (w warmth) park(ctx context.Context, kind string) (*sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.pidfd = box.Pidfd
+	b.pid, b.pidfd = box.Pid, box.Pidfd
 	undo.clear()
 	return b, nil
 }
@@ -291,4 +294,23 @@ func openTree(m specs.Mount) (*os.File, error) {
 func wentCold(p *prepared, err error) bool {
 	var f *program.Failure
 	return p.sandbox != "" && (fault.Is(err, fault.NotFound) || errors.As(err, &f) && f.Step < 0)
+}
+
+// Waiting is how many sandboxes wait for containers, and what their processes
+// take of memory, in bytes: their proportional share (PSS).
+func Waiting(s *Service) (n int, bytes int64) {
+	for _, b := range s.host.pool.Things() {
+		n++
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", b.pid))
+		if err != nil {
+			continue // it has ended
+		}
+		for line := range strings.Lines(string(text)) {
+			var kib int64
+			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kib); err == nil {
+				bytes += kib << 10
+			}
+		}
+	}
+	return n, bytes
 }

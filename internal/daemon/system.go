@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container"
 	"berth/internal/linux/cgroup"
 	"berth/internal/server"
 	"berth/internal/version"
@@ -48,7 +49,8 @@ func (d *Daemon) Host() server.Host {
 	h.OperatingSystem, h.OSVersion = release()
 	forward, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
 	h.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
-	h.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
+	n, bytes := container.Waiting(d.containers)
+	h.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}, {"warm sandboxes", fmt.Sprintf("%d, %d KiB", n, bytes>>10)}}
 	return h
 }
 
