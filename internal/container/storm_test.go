@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"testing"
@@ -163,6 +164,7 @@ func (e *engine) storm(r *rand.Rand) {
 	case <-stopped:
 	case <-time.After(patience):
 		e.t.Error("a client waits for ever")
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // who, and where
 	}
 }
 

@@ -39,7 +39,7 @@ func jobs() []packageJob {
 		{name: "test/integration", skip: "Debian|/^docker$", run: strings.Join([]string{
 			"GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
-			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal",
+			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives",
 		}, "|")},
 	}
 }
