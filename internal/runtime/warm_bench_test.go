@@ -55,7 +55,6 @@ type timed struct {
 	box   *box
 	waits launch.Parked
 	child launch.Child
-	first []byte
 	code  []byte
 	fds   []int
 }
