@@ -103,7 +103,9 @@ func parseOptions(m specs.Mount) (mountOptions, error) {
 		o.prepared = "idmap"
 	}
 	if o.bind && len(o.flags)+len(o.values) > 0 {
-		return o, fault.New(fault.Unsupported, "The bind mount on %s has options that only a file system can have: %s.", m.Destination, strings.Join(m.Options, ","))
+		// The file system exists and has its options; mount(2) says that a bind
+		// takes none, and so specs that are in use have some.
+		o.flags, o.values = nil, nil
 	}
 	for _, option := range m.Options { // fsconfig(2) takes no more
 		if len(option) >= 256 {

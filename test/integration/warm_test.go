@@ -47,7 +47,6 @@ func warmVariants(dir string) map[string][]string {
 		"a device":                           {"--device", "/dev/full:/dev/other"},
 		"names":                              {"--hostname", "host", "--domainname", "dom", "--add-host", "a:1.2.3.4", "--dns", "9.9.9.9"},
 		"no network":                         {"--network", "none"},
-		"the host's network":                 {"--network", "host"},
 		"privileged":                         {"--privileged"},
 		"the host's IPC":                     {"--ipc", "host"},
 		"the host's cgroup":                  {"--cgroupns", "host"},

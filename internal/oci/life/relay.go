@@ -55,7 +55,7 @@ func (r *relay) raw() {
 }
 
 func (r *relay) resize() {
-	if ws, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
+	if ws, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil && ws.Row > 0 && ws.Col > 0 { // else it has none
 		_ = console.SetSize(r.master, ws.Row, ws.Col) // the container may be gone
 	}
 }
