@@ -173,7 +173,7 @@ func TestAnUnmappedUserIsAClearFailure(t *testing.T) {
 func TestAMountNamespaceOfAnotherProcessIsJoinedAndKeepsItsRoot(t *testing.T) {
 	b := newBox(t, "ls -d /bin/busybox /proc/self; cat /proc/self/mountinfo | grep -c ' - proc '")
 	host := osexec.Command(busybox, "sleep", "100")
-	host.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	host.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	b.must(host.Start())
 	t.Cleanup(func() { host.Process.Kill(); host.Wait() })
 	path := fmt.Sprintf("/proc/%d/ns/mnt", host.Process.Pid)

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -87,7 +86,6 @@ func decoyProcess(t *testing.T) []string {
 	marker := fmt.Sprintf("berth-breakout-decoy-%d", os.Getpid())
 	cmd := exec.Command(attacker(), "stay")
 	cmd.Args[0] = marker
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
