@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -64,14 +65,44 @@ func (w warmth) take(c Container) *prepared {
 	if !ok {
 		return &prepared{io: &stdio.Streams{}}
 	}
-	if a := b.ahead.Swap(nil); a != nil {
-		<-a.done
+	if a := b.ahead.Load(); a != nil {
+		if !a.ended() { // a source that does not answer: without all that, it finds the words
+			w.later(func() { w.drop(b) })
+			return &prepared{io: &stdio.Streams{}}
+		}
+		b.ahead.Store(nil)
 		if a.ok && a.c.Name == c.Name && reflect.DeepEqual(a.c.Config, c.Config) && reflect.DeepEqual(a.c.HostConfig, c.HostConfig) {
 			return a.p
 		}
 		a.p.giveBack()
 	}
 	return &prepared{io: &stdio.Streams{}, box: b}
+}
+
+// aheadPatience bounds the wait for a container that is being got ready: a bind's
+// source may be on a file system that does not answer.
+const aheadPatience = 5 * time.Second
+
+// ended waits, and reports that nothing is under way any more.
+func (a *ahead) ended() bool {
+	select {
+	case <-a.done:
+		return true
+	case <-time.After(aheadPatience):
+		return false
+	}
+}
+
+// giveBack returns what has been got ready, perhaps later.
+func (a *ahead) giveBack() {
+	if a.ended() {
+		a.p.giveBack()
+		return
+	}
+	go func() {
+		<-a.done
+		a.p.giveBack()
+	}()
 }
 
 // forget drops the sandbox of a container that is not to be started.

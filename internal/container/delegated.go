@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -49,8 +50,12 @@ type delegated struct {
 	runtime  delegate.Runtime
 	bundle   delegate.Bundle
 	process  string // "init", or the exec's ID
+	group    string // the container's control group
 	terminal *delegate.Terminal
 }
+
+// foreignTime bounds what a runtime is asked while nobody can wait for long.
+const foreignTime = 10 * time.Second
 
 // initProcess is the name of a container's first process in its bundle.
 const initProcess = "init"
@@ -64,7 +69,7 @@ func (h others) of(c Container, process string) (*delegated, error) {
 	if !ok {
 		return nil, fault.New(fault.Conflict, "the runtime %q of this container is not configured any more", c.HostConfig.Runtime)
 	}
-	return &delegated{runtime: r, process: process, bundle: delegate.Bundle{ID: c.ID, Dir: h.deps.Paths.Exec + "/bundles/" + c.ID}}, nil
+	return &delegated{runtime: r, process: process, group: h.cgroupPath(c), bundle: delegate.Bundle{ID: c.ID, Dir: h.deps.Paths.Exec + "/bundles/" + c.ID}}, nil
 }
 
 // prepare makes the bundle and the program that has the runtime create
@@ -188,18 +193,28 @@ func (h others) begin(ctx context.Context, c Container, p *prepared, client *kee
 // resume starts a container whose daemon died between create and start.
 func (h others) resume(ctx context.Context, c Container) error {
 	d, err := h.of(c, initProcess)
-	if d == nil || !d.runtime.Created(ctx, d.bundle) {
+	if d == nil {
 		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, foreignTime) // the daemon is booting
+	defer cancel()
+	if !d.runtime.Created(ctx, d.bundle) {
+		return nil
 	}
 	return d.runtime.Start(ctx, d.bundle)
 }
 
 // delete has the runtime forget a container, and removes the bundle.
 func (h others) delete(d *delegated) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), foreignTime)
 	defer cancel()
 	if err := d.runtime.Delete(ctx, d.bundle); err != nil && d.runtime.Known(ctx, d.bundle) {
 		h.deps.Warn("container %s: its runtime cannot delete it: %v", d.bundle.ID, err)
+	}
+	if g, err := h.deps.Cgroups.Open(d.group); err == nil { // it left something
+		if err := clearGroup(g); err != nil {
+			h.deps.Warn("container %s: %v", d.bundle.ID, err)
+		}
 	}
 	if err := d.bundle.Remove(); err != nil {
 		h.deps.Warn("container %s: %v", d.bundle.ID, err)
@@ -212,7 +227,7 @@ func (h others) forget(c Container) {
 	switch {
 	case err != nil:
 		h.deps.Warn("container %s: %v", c.ID, err)
-	case d != nil:
+	case d != nil && d.bundle.Exists():
 		h.delete(d)
 	}
 }

@@ -12,6 +12,7 @@ import (
 // kernels from 6.15 still tell them (PIDFD_GET_INFO). What is watched for an
 // earlier keeper already is told twice, which does no harm.
 func (s *Service) Orphaned(client *keeper.Client) {
+	s.host.later(s.host.pool.Flush) // its sandboxes have died with it
 	told := func(id string) func(int, bool) {
 		return func(code int, known bool) {
 			if !known {

@@ -38,15 +38,16 @@ const (
 
 // sandbox is a parked process with what it holds.
 type sandbox struct {
-	id     string
-	spec   *specs.Spec // what was parked
-	place  Place       // on the bridge; nil without one
-	netns  *os.File    // of network mode none; else nil
-	group  *cgroup.Group
-	pid    int
-	pidfd  *os.File
-	keeper *keeper.Client        // who holds the process
-	ahead  atomic.Pointer[ahead] // nil before a container has its ID
+	id      string
+	spec    *specs.Spec // what was parked
+	place   Place       // on the bridge; nil without one
+	netns   *os.File    // of network mode none; else nil
+	group   *cgroup.Group
+	pid     int
+	pidfd   *os.File
+	keeper  *keeper.Client        // who holds the process
+	limited bool                  // its group has a container\'s limits
+	ahead   atomic.Pointer[ahead] // nil before a container has its ID
 }
 
 // warmth makes and unmakes sandboxes.
@@ -152,8 +153,7 @@ func (w warmth) park(ctx context.Context, kind string) (*sandbox, error) {
 // drop unmakes a sandbox.
 func (w warmth) drop(b *sandbox) {
 	if a := b.ahead.Load(); a != nil {
-		<-a.done
-		a.p.giveBack()
+		a.giveBack()
 	}
 	_ = b.keeper.Discard(context.Background(), b.id) // it may have ended, or its keeper
 	w.letGo(b)
@@ -233,9 +233,10 @@ func (w warmth) resume(c Container, p *prepared) bool {
 	if limits := p.spec.Linux.Resources; !reflect.DeepEqual(limits, b.spec.Linux.Resources) {
 		more := *limits
 		more.Devices = nil // they are as they should be
-		if b.group.Update(&more) != nil {
-			return false
+		if b.limited || b.group.Update(&more) != nil {
+			return false // the limits of an earlier try would stay
 		}
+		b.limited = true
 	}
 	p.trees = nil
 	names, fds := []string{runtime.FdRootfs}, []*os.File{p.rootfs}

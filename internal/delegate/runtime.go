@@ -17,6 +17,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -59,6 +61,9 @@ func (b Bundle) Write(spec *specs.Spec) error {
 	readonly := spec.Root != nil && spec.Root.Readonly
 	spec.Root = &specs.Root{Path: b.rootfs(), Readonly: readonly}
 	err := os.MkdirAll(b.rootfs(), 0o700)
+	for _, stale := range []string{b.Pidfile("init"), b.log()} { // of a daemon that was killed
+		_ = os.Remove(stale)
+	}
 	if err == nil {
 		err = b.write("config.json", spec)
 	}
@@ -71,6 +76,12 @@ func (b Bundle) write(name string, v any) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(b.Dir, name), text, 0o600)
+}
+
+// Exists reports that there is a bundle.
+func (b Bundle) Exists() bool {
+	_, err := os.Lstat(b.Dir)
+	return err == nil
 }
 
 // Remove removes the bundle's directory.
@@ -120,6 +131,7 @@ func (b Bundle) RemoveProcess(name string) {
 
 // become puts the streams in their places and executes the runtime.
 func (r Runtime) become(p *program.Program, b Bundle, args ...string) {
+	add(p, "start a session", "all that it starts can be ended with it", unix.SYS_SETSID)
 	for i, name := range []string{FdStdin, FdStdout, FdStderr} {
 		add(p, "put "+name+" in its place", "the container's process inherits it", unix.SYS_DUP3, program.Fd(p.AddFd(name)), program.Imm(uint64(i)), program.Imm(0))
 	}
@@ -154,9 +166,12 @@ func (r Runtime) Delete(ctx context.Context, b Bundle) error {
 
 // Created reports that a container waits for its start.
 func (r Runtime) Created(ctx context.Context, b Bundle) bool {
-	out, err := r.command(ctx, b, "state", b.ID).Output()
+	var out tail
+	cmd := r.command(ctx, b, "state", b.ID)
+	cmd.Stdout = &out
+	err := cmd.Run()
 	var state specs.State
-	return err == nil && json.Unmarshal(out, &state) == nil && state.Status == specs.StateCreated
+	return err == nil && json.Unmarshal(out.kept, &state) == nil && state.Status == specs.StateCreated
 }
 
 // Known reports that the runtime has a container.
@@ -167,18 +182,40 @@ func (r Runtime) Known(ctx context.Context, b Bundle) bool {
 func (r Runtime) command(ctx context.Context, b Bundle, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.Path, r.line(b, args...)...)
 	cmd.Env = environment()
+	// When time is up, all that it has started ends, too; and nobody waits for
+	// those that it leaves behind with its output.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second
 	return cmd
 }
 
+// tail keeps the last of what is written to it.
+type tail struct{ kept []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - maxSaid; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+// maxSaid is how much of a runtime's output is kept.
+const maxSaid = 16 << 10
+
 func (r Runtime) run(ctx context.Context, b Bundle, args ...string) error {
-	out, err := r.command(ctx, b, args...).CombinedOutput()
-	if err == nil {
+	var out tail
+	cmd := r.command(ctx, b, args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) { // it has ended well; something that it started goes on talking
 		return nil
 	}
 	if said := b.complaint(); said != "" {
 		return errors.New(said)
 	}
-	if said := strings.TrimSpace(string(bytes.ToValidUTF8(out, nil))); said != "" {
+	if said := strings.TrimSpace(string(bytes.ToValidUTF8(out.kept, nil))); said != "" {
 		return errors.New(said)
 	}
 	return err

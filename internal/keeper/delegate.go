@@ -34,10 +34,15 @@ func (r *record) delegate(s *server, pidfile string, code []byte, fds []int) err
 	select {
 	case <-runtime.gone:
 	case <-time.After(delegatePatience):
+		_ = unix.Kill(-child.Pid, unix.SIGKILL)                     // its session, if it has one: it is not reaped yet
 		_ = unix.PidfdSendSignal(child.PidFd, unix.SIGKILL, nil, 0) // it may end just now
 		<-runtime.gone
 	}
 	if !runtime.status.Exited() || runtime.status.ExitStatus() != 0 {
+		if pidfd, _, err := adoptable(s, pidfile); err == nil { // what it has made is nobody's
+			_ = unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0)
+			unix.Close(pidfd)
+		}
 		return fault.New(fault.Internal, "the runtime ended with %s", describe(runtime.status))
 	}
 	pidfd, pid, err := adoptable(s, pidfile)

@@ -152,11 +152,23 @@ func (s *sandboxes) ended(r *record) {
 }
 
 // dropAll ends all sandboxes.
-func (s *sandboxes) dropAll() {
+// The function that it returns waits until they are gone.
+func (s *sandboxes) dropAll() (gone func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, box := range slices.Collect(maps.Values(s.list)) {
+	all := slices.Collect(maps.Values(s.list))
+	for _, box := range all {
 		s.drop(box)
+	}
+	return func() {
+		late := time.After(abandonPatience)
+		for _, box := range all {
+			select {
+			case <-box.record.gone:
+			case <-late:
+				return
+			}
+		}
 	}
 }
 

@@ -248,10 +248,11 @@ func (s *server) detach(l *link) {
 		orphans = append(orphans, r)
 	}
 	s.mu.Unlock()
-	s.sandboxes.dropAll()
+	gone := s.sandboxes.dropAll()
 	for _, r := range orphans {
 		r.take(s.drain)
 	}
+	gone() // the next daemon finds none of them, and their groups empty
 	close(l.done)
 	s.nudge()
 }

@@ -55,7 +55,7 @@ type reservation[T any] struct {
 func New[T any](cfg Config[T]) *Pool[T] {
 	p := &Pool[T]{cfg: cfg, shelves: map[string]*shelf[T]{}, reserved: map[string]*reservation[T]{}}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.idle = time.AfterFunc(time.Hour, p.rest)
+	p.idle = time.AfterFunc(time.Hour, p.Flush)
 	p.idle.Stop()
 	return p
 }
@@ -177,8 +177,8 @@ func (p *Pool[T]) put(s *shelf[T], thing T, err error) bool {
 	return s.filling
 }
 
-// rest drops what waits: nobody has wanted anything for long.
-func (p *Pool[T]) rest() {
+// Flush drops what waits; what is reserved stays.
+func (p *Pool[T]) Flush() {
 	p.mu.Lock()
 	var drop []T
 	for _, s := range p.shelves {
