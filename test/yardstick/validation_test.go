@@ -170,6 +170,12 @@ func (v validation) place(t *testing.T, r oci) string {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { // some programs leave a container that they have made
+		left, _ := filepath.Glob(filepath.Join(dir, "state", "*"))
+		for _, container := range left {
+			_ = r.command(context.Background(), r.path, "--root", filepath.Join(dir, "state"), "delete", "--force", filepath.Base(container)).Run()
+		}
+	})
 	// The programs call $RUNTIME with no more than the verb.
 	script := fmt.Sprintf("#!/bin/sh\nexec %s --root %s/state \"$@\"\n", r.path, dir)
 	if err := os.WriteFile(filepath.Join(dir, "runtime"), []byte(script), 0o755); err != nil {
