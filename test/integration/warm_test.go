@@ -20,7 +20,7 @@ grep -E '^(Cap|NoNewPrivs|Seccomp|Uid|Gid|Groups|NSpid|Umask|SigIgn|SigBlk)' /pr
 cat /proc/self/cgroup /proc/self/limits /proc/self/oom_score_adj
 env | sort; id; pwd; umask; tty
 ls -l /dev /dev/pts /dev/shm /dev/mqueue | sed 's/ [A-Z][a-z][a-z]  *[0-9]* .*[0-9] / /; s/^total .*//'
-ls -la /proc/self/fd | sed 's/.* \([0-9]*\) -> /\1 /; s/\[[0-9]*\]//; /^[dt]/d'
+ls -la /proc/self/fd | sed '/->/!d; s/.* \([0-9]*\) -> /\1 /; s/\[[0-9]*\]//; /^[dt]/d'
 ls -d /proc/[0-9]*
 cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmax /proc/sys/net/core/somaxconn
 echo x > /proc/sys/kernel/domainname; echo x > /ro; touch /proc/sys/x /sys/x; ls /proc/acpi /proc/scsi; cat /proc/kcore | head -c 1
