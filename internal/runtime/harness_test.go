@@ -85,11 +85,18 @@ func hostCgroups(t testing.TB) runtime.Cgroup {
 	var c runtime.Cgroup
 	for line := range strings.Lines(string(data)) {
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		dir := "/sys/fs/cgroup/" + f[1]
-		if _, err := os.Stat(dir + "/tasks"); f[1] == "" || strings.HasPrefix(f[1], "name=") || err != nil {
+		name, named := strings.CutPrefix(f[1], "name=")
+		dir := "/sys/fs/cgroup/" + name
+		if _, err := os.Stat(dir + "/tasks"); name == "" || err != nil {
 			continue
 		}
-		c.Hierarchies = append(c.Hierarchies, runtime.Hierarchy{Controllers: strings.Split(f[1], ","), Path: dir + f[2]})
+		h := runtime.Hierarchy{Path: dir + f[2]}
+		if named {
+			h.Name = name
+		} else {
+			h.Controllers = strings.Split(name, ",")
+		}
+		c.Hierarchies = append(c.Hierarchies, h)
 	}
 	return c
 }

@@ -197,10 +197,7 @@ func hostDevice(t *testing.T) []string {
 
 // withoutDeviceRules leaves the container outside the group with the rules.
 func withoutDeviceRules(s *stage, p *program.Program) {
-	if p.Clone.Cgroup >= 0 {
-		p.Clone.Cgroup = -1
-		return
-	}
+	p.Clone.Cgroup = -1 // version 2's
 	for _, file := range s.in.Cgroup.Join {
 		if strings.HasPrefix(file, "/sys/fs/cgroup/devices/") {
 			disarm(s.t, p, "join "+filepath.Dir(file))

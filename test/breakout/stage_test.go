@@ -83,10 +83,9 @@ func (s *stage) enterGroup(name string) {
 		}
 	})
 	s.in.Cgroup = runtime.Cgroup{Join: g.JoinFiles(), Unified: h.Version() == cgroup.V2}
-	for i, controllers := range h.Controllers() {
-		s.in.Cgroup.Hierarchies = append(s.in.Cgroup.Hierarchies, runtime.Hierarchy{Controllers: controllers})
-		if i < len(s.in.Cgroup.Join) {
-			s.in.Cgroup.Hierarchies[i].Path = path.Dir(s.in.Cgroup.Join[i])
+	for _, p := range g.Places() {
+		if !p.Unified {
+			s.in.Cgroup.Hierarchies = append(s.in.Cgroup.Hierarchies, runtime.Hierarchy{Controllers: p.Controllers, Name: p.Name, Path: p.Dir})
 		}
 	}
 	dir, err := g.Open()

@@ -12,7 +12,7 @@ import (
 func (g *Group) Children() []string {
 	var names []string
 	for _, p := range g.places {
-		entries, err := os.ReadDir(p.dir)
+		entries, err := os.ReadDir(p.Dir)
 		if err != nil {
 			continue // not in this hierarchy
 		}
@@ -30,6 +30,6 @@ func (g *Group) Children() []string {
 // nothing: what is in use stays.
 func (g *Group) RemoveEmpty() {
 	for _, p := range g.places {
-		_ = os.Remove(p.dir)
+		_ = os.Remove(p.Dir)
 	}
 }

@@ -20,14 +20,15 @@ func (g *Group) setDevices(rules []specs.LinuxDeviceCgroup) error {
 	if err != nil {
 		return err
 	}
-	if g.h.version == V1 {
-		return g.write(todo)
+	p, ok := g.place("devices")
+	if !ok || !p.Unified {
+		return write(g, todo)
 	}
 	code, err := deviceProgram(rules)
 	if err != nil {
 		return err
 	}
-	return attachDevices(g.places[0].dir, code)
+	return attachDevices(p.Dir, code)
 }
 
 // deviceSteps are version 1's writes: everything is denied first, as a new

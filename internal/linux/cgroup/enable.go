@@ -1,8 +1,6 @@
 package cgroup
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,24 +9,20 @@ import (
 
 // enable makes sure that a version 2 group's children get the controllers. It looks
 // at the parent only, which is right whenever Create made that earlier.
-// A parent that does not exist yet is makeParents' business.
-func enable(m place, parent string) error {
+func enable(m Place, parent string) error {
 	wanted, err := missing(parent)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
 	if len(wanted) > 0 {
-		return enableOne(m, parent)
+		return enableAll(m, parent)
 	}
 	// All that the parent has is on, but it may itself have been made without.
 	have, err := controllers(parent, "cgroup.controllers")
 	if err != nil {
 		return err
 	}
-	for _, c := range m.controllers {
+	for _, c := range m.Controllers {
 		if distributed(c) && !slices.Contains(have, c) {
 			return enableAll(m, parent)
 		}
@@ -37,22 +31,19 @@ func enable(m place, parent string) error {
 }
 
 // enableAll walks from the root down to dir.
-func enableAll(m place, dir string) error {
-	if dir != m.dir {
+func enableAll(m Place, dir string) error {
+	if dir != m.Dir {
 		if err := enableAll(m, filepath.Dir(dir)); err != nil {
 			return err
 		}
 	}
-	return enableOne(m, dir)
+	return enableOne(dir)
 }
 
 // enableOne turns on what dir has and its children do not get yet. A
 // controller that refuses is left off: some can be in use elsewhere, and a
 // limit that needs it will say so.
-func enableOne(m place, dir string) error {
-	if !m.unified {
-		return nil
-	}
+func enableOne(dir string) error {
 	wanted, err := missing(dir)
 	if err != nil || len(wanted) == 0 {
 		return err
@@ -67,9 +58,9 @@ func enableOne(m place, dir string) error {
 	return nil
 }
 
-// distributed are the controllers that OCI has limits for.
+// distributed are the controllers that OCI has limits for, be it by the names of their files.
 func distributed(c string) bool {
-	return slices.Contains([]string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"}, c)
+	return slices.Contains([]string{"cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc", "dmem"}, c)
 }
 
 // missing lists the controllers that dir has but does not hand to its children.

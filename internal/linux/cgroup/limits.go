@@ -1,8 +1,6 @@
 package cgroup
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,67 +13,20 @@ import (
 )
 
 // Update changes the limits that r names and leaves the others; devices too
-// when r lists any. It is not undone when a later value is refused. Errors as for Create.
+// when r lists any. It is not undone when a later value is refused. Errors as for
+// Create; fault.Conflict for a limit below what is in use.
 func (g *Group) Update(r *specs.LinuxResources) error {
-	todo, err := plan(g.h.version, r)
+	todo, err := (&planner{on: g.h.on, now: writer{g}.holds}).plan(r)
 	if err != nil || r == nil {
 		return err
 	}
-	if err := g.write(g.raise(todo)); err != nil {
+	if err := write(g, todo); err != nil {
 		return err
 	}
 	if len(r.Devices) == 0 {
 		return nil
 	}
 	return g.setDevices(r.Devices)
-}
-
-// raise puts version 1's limit on memory and swap before that on memory when
-// it grows: the kernel keeps the first at least as high as the second at all times.
-func (g *Group) raise(todo steps) steps {
-	const limit, both = "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"
-	for i := 1; i < len(todo); i++ {
-		if todo[i-1].file != limit || todo[i].file != both {
-			continue
-		}
-		now, err := g.number("memory", limit)
-		want, _ := strconv.ParseInt(todo[i].value, 10, 64)
-		if err == nil && (want == -1 || now < uint64(want)) {
-			todo[i-1], todo[i] = todo[i], todo[i-1]
-		}
-		return todo
-	}
-	return todo
-}
-
-// write puts the values where they belong.
-func (g *Group) write(todo steps) error {
-	for _, s := range todo {
-		p, ok := g.place(s.controller)
-		if !ok {
-			return fault.New(fault.Unsupported, "This host has no %s controller, so %s cannot be set.", s.controller, s.file)
-		}
-		err := put(filepath.Join(p.dir, s.file), s.value)
-		switch {
-		case err == nil:
-		case errors.Is(err, fs.ErrNotExist) && s.optional:
-		case errors.Is(err, fs.ErrNotExist):
-			return fault.New(fault.Unsupported, "This host's kernel has no %s for the control group %s.", s.file, g.path)
-		default:
-			return explain(err, s.file+" = "+s.value)
-		}
-	}
-	return nil
-}
-
-// place is where a controller acts. On version 2 that is the one directory.
-func (g *Group) place(controller string) (place, bool) {
-	for _, p := range g.places {
-		if g.h.version == V2 || p.has(controller) {
-			return p, true
-		}
-	}
-	return place{}, false
 }
 
 // put writes a cgroup file: in one call, and never making it.
@@ -96,37 +47,18 @@ func put(file, value string) error {
 	}
 }
 
-// read reads a file of the group. Without the controller the error is fault.Unsupported.
-func (g *Group) read(controller, file string) (string, error) {
-	p, ok := g.place(controller)
-	if !ok {
-		return "", fault.New(fault.Unsupported, "This host has no %s controller.", controller)
-	}
-	b, err := os.ReadFile(filepath.Join(p.dir, file))
+func (p Place) read(file string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(p.Dir, file))
 	if err != nil {
 		return "", explain(err, file)
 	}
 	return string(b), nil
 }
 
-// number reads a file with one number; "max" is the largest.
-func (g *Group) number(controller, file string) (uint64, error) {
-	text, err := g.read(controller, file)
-	if err != nil {
-		return 0, err
-	}
-	text = strings.TrimSpace(text)
-	if text == "max" {
-		return ^uint64(0), nil
-	}
-	v, err := strconv.ParseUint(text, 10, 64)
-	return v, fault.Wrap(fault.Internal, err, "The control group's %s is not a number", file)
-}
-
 // keyed reads one number from a file of "key number" lines; 0 when the key is
 // not there.
-func (g *Group) keyed(controller, file, key string) (uint64, error) {
-	text, err := g.read(controller, file)
+func (p Place) keyed(file, key string) (uint64, error) {
+	text, err := p.read(file)
 	if err != nil {
 		return 0, err
 	}
@@ -142,8 +74,12 @@ func (g *Group) keyed(controller, file, key string) (uint64, error) {
 // OOMKills counts the processes of the group that the kernel killed for want
 // of memory. Without a memory controller the error is fault.Unsupported.
 func (g *Group) OOMKills() (uint64, error) {
-	if g.h.version == V2 {
-		return g.keyed("memory", "memory.events", "oom_kill")
+	p, ok := g.place("memory")
+	if !ok {
+		return 0, fault.New(fault.Unsupported, "This host has no memory controller.")
 	}
-	return g.keyed("memory", "memory.oom_control", "oom_kill")
+	if p.Unified {
+		return p.keyed("memory.events", "oom_kill")
+	}
+	return p.keyed("memory.oom_control", "oom_kill")
 }

@@ -88,7 +88,7 @@ func made(t *testing.T, h Hierarchy, r *specs.LinuxResources) *Group {
 
 func cleanParent(h Hierarchy) error {
 	for _, m := range h.mounts {
-		if err := os.Remove(filepath.Join(m.dir, parent())); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(filepath.Join(m.Dir, parent())); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func sleeper(t *testing.T, g *Group) int {
 		cmd.Wait()
 	})
 	for _, p := range g.places {
-		if err := put(filepath.Join(p.dir, "cgroup.procs"), fmt.Sprint(cmd.Process.Pid)); err != nil {
+		if err := put(filepath.Join(p.Dir, "cgroup.procs"), fmt.Sprint(cmd.Process.Pid)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestAGroupIsMadeFoundAgainAndRemoved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := made(t, h, nil)
 			for _, p := range g.places {
-				if _, err := os.Stat(p.dir); err != nil {
+				if _, err := os.Stat(p.Dir); err != nil {
 					t.Error(err)
 				}
 			}
@@ -154,7 +154,7 @@ func TestLimitsAreWrittenAndUpdated(t *testing.T) {
 	check := func(controller, file, want string) {
 		t.Helper()
 		p, _ := g.place(controller)
-		b, err := os.ReadFile(filepath.Join(p.dir, file))
+		b, err := os.ReadFile(filepath.Join(p.Dir, file))
 		if err != nil || strings.TrimSpace(string(b)) != want {
 			t.Errorf("%s is %q, want %s (%v)", file, b, want, err)
 		}
@@ -186,8 +186,8 @@ func TestAFailedCreateLeavesNothingBehind(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 			for _, m := range h.mounts {
-				if _, err := os.Stat(filepath.Join(m.dir, filepath.Dir(id))); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("%s is left (%v)", m.dir, err)
+				if _, err := os.Stat(filepath.Join(m.Dir, filepath.Dir(id))); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s is left (%v)", m.Dir, err)
 				}
 			}
 		})
@@ -314,7 +314,7 @@ func TestAVersion2ParentHandsItsControllersDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := enableOne(h.mounts[0], root); err != nil {
+	if err := enableOne(h.mounts[0].Dir); err != nil {
 		t.Fatal(err)
 	}
 	if b, _ := os.ReadFile(filepath.Join(root, "cgroup.subtree_control")); string(b) != "+memory +pids" {
@@ -324,19 +324,19 @@ func TestAVersion2ParentHandsItsControllersDown(t *testing.T) {
 
 func TestVersion2ValuesGoToTheOneDirectory(t *testing.T) {
 	root := t.TempDir()
-	h := Hierarchy{version: V2, mounts: []place{{dir: root, unified: true}}}
+	h := Hierarchy{version: V2, mounts: []Place{{Dir: root, Controllers: []string{"cpu", "cpuset", "io", "memory", "hugetlb", "pids"}, Unified: true}}}
 	g, err := h.at("/g")
 	if err != nil {
 		t.Fatal(err)
 	}
-	todo, err := plan(V2, everything())
+	todo, err := planned(V2, everything(V2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(root, "g"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.write(todo); !fault.Is(err, fault.Unsupported) {
+	if err := write(g, todo); !fault.Is(err, fault.Unsupported) {
 		t.Errorf("without files: %v", err)
 	}
 	last := map[string]string{}
@@ -346,7 +346,7 @@ func TestVersion2ValuesGoToTheOneDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := g.write(todo); err != nil {
+	if err := write(g, todo); err != nil {
 		t.Fatal(err)
 	}
 	for file, want := range last {

@@ -2,7 +2,9 @@ package cgroup
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -14,166 +16,205 @@ type step struct {
 	controller string
 	file       string
 	value      string
-	// optional: kernels lack the file where swap is not accounted, and the
-	// value only says what holds without it.
+	// optional: some kernels lack the file, and the value only says what holds without it.
 	optional bool
+	// again: the kernel checks the value against one that is written later, so
+	// what it refuses (EINVAL) is tried once more after the others.
+	again bool
+	// instead is written where the kernel lacks the file.
+	instead *step
 }
 
-func (s step) String() string { return fmt.Sprintf("%s %s = %s", s.controller, s.file, s.value) }
+func (s step) String() string {
+	text := fmt.Sprintf("%s %s = %s", s.controller, s.file, s.value)
+	if s.optional {
+		text += ", if it is there"
+	}
+	if s.again {
+		text += ", or later"
+	}
+	if s.instead != nil {
+		text += ", else " + s.instead.file + " = " + s.instead.value
+	}
+	return text
+}
 
 // steps collects values to write.
 type steps []step
 
-func (s *steps) add(controller, file string, value any) {
+// add appends a step; the caller may still say more of it.
+func (s *steps) add(controller, file string, value any) *step {
 	*s = append(*s, step{controller: controller, file: file, value: fmt.Sprint(value)})
+	return &(*s)[len(*s)-1]
 }
 
-// plan decides what to write for r, devices apart, in the order that the
-// kernel needs on a fresh group. It touches nothing.
-func plan(v Version, r *specs.LinuxResources) (steps, error) {
-	var out steps
+// planner decides what to write. It touches nothing.
+type planner struct {
+	steps
+	// on says whose files a controller has. Blocks are asked for as "io".
+	on func(controller string) Version
+	// now is what a file of the group holds, "" when that cannot be told. It is nil for
+	// a group that is about to be made.
+	now func(controller, file string) string
+}
+
+// holds is now, also for a fresh group.
+func (p *planner) holds(controller, file string) string {
+	if p.now == nil {
+		return ""
+	}
+	return strings.TrimSpace(p.now(controller, file))
+}
+
+// plan decides what to write for r, devices apart, in the order that the kernel
+// needs. What is silently left out, and why, is in docs/decisions/0013.
+func (p *planner) plan(r *specs.LinuxResources) (steps, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if err := rdma(&out, r.Rdma); err != nil {
-		return nil, err
-	}
-	if v == V2 {
-		err := planV2(&out, r)
-		return out, err
-	}
-	if len(r.Unified) > 0 {
-		return nil, fault.New(fault.Invalid, "The unified resources need cgroup version 2, which this host does not use.")
-	}
-	err := planV1(&out, r)
-	return out, err
-}
-
-func planV1(out *steps, r *specs.LinuxResources) error {
-	if err := memoryV1(out, r.Memory); err != nil {
-		return err
-	}
-	cpuV1(out, r.CPU)
-	cpuset(out, r.CPU)
-	pids(out, r.Pids)
-	blockV1(out, r.BlockIO)
-	for _, h := range r.HugepageLimits {
-		out.add("hugetlb", "hugetlb."+h.Pagesize+".limit_in_bytes", h.Limit)
-	}
-	if n := r.Network; n != nil {
-		if n.ClassID != nil && *n.ClassID != 0 {
-			out.add("net_cls", "net_cls.classid", *n.ClassID)
-		}
-		for _, p := range n.Priorities {
-			out.add("net_prio", "net_prio.ifpriomap", fmt.Sprintf("%s %d", p.Name, p.Priority))
+	for _, part := range []func(*specs.LinuxResources) error{p.rdma, p.memory, p.cpu, p.cpuset, p.pids, p.block, p.huge, p.network, p.unified} {
+		if err := part(r); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return p.steps, nil
 }
 
-func memoryV1(out *steps, m *specs.LinuxMemory) error {
+func (p *planner) memory(r *specs.LinuxResources) error {
+	m := r.Memory
 	if m == nil {
 		return nil
 	}
-	limit, swap := set(m.Limit), set(m.Swap)
-	if limit == -1 && swap == 0 {
-		swap = -1 // no limit on memory alone would still leave one on the sum
+	for _, v := range []*int64{m.Limit, m.Swap, m.Reservation, m.KernelTCP} {
+		if set(v) < -1 {
+			return fault.New(fault.Invalid, "invalid memory value: %d", *v)
+		}
 	}
-	if limit > 0 && swap > 0 && swap < limit {
-		return swapBelow()
+	// Kernel memory has no limit of its own any more: Linux 5.4 deprecated and 5.16 ended it, Docker
+	// and runc warn of it, and old callers still send it.
+	if p.on("memory") == V2 {
+		return p.memoryV2(m)
 	}
-	if limit != 0 {
-		out.add("memory", "memory.limit_in_bytes", limit)
+	return p.memoryV1(m)
+}
+
+func (p *planner) cpu(r *specs.LinuxResources) error {
+	c := r.CPU
+	if c == nil {
+		return nil
 	}
-	if swap != 0 {
-		out.add("memory", "memory.memsw.limit_in_bytes", swap)
-		(*out)[len(*out)-1].optional = swap == -1 || swap == 2*limit
+	if c.Idle != nil && *c.Idle != 0 && *c.Idle != 1 {
+		return fault.New(fault.Invalid, "The CPU's idle is 0 or 1, not %d.", *c.Idle)
 	}
-	if v := set(m.Reservation); v != 0 {
-		out.add("memory", "memory.soft_limit_in_bytes", v)
+	if p.on("cpu") == V2 {
+		return p.cpuV2(c)
 	}
-	if v := set(m.KernelTCP); v != 0 {
-		out.add("memory", "memory.kmem.tcp.limit_in_bytes", v)
+	return p.cpuV1(c)
+}
+
+// cpuset is alike in both versions.
+func (p *planner) cpuset(r *specs.LinuxResources) error {
+	if c := r.CPU; c != nil && c.Cpus != "" {
+		p.add("cpuset", "cpuset.cpus", c.Cpus)
 	}
-	if m.DisableOOMKiller != nil && *m.DisableOOMKiller {
-		out.add("memory", "memory.oom_control", 1)
-	}
-	if m.Swappiness != nil {
-		out.add("memory", "memory.swappiness", *m.Swappiness)
+	if c := r.CPU; c != nil && c.Mems != "" {
+		p.add("cpuset", "cpuset.mems", c.Mems)
 	}
 	return nil
 }
 
-func cpuV1(out *steps, c *specs.LinuxCPU) {
-	if c == nil {
-		return
-	}
-	if v := set(c.Shares); v != 0 {
-		out.add("cpu", "cpu.shares", v)
-	}
-	// The period first: a quota is checked against it. The burst of a group
-	// without a quota must be 0, so it comes last.
-	if v := set(c.Period); v != 0 {
-		out.add("cpu", "cpu.cfs_period_us", v)
-	}
-	if v := set(c.Quota); v != 0 {
-		out.add("cpu", "cpu.cfs_quota_us", v)
-	}
-	if c.Burst != nil {
-		out.add("cpu", "cpu.cfs_burst_us", *c.Burst)
-	}
-	if v := set(c.RealtimePeriod); v != 0 {
-		out.add("cpu", "cpu.rt_period_us", v)
-	}
-	if v := set(c.RealtimeRuntime); v != 0 {
-		out.add("cpu", "cpu.rt_runtime_us", v)
-	}
-	if c.Idle != nil {
-		out.add("cpu", "cpu.idle", *c.Idle)
-	}
-}
-
-// cpuset is alike in both versions.
-func cpuset(out *steps, c *specs.LinuxCPU) {
-	if c != nil && c.Cpus != "" {
-		out.add("cpuset", "cpuset.cpus", c.Cpus)
-	}
-	if c != nil && c.Mems != "" {
-		out.add("cpuset", "cpuset.mems", c.Mems)
-	}
-}
-
 // pids is alike in both versions; 0 and less mean no limit, as in Docker.
-func pids(out *steps, p *specs.LinuxPids) {
-	if p == nil || p.Limit == nil {
-		return
+func (p *planner) pids(r *specs.LinuxResources) error {
+	if r.Pids != nil && r.Pids.Limit != nil {
+		p.add("pids", "pids.max", unlimited(*r.Pids.Limit))
 	}
-	out.add("pids", "pids.max", unlimited(*p.Limit))
+	return nil
 }
 
-func blockV1(out *steps, b *specs.LinuxBlockIO) {
+func (p *planner) block(r *specs.LinuxResources) error {
+	b := r.BlockIO
 	if b == nil {
-		return
+		return nil
 	}
-	if b.Weight != nil && *b.Weight != 0 {
-		out.add("blkio", "blkio.weight", *b.Weight)
+	if p.on("io") == V2 {
+		return p.blockV2(b)
 	}
-	for _, d := range b.WeightDevice {
-		if d.Weight != nil {
-			out.add("blkio", "blkio.weight_device", fmt.Sprintf("%d:%d %d", d.Major, d.Minor, *d.Weight))
+	p.blockV1(b)
+	return nil
+}
+
+// throttle is a list of limits and what each version calls it.
+type throttle struct {
+	v1, v2 string
+	list   []specs.LinuxThrottleDevice
+}
+
+func throttles(b *specs.LinuxBlockIO) []throttle {
+	return []throttle{
+		{"blkio.throttle.read_bps_device", "rbps", b.ThrottleReadBpsDevice}, {"blkio.throttle.write_bps_device", "wbps", b.ThrottleWriteBpsDevice},
+		{"blkio.throttle.read_iops_device", "riops", b.ThrottleReadIOPSDevice}, {"blkio.throttle.write_iops_device", "wiops", b.ThrottleWriteIOPSDevice},
+	}
+}
+
+// huge limits the use of huge pages and, where the kernel counts them, their reservation.
+func (p *planner) huge(r *specs.LinuxResources) error {
+	file := map[Version]string{V1: "limit_in_bytes", V2: "max"}[p.on("hugetlb")]
+	for _, h := range r.HugepageLimits {
+		if !pageSize(h.Pagesize) {
+			return fault.New(fault.Invalid, "%q is not a size of huge pages, as \"2MB\" is.", h.Pagesize)
 		}
+		p.add("hugetlb", "hugetlb."+h.Pagesize+"."+file, h.Limit)
+		p.add("hugetlb", "hugetlb."+h.Pagesize+".rsvd."+file, h.Limit).optional = true
 	}
-	for _, t := range []struct {
-		file string
-		list []specs.LinuxThrottleDevice
-	}{
-		{"blkio.throttle.read_bps_device", b.ThrottleReadBpsDevice}, {"blkio.throttle.write_bps_device", b.ThrottleWriteBpsDevice},
-		{"blkio.throttle.read_iops_device", b.ThrottleReadIOPSDevice}, {"blkio.throttle.write_iops_device", b.ThrottleWriteIOPSDevice},
-	} {
-		for _, d := range t.list {
-			out.add("blkio", t.file, fmt.Sprintf("%d:%d %d", d.Major, d.Minor, d.Rate))
+	return nil
+}
+
+// pageSize knows the names of huge pages: "64KB", "2MB", "1GB". They become part of a
+// file's name, so nothing else may.
+func pageSize(name string) bool {
+	number := strings.TrimRight(name, "KMGB")
+	n, err := strconv.ParseUint(number, 10, 32)
+	return err == nil && n > 0 && slices.Contains([]string{"KB", "MB", "GB"}, name[len(number):]) && fmt.Sprint(n) == number
+}
+
+// network marks packets. Version 2 has no such controllers.
+func (p *planner) network(r *specs.LinuxResources) error {
+	n := r.Network
+	if n == nil {
+		return nil
+	}
+	if n.ClassID != nil && *n.ClassID != 0 {
+		if p.on("net_cls") == V2 {
+			return missingOnV2("network.classID")
 		}
+		p.add("net_cls", "net_cls.classid", *n.ClassID)
 	}
+	for _, prio := range n.Priorities {
+		if p.on("net_prio") == V2 {
+			return missingOnV2("network.priorities")
+		}
+		if prio.Name == "" || strings.ContainsAny(prio.Name, " \n\x00") {
+			return fault.New(fault.Invalid, "%q is not the name of a network interface.", prio.Name)
+		}
+		p.add("net_prio", "net_prio.ifpriomap", fmt.Sprintf("%s %d", prio.Name, prio.Priority))
+	}
+	return nil
+}
+
+// unified are files of version 2 by their own names. They come last: they are the
+// more exact word.
+func (p *planner) unified(r *specs.LinuxResources) error {
+	if len(r.Unified) > 0 && p.on("") == V1 {
+		return fault.New(fault.Invalid, "The unified resources need cgroup version 2, which this host does not use.")
+	}
+	for _, name := range sorted(r.Unified) {
+		controller, parameter, _ := strings.Cut(name, ".")
+		if strings.ContainsAny(name, "/\x00") || controller == "" || parameter == "" {
+			return fault.New(fault.Invalid, "unified resource %q must be in the form CONTROLLER.PARAMETER", name)
+		}
+		p.add(controller, name, r.Unified[name])
+	}
+	return nil
 }
 
 // set is *p, or 0 when nil: OCI and Docker treat both as "not asked for".
@@ -190,6 +231,10 @@ func unlimited(v int64) string {
 		return "max"
 	}
 	return strconv.FormatInt(v, 10)
+}
+
+func missingOnV2(what string) error {
+	return fault.New(fault.Unsupported, "linux.resources.%s cannot be set on cgroup version 2, which has nothing like it.", what)
 }
 
 func swapBelow() error {

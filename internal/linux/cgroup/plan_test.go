@@ -13,16 +13,25 @@ import (
 func ptr[T any](v T) *T { return &v }
 
 // everything asks for a bit of each controller.
-func everything() *specs.LinuxResources {
+func everything(v Version) *specs.LinuxResources {
 	disk := specs.LinuxThrottleDevice{Rate: 1 << 20}
 	disk.Major, disk.Minor = 8, 0
+	memory := specs.LinuxMemory{Limit: ptr(int64(1 << 20)), Swap: ptr(int64(3 << 20)), Reservation: ptr(int64(4096))}
+	if v == V1 {
+		memory.Swappiness, memory.DisableOOMKiller = ptr(uint64(10)), ptr(true)
+	}
 	return &specs.LinuxResources{
-		Memory:         &specs.LinuxMemory{Limit: ptr(int64(1 << 20)), Swap: ptr(int64(3 << 20)), Reservation: ptr(int64(4096)), Swappiness: ptr(uint64(10)), DisableOOMKiller: ptr(true)},
+		Memory:         &memory,
 		CPU:            &specs.LinuxCPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(100000)), Cpus: "0-1", Mems: "0"},
 		Pids:           &specs.LinuxPids{Limit: ptr(int64(42))},
 		BlockIO:        &specs.LinuxBlockIO{Weight: ptr(uint16(500)), ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{disk}},
 		HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}},
 	}
+}
+
+// planned is the plan for a group that is about to be made, with everything on one version.
+func planned(v Version, r *specs.LinuxResources) (steps, error) {
+	return (&planner{on: func(string) Version { return v }}).plan(r)
 }
 
 func text(s steps) string {
@@ -35,20 +44,21 @@ func text(s steps) string {
 
 func TestResourcesBecomeTheFilesOfEachVersion(t *testing.T) {
 	for v, want := range map[Version]string{
-		V1: `memory memory.limit_in_bytes = 1048576
+		V1: `memory memory.limit_in_bytes = 1048576, or later
 memory memory.memsw.limit_in_bytes = 3145728
 memory memory.soft_limit_in_bytes = 4096
 memory memory.oom_control = 1
 memory memory.swappiness = 10
 cpu cpu.shares = 512
-cpu cpu.cfs_period_us = 100000
+cpu cpu.cfs_period_us = 100000, or later
 cpu cpu.cfs_quota_us = 50000
 cpuset cpuset.cpus = 0-1
 cpuset cpuset.mems = 0
 pids pids.max = 42
-blkio blkio.weight = 500
+blkio blkio.weight = 500, else blkio.bfq.weight = 500
 blkio blkio.throttle.read_bps_device = 8:0 1048576
-hugetlb hugetlb.2MB.limit_in_bytes = 4194304`,
+hugetlb hugetlb.2MB.limit_in_bytes = 4194304
+hugetlb hugetlb.2MB.rsvd.limit_in_bytes = 4194304, if it is there`,
 		V2: `memory memory.swap.max = 2097152
 memory memory.max = 1048576
 memory memory.low = 4096
@@ -57,11 +67,12 @@ cpu cpu.max = 50000 100000
 cpuset cpuset.cpus = 0-1
 cpuset cpuset.mems = 0
 pids pids.max = 42
-io io.weight = 4950
+io io.bfq.weight = 500, else io.weight = 4950
 io io.max = 8:0 rbps=1048576
-hugetlb hugetlb.2MB.max = 4194304`,
+hugetlb hugetlb.2MB.max = 4194304
+hugetlb hugetlb.2MB.rsvd.max = 4194304, if it is there`,
 	} {
-		got, err := plan(v, everything())
+		got, err := planned(v, everything(v))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +102,7 @@ func TestSwapOfVersion2IsWhatIsLeftAfterMemory(t *testing.T) {
 		bad         bool
 	}{
 		{0, 0, "", false}, {100, 0, "", false}, {100, 100, "0", false}, {100, 250, "150", false}, {100, -1, "max", false},
-		{-1, 0, "max", false}, {-1, -1, "max", false}, {0, -1, "max", false}, {100, 50, "", true}, {0, 50, "", true}, {-1, 50, "", true},
+		{-1, 0, "max", false}, {-1, -1, "max", false}, {0, -1, "max", false}, {-1, 50, "50", false}, {100, 50, "", true}, {0, 50, "", true},
 	} {
 		got, err := swapV2(c.limit, c.both)
 		if got != c.want || fault.Is(err, fault.Invalid) != c.bad {
@@ -103,10 +114,10 @@ func TestSwapOfVersion2IsWhatIsLeftAfterMemory(t *testing.T) {
 func TestNoLimitIsSpelledAsEachVersionWantsIt(t *testing.T) {
 	r := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(-1))}, CPU: &specs.LinuxCPU{Quota: ptr(int64(-1))}, Pids: &specs.LinuxPids{Limit: ptr(int64(-1))}}
 	for v, want := range map[Version]string{
-		V1: "memory memory.limit_in_bytes = -1\nmemory memory.memsw.limit_in_bytes = -1\ncpu cpu.cfs_quota_us = -1\npids pids.max = max",
-		V2: "memory memory.swap.max = max\nmemory memory.max = max\ncpu cpu.max = max 100000\npids pids.max = max",
+		V1: "memory memory.limit_in_bytes = -1, or later\nmemory memory.memsw.limit_in_bytes = -1, if it is there\ncpu cpu.cfs_quota_us = -1\npids pids.max = max",
+		V2: "memory memory.swap.max = max, if it is there\nmemory memory.max = max\ncpu cpu.max = max\npids pids.max = max",
 	} {
-		got, err := plan(v, r)
+		got, err := planned(v, r)
 		if err != nil || text(got) != want {
 			t.Errorf("version %d:\n%s\n%v", v, text(got), err)
 		}
@@ -118,13 +129,13 @@ func TestASenselessRequestIsRefusedBeforeAnythingIsWritten(t *testing.T) {
 		"swap below memory": {Memory: &specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(50))}},
 	} {
 		for _, v := range []Version{V1, V2} {
-			if _, err := plan(v, r); !fault.Is(err, fault.Invalid) {
+			if _, err := planned(v, r); !fault.Is(err, fault.Invalid) {
 				t.Errorf("%s, version %d: %v", name, v, err)
 			}
 		}
 	}
 	for _, file := range []string{"../../x.y", "memory", "a/b.c"} {
-		if _, err := plan(V2, &specs.LinuxResources{Unified: map[string]string{file: "1"}}); !fault.Is(err, fault.Invalid) {
+		if _, err := planned(V2, &specs.LinuxResources{Unified: map[string]string{file: "1"}}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", file, err)
 		}
 	}
@@ -221,11 +232,11 @@ func TestMountsAreReadWhateverTheirPaths(t *testing.T) {
 	hybrid := line(1, "/cg/cpu,cpuacct", "cgroup", "cpu,cpuacct") + line(2, "/elsewhere/mem", "cgroup", "memory") + line(3, "/again/mem", "cgroup", "memory") +
 		line(4, "/cg/systemd", "cgroup", "xattr,name=systemd") + line(5, "/cg/unified", "cgroup2", "nsdelegate")
 	h, err := detect(strings.NewReader(hybrid))
-	if err != nil || h.Version() != V1 || fmt.Sprint(h.Controllers()) != "[[cpu cpuacct] [memory]]" || !h.Has("cpuacct") || h.Has("pids") {
+	if err != nil || h.Version() != V1 || fmt.Sprint(h.mounts) != "[{/cg/cpu,cpuacct [cpu cpuacct]  false} {/elsewhere/mem [memory]  false} {/cg/systemd [] systemd false}]" || !h.Has("cpuacct") || h.Has("pids") {
 		t.Errorf("%+v %v", h, err)
 	}
 	g, err := h.at("/berth/x")
-	if err != nil || fmt.Sprint(g.JoinFiles()) != "[/cg/cpu,cpuacct/berth/x/tasks /elsewhere/mem/berth/x/tasks]" {
+	if err != nil || fmt.Sprint(g.JoinFiles()) != "[/cg/cpu,cpuacct/berth/x/tasks /elsewhere/mem/berth/x/tasks /cg/systemd/berth/x/tasks]" {
 		t.Errorf("%v %v", g, err)
 	}
 	if _, err := detect(strings.NewReader("")); !fault.Is(err, fault.Unavailable) {
@@ -234,7 +245,7 @@ func TestMountsAreReadWhateverTheirPaths(t *testing.T) {
 }
 
 func TestAPathThatIsNotBelowTheRootIsRefused(t *testing.T) {
-	h := Hierarchy{version: V2, mounts: []place{{dir: t.TempDir(), unified: true}}}
+	h := Hierarchy{version: V2, mounts: []Place{{Dir: t.TempDir(), Unified: true}}}
 	for _, name := range []string{"", "/", "x", "/../x", "/a/../../x", "/a\nb"} {
 		if _, err := h.Create(name, nil); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", name, err)

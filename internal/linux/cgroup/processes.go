@@ -22,7 +22,7 @@ func (g *Group) Procs() ([]int, error) {
 		p = fz
 	}
 	var out []int
-	err := eachDir(p.dir, func(dir string) error {
+	err := eachDir(p.Dir, func(dir string) error {
 		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 		if err != nil && !gone(err) {
 			return err
@@ -91,16 +91,16 @@ func (g *Group) freeze(ctx context.Context) error {
 	if !ok {
 		return fault.New(fault.Unsupported, "This host has no freezer controller.")
 	}
-	if g.h.version == V2 {
-		if err := put(filepath.Join(p.dir, "cgroup.freeze"), "1"); err != nil {
+	if p.Unified {
+		if err := put(filepath.Join(p.Dir, "cgroup.freeze"), "1"); err != nil {
 			return explain(err, "cgroup.freeze")
 		}
 		return poll(ctx, "frozen", func() (bool, error) {
-			n, err := g.keyed("", "cgroup.events", "frozen")
+			n, err := p.keyed("cgroup.events", "frozen")
 			return n == 1, err
 		})
 	}
-	state := filepath.Join(p.dir, "freezer.state")
+	state := filepath.Join(p.Dir, "freezer.state")
 	return poll(ctx, "frozen", func() (bool, error) {
 		// Written again each time: a fork in between can leave it FREEZING
 		// for ever (freezer-subsystem.rst).
@@ -118,16 +118,16 @@ func (g *Group) Thaw(ctx context.Context) error {
 	if !ok {
 		return fault.New(fault.Unsupported, "This host has no freezer controller.")
 	}
-	if g.h.version == V2 {
-		if err := put(filepath.Join(p.dir, "cgroup.freeze"), "0"); err != nil {
+	if p.Unified {
+		if err := put(filepath.Join(p.Dir, "cgroup.freeze"), "0"); err != nil {
 			return explain(err, "cgroup.freeze")
 		}
 		return poll(ctx, "thawed", func() (bool, error) {
-			n, err := g.keyed("", "cgroup.events", "frozen")
+			n, err := p.keyed("cgroup.events", "frozen")
 			return n == 0, err
 		})
 	}
-	if err := put(filepath.Join(p.dir, "freezer.state"), "THAWED"); err != nil {
+	if err := put(filepath.Join(p.Dir, "freezer.state"), "THAWED"); err != nil {
 		return explain(err, "freezer.state")
 	}
 	return nil
@@ -140,52 +140,14 @@ func (g *Group) Frozen() (bool, error) {
 		return false, nil
 	}
 	file, thawed := "freezer.state", "THAWED"
-	if g.h.version == V2 {
+	if p.Unified {
 		file, thawed = "cgroup.freeze", "0"
 	}
-	b, err := os.ReadFile(filepath.Join(p.dir, file))
+	b, err := os.ReadFile(filepath.Join(p.Dir, file))
 	if err != nil {
 		return false, explain(err, file)
 	}
 	return strings.TrimSpace(string(b)) != thawed, nil
-}
-
-// Kill sends SIGKILL to every process of the group, frozen or not, and
-// returns when none is left or ctx ends. A group that is gone has none.
-func (g *Group) Kill(ctx context.Context) error {
-	if g.h.version == V2 {
-		err := put(filepath.Join(g.places[0].dir, "cgroup.kill"), "1")
-		if err == nil {
-			return poll(ctx, "empty", func() (bool, error) {
-				n, err := g.keyed("", "cgroup.events", "populated")
-				if fault.Is(err, fault.NotFound) {
-					return true, nil
-				}
-				return n == 0, err
-			})
-		}
-		// cgroup.kill is there from Linux 5.14.
-		if !gone(err) {
-			return explain(err, "cgroup.kill")
-		}
-	}
-	return poll(ctx, "empty", func() (bool, error) {
-		// A frozen group cannot fork ahead of us, nor can its pids be reused.
-		// What does not freeze at once (a task in the kernel) is met next time.
-		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-		_ = g.freeze(short)
-		cancel()
-		procs, err := g.Procs()
-		for _, pid := range procs {
-			unix.Kill(pid, unix.SIGKILL)
-		}
-		// Without a freezer, or without the group, there is nothing to thaw.
-		thawed := g.Thaw(ctx)
-		if err == nil && !fault.Is(thawed, fault.Unsupported) && !fault.Is(thawed, fault.NotFound) {
-			err = thawed
-		}
-		return err == nil && len(procs) == 0, err
-	})
 }
 
 // Remove takes the group away, and groups made inside it. The kernel lets go
@@ -197,8 +159,8 @@ func (g *Group) Remove(ctx context.Context) error {
 	defer cancel()
 	var failed error
 	for _, p := range g.places {
-		if err := removeDir(ctx, p.dir); err != nil {
-			failed = errors.Join(failed, explain(err, p.dir))
+		if err := removeDir(ctx, p.Dir); err != nil {
+			failed = errors.Join(failed, explain(err, p.Dir))
 		}
 	}
 	if failed == nil {

@@ -13,22 +13,24 @@ import (
 
 // rdma is alike in both versions: one write for each device
 // (Documentation/admin-guide/cgroup-v1/rdma.rst). What is not named keeps its limit.
-func rdma(out *steps, limits map[string]specs.LinuxRdma) error {
-	for _, device := range slices.Sorted(maps.Keys(limits)) {
+func (p *planner) rdma(r *specs.LinuxResources) error {
+	for _, device := range sorted(r.Rdma) {
 		if device == "" || strings.ContainsAny(device, " \t\n\x00") {
 			return fault.New(fault.Invalid, "%q is not the name of an RDMA device.", device)
 		}
 		value := device
-		if n := limits[device].HcaHandles; n != nil {
+		if n := r.Rdma[device].HcaHandles; n != nil {
 			value += fmt.Sprintf(" hca_handle=%d", *n)
 		}
-		if n := limits[device].HcaObjects; n != nil {
+		if n := r.Rdma[device].HcaObjects; n != nil {
 			value += fmt.Sprintf(" hca_object=%d", *n)
 		}
 		if value == device {
 			return fault.New(fault.Invalid, "The RDMA limits of %s name neither handles nor objects.", device)
 		}
-		out.add("rdma", "rdma.max", value)
+		p.add("rdma", "rdma.max", value)
 	}
 	return nil
 }
+
+func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

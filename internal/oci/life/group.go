@@ -70,10 +70,9 @@ func (j *job) makeGroup() error {
 // cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.
 func cgroupInputs(h cgroup.Hierarchy, g *cgroup.Group) runtime.Cgroup {
 	in := runtime.Cgroup{Join: g.JoinFiles(), Unified: h.Version() == cgroup.V2}
-	for i, v1 := range h.Controllers() {
-		in.Hierarchies = append(in.Hierarchies, runtime.Hierarchy{Controllers: v1})
-		if i < len(in.Join) { // version 1: both are in the order of the hierarchies
-			in.Hierarchies[i].Path = path.Dir(in.Join[i])
+	for _, p := range g.Places() {
+		if !p.Unified {
+			in.Hierarchies = append(in.Hierarchies, runtime.Hierarchy{Controllers: p.Controllers, Name: p.Name, Path: p.Dir})
 		}
 	}
 	return in
