@@ -99,6 +99,12 @@ func cleanParent(h Hierarchy) error {
 func sleeper(t *testing.T, g *Group) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
+	if dir, err := g.Open(); err != nil {
+		t.Fatal(err)
+	} else if dir != nil {
+		defer dir.Close()
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
