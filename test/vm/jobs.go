@@ -24,6 +24,7 @@ type packageJob struct {
 func jobs() []packageJob {
 	return []packageJob{
 		{name: "internal/linux/cgroup"},
+		{name: "internal/linux/cgroup/stat"},
 		{name: "internal/linux/mount"},
 		{name: "internal/linux/seccomp", run: "Kernel"},
 		{name: "internal/launch"},

@@ -90,6 +90,9 @@ func (g *Group) Place(controller string) (Place, bool) {
 	return p, ok && p.limits(controller)
 }
 
+// Tree is the group in the version 2 tree. It is false where there is none.
+func (g *Group) Tree() (Place, bool) { return unified(g.places) }
+
 // explain gives a file error a kind.
 func explain(err error, name string) error {
 	kind := fault.Internal

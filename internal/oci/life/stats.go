@@ -4,10 +4,9 @@ package life
 
 import (
 	"path"
-	"slices"
 
 	"berth/internal/fault"
-	"berth/internal/linux/cgroup"
+	"berth/internal/linux/cgroup/stat"
 	"berth/internal/oci/stats"
 )
 
@@ -22,27 +21,7 @@ func (r *Runtime) Stats(id string) (stats.Stats, error) {
 	if err != nil {
 		return stats.Stats{}, err
 	}
-	h, err := cgroup.Detect()
-	if err != nil {
-		return stats.Stats{}, err
-	}
-	if h.Version() == cgroup.V1 {
-		in := cgroupInputs(h, g)
-		return stats.V1(func(controller string) string {
-			for _, place := range in.Hierarchies {
-				if slices.Contains(place.Controllers, controller) {
-					return place.Path
-				}
-			}
-			return ""
-		}), nil
-	}
-	dir, err := g.Open()
-	if err != nil {
-		return stats.Stats{}, err
-	}
-	defer dir.Close()
-	return stats.V2(func(string) string { return dir.Name() }), nil
+	return stats.Shape(stat.Of(g)), nil
 }
 
 // OOMKills counts how often the kernel has killed a process of a container

@@ -1,37 +1,42 @@
 //go:build linux
 
-// Package stats reads what a container uses from its control group, in the form
-// that runc's `events` prints and engines parse.
+// Package stats is the form in which runc's `events` prints what a container uses, and in
+// which engines parse it.
 package stats
 
-import (
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-)
+import "berth/internal/linux/cgroup/stat"
 
 // Stats is the data of one event. What the host does not count is left out or 0.
 type Stats struct {
-	CPU     CPU    `json:"cpu"`
-	Memory  Memory `json:"memory"`
-	Pids    Pids   `json:"pids"`
-	BlockIO Block  `json:"blkio"`
+	CPU     CPU             `json:"cpu"`
+	Memory  Memory          `json:"memory"`
+	Pids    Pids            `json:"pids"`
+	BlockIO Block           `json:"blkio"`
+	Huge    map[string]Huge `json:"hugetlb"`
 }
 
 // CPU is in nanoseconds.
 type CPU struct {
-	Usage struct {
-		Total  uint64   `json:"total,omitempty"`
-		Percpu []uint64 `json:"percpu,omitempty"`
-		Kernel uint64   `json:"kernel"`
-		User   uint64   `json:"user"`
-	} `json:"usage,omitempty"`
-	Throttling struct {
-		Periods          uint64 `json:"periods,omitempty"`
-		ThrottledPeriods uint64 `json:"throttledPeriods,omitempty"`
-		ThrottledTime    uint64 `json:"throttledTime,omitempty"`
-	} `json:"throttling,omitempty"`
+	Usage      Usage      `json:"usage,omitempty"`
+	Throttling Throttling `json:"throttling,omitempty"`
+	Pressure   *Pressure  `json:"psi,omitempty"`
+}
+
+// Usage is the time that was spent.
+type Usage struct {
+	Total     uint64   `json:"total,omitempty"`
+	PerCPU    []uint64 `json:"percpu,omitempty"`
+	PerKernel []uint64 `json:"percpu_kernel,omitempty"`
+	PerUser   []uint64 `json:"percpu_user,omitempty"`
+	Kernel    uint64   `json:"kernel"`
+	User      uint64   `json:"user"`
+}
+
+// Throttling is what the quota did.
+type Throttling struct {
+	Periods          uint64 `json:"periods,omitempty"`
+	ThrottledPeriods uint64 `json:"throttledPeriods,omitempty"`
+	ThrottledTime    uint64 `json:"throttledTime,omitempty"`
 }
 
 // Entry is one counter of memory, in bytes.
@@ -50,6 +55,7 @@ type Memory struct {
 	Kernel    Entry             `json:"kernel,omitempty"`
 	KernelTCP Entry             `json:"kernelTCP,omitempty"`
 	Raw       map[string]uint64 `json:"raw,omitempty"`
+	Pressure  *Pressure         `json:"psi,omitempty"`
 }
 
 // Pids counts tasks.
@@ -60,8 +66,9 @@ type Pids struct {
 
 // Block is what was read from and written to devices.
 type Block struct {
-	Bytes []Device `json:"ioServiceBytesRecursive,omitempty"`
-	Ops   []Device `json:"ioServicedRecursive,omitempty"`
+	Bytes    []Device  `json:"ioServiceBytesRecursive,omitempty"`
+	Ops      []Device  `json:"ioServicedRecursive,omitempty"`
+	Pressure *Pressure `json:"psi,omitempty"`
 }
 
 // Device is one counter of one device.
@@ -72,35 +79,69 @@ type Device struct {
 	Value uint64 `json:"value,omitempty"`
 }
 
-// Dirs tells where a controller of the group is; "" when the host does not have it.
-type Dirs func(controller string) string
+// Huge counts huge pages of one size; their reservation, where the kernel counts that.
+type Huge struct {
+	Usage   uint64 `json:"usage,omitempty"`
+	Max     uint64 `json:"max,omitempty"`
+	Failcnt uint64 `json:"failcnt"`
+}
 
-// file is one file of a controller's, empty when there is none: a host without
-// a controller still has the numbers of the others.
-func (d Dirs) file(controller, name string) string {
-	dir := d(controller)
-	if dir == "" {
-		return ""
+// Pressure is what waited.
+type Pressure struct {
+	Some Stall `json:"some"`
+	Full Stall `json:"full"`
+}
+
+// Stall is in percent, and in microseconds.
+type Stall struct {
+	Avg10  float64 `json:"avg10"`
+	Avg60  float64 `json:"avg60"`
+	Avg300 float64 `json:"avg300"`
+	Total  uint64  `json:"total"`
+}
+
+// Shape puts what was read into that form.
+func Shape(s stat.Stats) Stats {
+	c, m := s.CPU, s.Memory
+	out := Stats{
+		CPU: CPU{
+			Usage:      Usage{Total: c.Total, PerCPU: c.PerCPU, PerKernel: c.PerKernel, PerUser: c.PerUser, Kernel: c.Kernel, User: c.User},
+			Throttling: Throttling{c.Periods, c.Throttled, c.WaitTime},
+			Pressure:   pressure(c.Pressure),
+		},
+		Memory: Memory{
+			Cache: m.Cache(), Usage: entry(m.Usage), Swap: entry(m.Swap), Kernel: entry(m.Kernel), KernelTCP: entry(m.KernelTCP),
+			Raw: m.Stat, Pressure: pressure(m.Pressure),
+		},
+		Pids:    Pids(s.Pids),
+		BlockIO: Block{Bytes: devices(s.Block.Bytes), Ops: devices(s.Block.Ops), Pressure: pressure(s.Block.Pressure)},
+		Huge:    map[string]Huge{},
 	}
-	data, _ := os.ReadFile(filepath.Join(dir, name)) // the kernel may lack the file
-	return strings.TrimSpace(string(data))
-}
-
-// number is a file with one number; "max" and what is missing are 0.
-func (d Dirs) number(controller, name string) uint64 {
-	n, _ := strconv.ParseUint(d.file(controller, name), 10, 64)
-	return n
-}
-
-// table is a file of "key number" lines.
-func (d Dirs) table(controller, name string) map[string]uint64 {
-	out := map[string]uint64{}
-	for line := range strings.Lines(d.file(controller, name)) {
-		if f := strings.Fields(line); len(f) == 2 {
-			if n, err := strconv.ParseUint(f[1], 10, 64); err == nil {
-				out[f[0]] = n
-			}
+	for size, h := range s.Huge {
+		c := h.Counter
+		if h.Reserved.Limit > 0 {
+			c = h.Reserved
 		}
+		out.Huge[size] = Huge{c.Usage, c.Peak, c.Fails}
 	}
 	return out
+}
+
+func entry(c stat.Counter) Entry {
+	return Entry{Limit: c.Limit, Usage: c.Usage, Max: c.Peak, Failcnt: c.Fails}
+}
+
+func devices(list []stat.Device) []Device {
+	var out []Device
+	for _, d := range list {
+		out = append(out, Device(d))
+	}
+	return out
+}
+
+func pressure(p stat.Pressure) *Pressure {
+	if !p.Counted {
+		return nil
+	}
+	return &Pressure{Stall(p.Some), Stall(p.Full)}
 }

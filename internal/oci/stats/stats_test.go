@@ -3,50 +3,39 @@
 package stats
 
 import (
-	"os"
-	"path/filepath"
+	"encoding/json"
 	"testing"
+
+	"berth/internal/linux/cgroup/stat"
 )
 
-func group(t *testing.T, files map[string]string) Dirs {
-	dir := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+func TestEventsHaveTheFormOfRunc(t *testing.T) {
+	for _, c := range []struct {
+		s    stat.Stats
+		want string
+	}{
+		{stat.Stats{}, `{"cpu":{"usage":{"kernel":0,"user":0},"throttling":{}},"memory":{"usage":{"limit":0,"failcnt":0},"swap":{"limit":0,"failcnt":0},"kernel":{"limit":0,"failcnt":0},"kernelTCP":{"limit":0,"failcnt":0}},"pids":{},"blkio":{},"hugetlb":{}}`},
+		{
+			stat.Stats{
+				CPU: stat.CPU{
+					Total: 9, User: 5, Kernel: 4, PerCPU: []uint64{9, 0}, PerUser: []uint64{5, 0}, PerKernel: []uint64{4, 0}, Periods: 3, Throttled: 2, WaitTime: 1,
+					Pressure: stat.Pressure{Counted: true, Some: stat.Stall{Avg10: 1.5, Total: 7}},
+				},
+				Memory: stat.Memory{Usage: stat.Counter{Usage: 1, Peak: 2, Limit: 3, Fails: 4}, Stat: map[string]uint64{"file": 6}},
+				Pids:   stat.Pids{Current: 1, Limit: 20},
+				Block:  stat.Block{Bytes: []stat.Device{{Major: 8, Minor: 16, Op: "Read", Value: 4096}}, Ops: []stat.Device{{Major: 8, Op: "Write", Value: 1}}},
+				Huge:   map[string]stat.Huge{"2MB": {Counter: stat.Counter{Usage: 1, Limit: 2}, Reserved: stat.Counter{Usage: 3, Limit: 4, Fails: 5}}, "1GB": {Counter: stat.Counter{Usage: 6}}},
+			},
+			`{"cpu":{"usage":{"total":9,"percpu":[9,0],"percpu_kernel":[4,0],"percpu_user":[5,0],"kernel":4,"user":5},"throttling":{"periods":3,"throttledPeriods":2,"throttledTime":1},` +
+				`"psi":{"some":{"avg10":1.5,"avg60":0,"avg300":0,"total":7},"full":{"avg10":0,"avg60":0,"avg300":0,"total":0}}},` +
+				`"memory":{"cache":6,"usage":{"limit":3,"usage":1,"max":2,"failcnt":4},"swap":{"limit":0,"failcnt":0},"kernel":{"limit":0,"failcnt":0},"kernelTCP":{"limit":0,"failcnt":0},"raw":{"file":6}},` +
+				`"pids":{"current":1,"limit":20},"blkio":{"ioServiceBytesRecursive":[{"major":8,"minor":16,"op":"Read","value":4096}],"ioServicedRecursive":[{"major":8,"op":"Write","value":1}]},` +
+				`"hugetlb":{"1GB":{"usage":6,"failcnt":0},"2MB":{"usage":3,"failcnt":5}}}`,
+		},
+	} {
+		got, err := json.Marshal(Shape(c.s))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s, %v\nwant %s", got, err, c.want)
 		}
-	}
-	return func(string) string { return dir }
-}
-
-func TestVersion2IsReadInVersion1sUnits(t *testing.T) {
-	s := V2(group(t, map[string]string{
-		"cpu.stat": "usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_periods 7\nthrottled_usec 4\n", "memory.max": "max\n", "memory.current": "4096\n",
-		"memory.swap.current": "1000\n", "memory.swap.max": "2000\n", "memory.stat": "anon 1\nfile 2\n", "pids.current": "3\n", "pids.max": "max\n",
-		"io.stat": "8:0 rbytes=1 wbytes=2 rios=3 wios=4\n",
-	}))
-	if s.CPU.Usage.Total != 5000 || s.CPU.Throttling.ThrottledTime != 4000 || s.Memory.Usage.Limit != unlimited || s.Memory.Swap.Usage != 5096 || s.Memory.Cache != 2 {
-		t.Errorf("%+v", s)
-	}
-	if s.Pids != (Pids{Current: 3}) || s.BlockIO.Ops[1] != (Device{8, 0, "Write", 4}) {
-		t.Errorf("%+v", s)
-	}
-}
-
-func TestVersion1IsRead(t *testing.T) {
-	s := V1(group(t, map[string]string{
-		"cpuacct.usage": "9\n", "cpuacct.usage_percpu": "4 5 \n", "memory.limit_in_bytes": "100\n", "memory.failcnt": "2\n", "memory.stat": "cache 6\n",
-		"pids.current": "1\n", "pids.max": "20\n", "blkio.throttle.io_serviced_recursive": "8:16 Read 4\nTotal 4\n",
-	}))
-	if s.CPU.Usage.Total != 9 || len(s.CPU.Usage.Percpu) != 2 || s.Memory.Usage.Limit != 100 || s.Memory.Usage.Failcnt != 2 || s.Memory.Cache != 6 || s.Pids.Limit != 20 {
-		t.Errorf("%+v", s)
-	}
-	if len(s.BlockIO.Ops) != 1 || s.BlockIO.Ops[0] != (Device{8, 16, "Read", 4}) {
-		t.Errorf("%+v", s.BlockIO)
-	}
-}
-
-func TestWhatTheHostDoesNotCountIsZero(t *testing.T) {
-	if s := V1(func(string) string { return "" }); s.CPU.Usage.Total != 0 || len(s.Memory.Raw) != 0 {
-		t.Errorf("%+v", s)
 	}
 }
