@@ -1,0 +1,151 @@
+//go:build linux
+
+package oci
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// limited is a container with a bit of everything.
+func limited(t *testing.T) *bundle {
+	b := newBundle(t, "exec sleep 1000")
+	limit, swap, soft, swappiness, off := int64(64<<20), int64(128<<20), int64(32<<20), uint64(20), false
+	shares, quota, period, pids := uint64(512), int64(50000), uint64(100000), int64(100)
+	r := b.spec.Linux.Resources
+	r.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &swap, Reservation: &soft, DisableOOMKiller: &off}
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err != nil {
+		r.Memory.Swappiness = &swappiness
+	}
+	r.CPU = &specs.LinuxCPU{Shares: &shares, Quota: &quota, Period: &period, Cpus: "0", Mems: "0"}
+	r.Pids = &specs.LinuxPids{Limit: &pids}
+	return b
+}
+
+// updates are made one after the other, with the flags that runc has.
+func updates() [][]string {
+	return [][]string{
+		{"--memory", "32M", "--memory-swap", "64M"},
+		{"--memory", "256M", "--memory-swap", "512M"},
+		{"--memory", "128M"},
+		{"--memory-swap", "96M"}, // below the limit
+		{"--memory", "1G"},       // above the sum
+		{"--memory", "-1"},
+		{"--memory-reservation", "16M"},
+		{"--cpu-quota", "20000", "--cpu-period", "50000"},
+		{"--cpu-quota", "3000", "--cpu-period", "4000"},
+		{"--cpu-quota", "400000", "--cpu-period", "200000"},
+		{"--cpu-quota", "-1"},
+		{"--cpu-share", "2"},
+		{"--cpu-share", "1"},
+		{"--cpu-share", "1000"},
+		{"--cpuset-cpus", "0", "--cpuset-mems", "0"},
+		{"--cpuset-cpus", "1000"},
+		{"--pids-limit", "7"},
+		{"--pids-limit", "-1"},
+		{"--blkio-weight", "300"},
+		{"--cpu-rt-runtime", "1000"},
+	}
+}
+
+// limits are the limits of the bundle's container, as the host sees them.
+func (b *bundle) limits() map[string]string {
+	b.t.Helper()
+	out := map[string]string{}
+	for _, dir := range []string{"/sys/fs/cgroup" + b.spec.Linux.CgroupsPath, "/sys/fs/cgroup/*" + b.spec.Linux.CgroupsPath} {
+		for _, pattern := range []string{"*limit_in_bytes", "*.swappiness", "*.oom_control", "*.max", "*.low", "cpu.*_us", "cpu.shares", "cpu.idle", "cpuset.cpus", "cpuset.mems", "*weight", "blkio.throttle.*_device"} {
+			files, err := filepath.Glob(dir + "/" + pattern)
+			b.must(err)
+			for _, f := range files {
+				text, err := os.ReadFile(f)
+				b.must(err)
+				out[strings.Replace(f, b.spec.Linux.CgroupsPath, "", 1)] = strings.TrimSpace(string(text))
+			}
+		}
+	}
+	return out
+}
+
+// course is what became of each update: whether it was refused, and the limits after it.
+func (b *bundle) course() (refused []bool, after []map[string]string) {
+	b.t.Helper()
+	b.save().ok("run", "-d", "-b", b.dir, "a")
+	refused, after = []bool{false}, []map[string]string{b.limits()}
+	for _, flags := range updates() {
+		_, code := b.do(append(append([]string{"update"}, flags...), "a")...)
+		refused, after = append(refused, code != 0), append(after, b.limits())
+	}
+	b.ok("delete", "-f", "a")
+	return refused, after
+}
+
+func TestLimitsAreThoseThatRuncSets(t *testing.T) {
+	runc, err := exec.LookPath("runc")
+	if err != nil {
+		t.Skip(err)
+	}
+	ours, theirs := limited(t), limited(t)
+	theirs.binary = runc
+	refused, got := ours.course()
+	peers, want := theirs.course()
+	for i, flags := range append([][]string{{"run"}}, updates()...) {
+		if refused[i] != peers[i] {
+			t.Errorf("%v: refused is %v, and runc's %v", flags, refused[i], peers[i])
+		}
+		for _, file := range slices.Sorted(maps.Keys(want[i])) {
+			if got[i][file] != want[i][file] {
+				t.Errorf("after %v: %s is %q, and runc's %q", flags, file, got[i][file], want[i][file])
+			}
+		}
+		if len(got[i]) != len(want[i]) || len(got[i]) == 0 {
+			t.Errorf("after %v: %d files, and runc's %d", flags, len(got[i]), len(want[i]))
+		}
+	}
+}
+
+func TestALimitThatTheHostCannotSetIsRefused(t *testing.T) {
+	b := newBundle(t, "exit 0")
+	class := uint32(5)
+	b.spec.Linux.Resources.Network = &specs.LinuxNetwork{ClassID: &class}
+	if _, err := os.Stat("/sys/fs/cgroup/net_cls"); err == nil {
+		t.Skip("the host has net_cls")
+	}
+	b.save().refused("net", "run", "-b", b.dir, "a")
+	b.spec.Linux.Resources.Network = nil
+	b.spec.Linux.Resources.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "2MB/../../../x", Limit: 1}}
+	b.save().refused("is not a size of huge pages", "run", "-b", b.dir, "a")
+	b.spec.Linux.Resources.HugepageLimits = nil
+	b.spec.Linux.Resources.Unified = map[string]string{"nonsense.max": "1"}
+	text := "need cgroup version 2"
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		text = "no nonsense controller"
+	}
+	b.save().refused(text, "run", "-b", b.dir, "a")
+}
+
+// As with runc, that is version 1's named ones and a hybrid host's version 2 tree too.
+func TestAContainerIsInEveryHierarchy(t *testing.T) {
+	b := newBundle(t, "cat /proc/self/cgroup")
+	b.spec.Linux.Namespaces = slices.DeleteFunc(b.spec.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.CgroupNamespace })
+	b.save()
+	inside, _ := b.do("run", "-b", b.dir, "a")
+	host, err := os.ReadFile("/proc/self/cgroup")
+	b.must(err)
+	for line := range strings.Lines(string(host)) {
+		n, rest, _ := strings.Cut(line, ":")
+		what, _, _ := strings.Cut(rest, ":")
+		if want := n + ":" + what + ":" + b.spec.Linux.CgroupsPath + "\n"; !strings.Contains(inside, want) {
+			if mounts, err := os.ReadFile("/proc/mounts"); err == nil && what == "" && !strings.Contains(string(mounts), "cgroup2") {
+				continue
+			}
+			t.Errorf("no %q in\n%s", want, inside)
+		}
+	}
+}
