@@ -81,7 +81,7 @@ func makeDir(m Place, dir string, made *[]string) error {
 		switch {
 		case err == nil:
 			*made = append(*made, dir)
-			return inherit(m, dir)
+			return inherit(m, dir, true)
 		case errors.Is(err, fs.ErrNotExist):
 			err = makeParents(m, parent, made)
 		case errors.Is(err, fs.ErrExist):
@@ -108,38 +108,40 @@ func makeParents(m Place, dir string, made *[]string) error {
 	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return inherit(m, dir)
+	return inherit(m, dir, false)
 }
 
 // inherit fills a version 1 cpuset's empty cpus and mems from its parent;
-// until then no process may enter.
-func inherit(m Place, dir string) error {
-	if m.Unified || !m.has("cpuset") || dir == m.Dir {
+// until then no process may enter. A fresh one is empty without a look.
+func inherit(m Place, dir string, fresh bool) error {
+	if m.Unified || !m.has("cpuset") {
 		return nil
 	}
-	// The parent may have been made by another Create a moment ago, and still be empty.
-	if err := inherit(m, filepath.Dir(dir)); err != nil {
-		return err
-	}
 	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
-		file := filepath.Join(dir, name)
-		have, err := os.ReadFile(file)
+		_, err := filled(m.Dir, dir, name, fresh)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // mounted with noprefix
+		}
 		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil // mounted with noprefix
-			}
-			return err
-		}
-		if strings.TrimSpace(string(have)) != "" {
-			continue
-		}
-		up, err := os.ReadFile(filepath.Join(filepath.Dir(dir), name))
-		if err != nil {
-			return err
-		}
-		if err := put(file, strings.TrimSpace(string(up))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// filled gives what a file holds, once it holds something. The parent may have been
+// made by another Create a moment ago, and still be empty, too.
+func filled(root, dir, name string, fresh bool) (string, error) {
+	file := filepath.Join(dir, name)
+	if !fresh {
+		have, err := get(file)
+		if have = strings.TrimSpace(have); err != nil || have != "" || dir == root {
+			return have, err
+		}
+	}
+	up, err := filled(root, filepath.Dir(dir), name, false)
+	if err != nil {
+		return "", err
+	}
+	return up, put(file, up)
 }

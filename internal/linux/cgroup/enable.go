@@ -1,7 +1,6 @@
 package cgroup
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,6 +73,6 @@ func missing(dir string) ([]string, error) {
 }
 
 func controllers(dir, file string) ([]string, error) {
-	b, err := os.ReadFile(filepath.Join(dir, file))
-	return strings.Fields(string(b)), err
+	text, err := get(filepath.Join(dir, file))
+	return strings.Fields(text), err
 }

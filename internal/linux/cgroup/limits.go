@@ -47,12 +47,36 @@ func put(file, value string) error {
 	}
 }
 
+// get reads a cgroup file. They cannot be waited for, so that the runtime's poller
+// need not know of them.
+func get(file string) (string, error) {
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	defer unix.Close(fd)
+	var text []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return "", &os.PathError{Op: "read", Path: file, Err: err}
+		}
+		if text = append(text, buf[:n]...); n == 0 {
+			return string(text), nil
+		}
+	}
+}
+
 func (p Place) read(file string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(p.Dir, file))
+	text, err := get(filepath.Join(p.Dir, file))
 	if err != nil {
 		return "", explain(err, file)
 	}
-	return string(b), nil
+	return text, nil
 }
 
 // keyed reads one number from a file of "key number" lines; 0 when the key is

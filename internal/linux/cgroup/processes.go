@@ -23,11 +23,11 @@ func (g *Group) Procs() ([]int, error) {
 	}
 	var out []int
 	err := eachDir(p.Dir, func(dir string) error {
-		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		text, err := get(filepath.Join(dir, "cgroup.procs"))
 		if err != nil && !gone(err) {
 			return err
 		}
-		for _, f := range strings.Fields(string(b)) {
+		for _, f := range strings.Fields(text) {
 			// 0 is a process outside this pid namespace.
 			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
 				out = append(out, pid)
