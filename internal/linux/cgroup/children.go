@@ -5,6 +5,8 @@ package cgroup
 import (
 	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Children are the names of the groups below one, in any hierarchy, sorted. A group
@@ -27,9 +29,13 @@ func (g *Group) Children() []string {
 }
 
 // RemoveEmpty removes the group unless a process or a group is in it. It reports
-// nothing: what is in use stays.
-func (g *Group) RemoveEmpty() {
+// whether it is gone: what is in use stays.
+func (g *Group) RemoveEmpty() bool {
+	left := false
 	for _, p := range g.places {
-		_ = os.Remove(p.Dir)
+		if err := unix.Rmdir(p.Dir); err != nil && !gone(err) {
+			left = true
+		}
 	}
+	return !left
 }

@@ -44,6 +44,28 @@ func (h Hierarchy) Open(name string) (*Group, error) {
 	return g, nil
 }
 
+// OpenBelow is Open for a group that was made inside another, by whoever. Where it was made
+// in some hierarchies only, as a container does that sees no others, it is its outer group in
+// those that can be spared.
+func (h Hierarchy) OpenBelow(outer, below string) (*Group, error) {
+	whole, err := h.Open(outer)
+	if err != nil {
+		return nil, err
+	}
+	name := path.Join(outer, path.Join("/", below))
+	g, err := h.Open(name)
+	if err != nil || name == whole.path {
+		return g, err
+	}
+	for _, p := range whole.places {
+		inner := filepath.Join(strings.TrimSuffix(p.Dir, whole.path), g.path)
+		if h.spare(p) && !slices.ContainsFunc(g.places, func(q Place) bool { return q.Dir == inner }) {
+			g.places = append(g.places, p)
+		}
+	}
+	return g, nil
+}
+
 // at names the directories of a group without touching them.
 func (h Hierarchy) at(name string) (*Group, error) {
 	if !path.IsAbs(name) || path.Clean(name) == "/" || strings.Contains(name, "..") || strings.ContainsAny(name, "\x00\n") {

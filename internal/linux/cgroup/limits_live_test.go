@@ -124,27 +124,3 @@ func TestALimitBelowWhatIsUsedIsAConflict(t *testing.T) {
 		})
 	}
 }
-
-// A hybrid host's version 2 tree may have a controller that no version 1 hierarchy has.
-func TestALimitOfAControllerThatOnlyTheTreeHasIsSetThere(t *testing.T) {
-	h, ok := hosts(t)["version 1"]
-	tree, beside := unified(h.mounts)
-	if !ok || !beside || !tree.has("hugetlb") {
-		t.Skip("needs a hybrid host with hugetlb in the tree")
-	}
-	const request = `hugepageLimits [{"pageSize":"2MB","limit":4194304}]`
-	check := func(t *testing.T, g *Group) {
-		p, _ := g.Place("hugetlb")
-		if got, err := p.read("hugetlb.2MB.max"); got != "4194304\n" || err != nil || !p.Unified {
-			t.Errorf("%q, %v, %v", got, p, err)
-		}
-	}
-	t.Run("made with it", func(t *testing.T) { check(t, made(t, h, parsed(t, request))) })
-	t.Run("updated", func(t *testing.T) {
-		g := made(t, h, nil)
-		if err := g.Update(parsed(t, request)); err != nil {
-			t.Error(err)
-		}
-		check(t, g)
-	})
-}

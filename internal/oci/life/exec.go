@@ -4,7 +4,6 @@ package life
 
 import (
 	"os"
-	"path"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -132,14 +131,10 @@ func (v *visit) joinGroup(rec store.Record) error {
 	if err != nil {
 		return err
 	}
-	name := rec.Cgroup
-	if v.o.Cgroup != "" {
-		if strings.Contains(v.o.Cgroup, ":") {
-			return fault.New(fault.Unsupported, "--cgroup takes a path below the container's control group; single controllers are not supported.")
-		}
-		name = path.Join(name, path.Join("/", v.o.Cgroup))
+	if strings.Contains(v.o.Cgroup, ":") {
+		return fault.New(fault.Unsupported, "--cgroup takes a path below the container's control group; single controllers are not supported.")
 	}
-	g, err := h.Open(name)
+	g, err := h.OpenBelow(rec.Cgroup, v.o.Cgroup)
 	if err != nil {
 		return err
 	}
