@@ -13,11 +13,13 @@ import (
 // Asm is the executor that walks the table in assembly: the child is a plain
 // copy of this process that never runs Go code.
 type Asm struct {
-	null    int    // /dev/null
-	pidNS   int    // our own pid namespace, to come back to
-	ignored []int  // signals that the child has to stop ignoring
-	keep    []span // what of our memory a child that is born again needs
-	all     span   // all that we use of it
+	null    int     // /dev/null
+	pidNS   int     // our own pid namespace, to come back to
+	ignored []int   // signals that the child has to stop ignoring
+	keep    []span  // what of our memory a child that is born again needs
+	all     span    // all that we use of it
+	code    uintptr // walkCode, or a copy of it
+	blank   *blank  // nil: children have our executable
 }
 
 var _ Executor = (*Asm)(nil)
@@ -37,7 +39,8 @@ func NewAsm() (*Asm, error) {
 		syscall.Close(a.null)
 		return nil, err
 	}
-	if a.keep, a.all, err = space(); err != nil {
+	a.code, _ = walkSpan()
+	if a.keep, a.all, err = space(a.code); err != nil {
 		a.Close()
 		return nil, err
 	}
@@ -46,6 +49,7 @@ func NewAsm() (*Asm, error) {
 
 // Close gives the executor's descriptors back.
 func (a *Asm) Close() error {
+	a.blank.close()
 	syscall.Close(a.null)
 	return syscall.Close(a.pidNS)
 }
@@ -166,6 +170,7 @@ type loaded struct {
 	pidfd  *int32     // in mem
 	status *status    // in shared
 	born   *int32     // in shared: see birth.go
+	code   uintptr    // of the walk
 }
 
 // cloneArgs is struct clone_args of clone3(2).
@@ -185,8 +190,8 @@ func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 	keep := append([]int{pipe}, fds...)
 	prelude := descriptorOps(keep, a.null)
 	again := birth(c.table()) != nil
-	preludeOps := len(prelude) + len(a.ignored) + 1
-	if again {
+	preludeOps := len(prelude) + len(a.ignored) + 1 + a.blank.ops()
+	if again || a.blank != nil {
 		preludeOps += a.birthOps()
 	}
 	bodyAt := int(preludeAt) + preludeOps*program.OpSize
@@ -195,7 +200,7 @@ func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{mem: mem}
+	l := &loaded{mem: mem, code: a.code}
 	l.shared, err = syscall.Mmap(-1, 0, sharedSize(), syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_SHARED|syscall.MAP_ANON)
 	if err != nil {
@@ -207,8 +212,8 @@ func (a *Asm) load(c *code, fds []int, pipe int) (*loaded, error) {
 		return nil, err
 	}
 	zeros := uint64(uintptr(unsafe.Pointer(&mem[zerosAt])))
-	if again {
-		prelude = append(prelude, a.birthPrelude(mem, l.shared)...)
+	if again || a.blank != nil {
+		prelude = append(a.birthPrelude(mem, l.shared), prelude...)
 	}
 	prelude = append(prelude, signalOps(a.ignored, zeros)...)
 	table := opsIn(mem[preludeAt:], preludeOps+c.ops)
@@ -246,11 +251,17 @@ func (l *loaded) free() {
 	}
 }
 
-// cloneWalk is in assembly: clone3, and in the child the walk over the ops
-// from first to end. It returns in the parent only, with the kernel's answer.
+// cloneWalk is in assembly: it calls code, which is walkCode or a copy of it:
+// clone3, and in the child the walk over the ops from first to end. It returns
+// in the parent only, with the kernel's answer.
 //
 //go:noescape
-func cloneWalk(args *cloneArgs, first, end *op, status *status) int64
+func cloneWalk(code uintptr, args *cloneArgs, first, end *op, status *status) int64
+
+// walkCode is not called from Go. It ends where walkCodeEnd begins; walkSpan says where that is.
+func walkCode()
+func walkCodeEnd()
+func walkSpan() (from, to uintptr)
 
 // clone makes the child. The caller has locked the thread.
 func (l *loaded) clone() (Child, syscall.Errno) {
@@ -258,7 +269,7 @@ func (l *loaded) clone() (Child, syscall.Errno) {
 	// is no Go runtime that could serve it.
 	all, old := ^uint64(0), uint64(0)
 	sigmask(&all, &old)
-	pid := cloneWalk(l.args, l.first, l.end, l.status)
+	pid := cloneWalk(l.code, l.args, l.first, l.end, l.status)
 	sigmask(&old, nil)
 	if pid < 0 {
 		return Child{PidFd: -1}, syscall.Errno(-pid)

@@ -12,21 +12,38 @@
 	JCC	2(PC); \
 	MOVQ	(reg), reg
 
-// func cloneWalk(args *cloneArgs, first, end *op, status *status) int64
+// func cloneWalk(code uintptr, args *cloneArgs, first, end *op, status *status) int64
+TEXT ·cloneWalk(SB), NOSPLIT, $0-48
+	MOVQ	args+8(FP), DI
+	MOVQ	first+16(FP), R12
+	MOVQ	end+24(FP), R13
+	MOVQ	status+32(FP), BX
+	MOVQ	$cloneArgs__size, SI
+	MOVQ	code+0(FP), AX
+	CALL	AX
+	MOVQ	AX, ret+40(FP)
+	RET
+
+// func walkSpan() (from, to uintptr)
+TEXT ·walkSpan(SB), NOSPLIT, $0-16
+	LEAQ	·walkCode(SB), AX
+	MOVQ	AX, from+0(FP)
+	LEAQ	·walkCodeEnd(SB), AX
+	MOVQ	AX, to+8(FP)
+	RET
+
+// func walkCode()
+//
+// It may be executed as a copy, elsewhere: it calls nobody, has no stack and
+// refers to nothing outside. DI and SI are clone3's arguments.
 //
 // R12 is the op, R13 the end, BX the status: the kernel keeps them over a
 // system call (it does not keep AX, CX and R11).
-TEXT ·cloneWalk(SB), NOSPLIT, $0-40
-	MOVQ	args+0(FP), DI
-	MOVQ	first+8(FP), R12
-	MOVQ	end+16(FP), R13
-	MOVQ	status+24(FP), BX
-	MOVQ	$cloneArgs__size, SI
+TEXT ·walkCode(SB), NOSPLIT|NOFRAME, $0-0
 	MOVL	$SYS_clone3, AX
 	SYSCALL
 	TESTQ	AX, AX
 	JEQ	next
-	MOVQ	AX, ret+32(FP)
 	RET
 
 	// From here on: the child.
@@ -107,3 +124,9 @@ exit:
 	MOVL	$SYS_exit_group, AX
 	SYSCALL
 	UNDEF // a filter that forbids even this
+
+// func walkCodeEnd()
+//
+// The end of walkCode.
+TEXT ·walkCodeEnd(SB), NOSPLIT|NOFRAME, $0-0
+	RET

@@ -11,20 +11,37 @@
 	TBZ	$k, R9, 2(PC); \
 	MOVD	(reg), reg
 
-// func cloneWalk(args *cloneArgs, first, end *op, status *status) int64
+// func cloneWalk(code uintptr, args *cloneArgs, first, end *op, status *status) int64
+TEXT ·cloneWalk(SB), NOSPLIT, $16-48
+	MOVD	args+8(FP), R0
+	MOVD	first+16(FP), R19
+	MOVD	end+24(FP), R20
+	MOVD	status+32(FP), R21
+	MOVD	$cloneArgs__size, R1
+	MOVD	code+0(FP), R10
+	CALL	(R10)
+	MOVD	R0, ret+40(FP)
+	RET
+
+// func walkSpan() (from, to uintptr)
+TEXT ·walkSpan(SB), NOSPLIT, $0-16
+	MOVD	$·walkCode(SB), R0
+	MOVD	R0, from+0(FP)
+	MOVD	$·walkCodeEnd(SB), R0
+	MOVD	R0, to+8(FP)
+	RET
+
+// func walkCode()
+//
+// It may be executed as a copy, elsewhere: it calls nobody, has no stack and
+// refers to nothing outside. R0 and R1 are clone3's arguments.
 //
 // R19 is the op, R20 the end, R21 the status: the kernel keeps all registers
 // but R0 over a system call.
-TEXT ·cloneWalk(SB), NOSPLIT, $0-40
-	MOVD	args+0(FP), R0
-	MOVD	first+8(FP), R19
-	MOVD	end+16(FP), R20
-	MOVD	status+24(FP), R21
-	MOVD	$cloneArgs__size, R1
+TEXT ·walkCode(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD	$SYS_clone3, R8
 	SVC
 	CBZ	R0, next
-	MOVD	R0, ret+32(FP)
 	RET
 
 	// From here on: the child.
@@ -108,3 +125,9 @@ exit:
 	MOVD	$SYS_exit_group, R8
 	SVC
 	UNDEF // a filter that forbids even this
+
+// func walkCodeEnd()
+//
+// The end of walkCode.
+TEXT ·walkCodeEnd(SB), NOSPLIT|NOFRAME, $0-0
+	RET

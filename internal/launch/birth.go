@@ -3,7 +3,6 @@ package launch
 import (
 	"errors"
 	"os"
-	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,13 +45,12 @@ func spanOf(b []byte) span {
 }
 
 // space finds out where memory ends, and what of it a child needs or cannot
-// give away: this program's code, and what the kernel put there ("[vdso]").
-func space() (keep []span, all span, err error) {
+// give away: the mapping that has the code, and what the kernel put there ("[vdso]").
+func space(code uintptr) (keep []span, all span, err error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return nil, span{}, err
 	}
-	pc := reflect.ValueOf(cloneWalk).Pointer()
 	for line := range strings.Lines(string(maps)) {
 		first, rest, _ := strings.Cut(line, "-")
 		last, _, _ := strings.Cut(rest, " ")
@@ -65,7 +63,7 @@ func space() (keep []span, all span, err error) {
 			continue // it lies behind the end of memory
 		}
 		s := span{uintptr(from), uintptr(to)}
-		if s.from <= pc && pc < s.to || strings.Contains(line, "[v") {
+		if s.from <= code && code < s.to || strings.Contains(line, "[v") {
 			keep = append(keep, s)
 		}
 		all.to = max(all.to, s.to)
@@ -117,7 +115,7 @@ func (a *Asm) forget(mem, shared []byte) []op {
 		}
 		ops = append(ops, callOp(unix.SYS_MUNMAP, uint64(g.from), uint64(g.to-g.from)))
 	}
-	return ops
+	return append(ops, a.blank.become()...)
 }
 
 // successor is the child that goes on after a birth; 0 is no birth. It reaps

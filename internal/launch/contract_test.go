@@ -33,7 +33,14 @@ func executors(t testing.TB) map[string]launch.Executor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reexec.Close() })
-	return map[string]launch.Executor{"asm": asm, "reexec": reexec}
+	all := map[string]launch.Executor{"asm": asm, "reexec": reexec}
+	if blank, err := launch.NewBlankAsm(); err == nil {
+		t.Cleanup(func() { blank.Close() })
+		all["blank"] = blank
+	} else {
+		t.Log("no blank executables: ", err)
+	}
+	return all
 }
 
 // forEach runs a test against every executor.

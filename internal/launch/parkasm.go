@@ -86,7 +86,7 @@ func newLot() (p lot, theirs [2]int, err error) {
 // The last op of the program skips its data.
 func (a *Asm) layOut(c *code, fds []int, theirs [2]int) (*loaded, []byte, error) {
 	prelude := descriptorOps(append(theirs[:], fds...), a.null)
-	preludeOps := len(prelude) + len(a.keep) + 3 + len(a.ignored) + 1
+	preludeOps := len(prelude) + len(a.keep) + 3 + a.blank.ops() + len(a.ignored) + 1
 	gateAt := int(preludeAt)
 	firstAt := gateAt + (int(unsafe.Sizeof(gate{}))+7)&^7
 	bodyAt := firstAt + preludeOps*program.OpSize
@@ -98,7 +98,7 @@ func (a *Asm) layOut(c *code, fds []int, theirs [2]int) (*loaded, []byte, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &loaded{mem: mem}
+	l := &loaded{mem: mem, code: a.code}
 	if l.shared, err = syscall.Mmap(-1, 0, sharedSize(), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED|syscall.MAP_ANON); err != nil {
 		l.free()
 		return nil, nil, err
@@ -107,7 +107,7 @@ func (a *Asm) layOut(c *code, fds []int, theirs [2]int) (*loaded, []byte, error)
 		l.free()
 		return nil, nil, err
 	}
-	prelude = append(prelude, a.forget(mem, l.shared)...) // or it would keep our pages for as long as it waits
+	prelude = append(a.forget(mem, l.shared), prelude...) // or it would keep our pages for as long as it waits
 	prelude = append(prelude, signalOps(a.ignored, uint64(uintptr(unsafe.Pointer(&mem[zerosAt]))))...)
 	table := opsIn(mem[firstAt:], (len(mem)-firstAt)/program.OpSize)
 	copy(table, prelude)

@@ -14,7 +14,6 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/oci/life"
-	"berth/internal/oci/seal"
 )
 
 // many is a flag that may be given more than once.
@@ -46,7 +45,7 @@ func (c *command) exec(args []string) (int, error) {
 	}
 	o.ID, ch.args = fs.Arg(0), fs.Args()[1:]
 	o.Process = ch.process
-	if err := seal.Self(); err != nil {
+	if err := c.r.Protect(); err != nil {
 		return 255, err
 	}
 	code, err := c.r.Exec(o)

@@ -13,7 +13,6 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/oci/life"
-	"berth/internal/oci/seal"
 )
 
 // createFlags are the flags that create and run share.
@@ -36,7 +35,7 @@ func (c *command) create(args []string) (int, error) {
 		return 0, err
 	}
 	o.ID = fs.Arg(0)
-	if err := seal.Self(); err != nil {
+	if err := c.r.Protect(); err != nil {
 		return 0, err
 	}
 	err := c.r.Create(o)
@@ -55,7 +54,7 @@ func (c *command) runVerb(args []string) (int, error) {
 		return 0, err
 	}
 	o.ID = fs.Arg(0)
-	if err := seal.Self(); err != nil {
+	if err := c.r.Protect(); err != nil {
 		return 0, err
 	}
 	code, err := c.r.Run(o)

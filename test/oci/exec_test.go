@@ -3,7 +3,7 @@
 package oci
 
 import (
-	"errors"
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -104,19 +104,25 @@ func TestNobodyWritesToTheRuntime(t *testing.T) {
 	b.must(err)
 	b.binary = b.path("runtime") // nobody else executes this one, which would forbid writing too
 	b.must(os.WriteFile(b.binary, data, 0o755))
-	cmd := b.command("run", "-b", b.dir, "a")
-	b.must(cmd.Start())
-	b.waitFor("running", func() bool { out, _ := b.do("state", "a"); return strings.Contains(out, "running") })
-	// What a process of the container could have held on to before it was its own program.
-	exe, err := os.Open("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/exe")
-	b.must(err)
-	defer exe.Close()
-	b.ok("delete", "--force", "a")
-	_ = cmd.Wait() // the container was killed
-	if f, err := os.OpenFile("/proc/self/fd/"+strconv.Itoa(int(exe.Fd())), os.O_WRONLY, 0); !errors.Is(err, unix.EROFS) {
-		f.Close()
-		t.Error("the runtime can be written to by way of a process that it was:", err)
+	b.ok("create", "-b", b.dir, "a")
+	var state struct{ Pid int }
+	out, _ := b.do("state", "a")
+	b.must(json.Unmarshal([]byte(out), &state))
+	// It waits, and is not its own program yet.
+	exe := "/proc/" + strconv.Itoa(state.Pid) + "/exe"
+	if name, err := os.Readlink(exe); err != nil || name != "/memfd:blank (deleted)" {
+		t.Errorf("the executable of a process that waits is %q %v", name, err)
 	}
+	if f, err := os.OpenFile(exe, os.O_WRONLY, 0); err == nil {
+		if _, err := f.Write([]byte("x")); err == nil {
+			t.Error("the executable of a process that waits can be written to")
+		}
+		f.Close()
+	}
+	if line, err := os.ReadFile("/proc/" + strconv.Itoa(state.Pid) + "/cmdline"); err != nil || len(line) > 0 {
+		t.Errorf("the command line of a process that waits is %q %v", line, err)
+	}
+	b.ok("delete", "--force", "a")
 	if f, err := os.OpenFile(b.binary, os.O_WRONLY, 0); err != nil {
 		t.Error("the test shows nothing:", err)
 	} else {

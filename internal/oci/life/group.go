@@ -97,6 +97,9 @@ func group(rec store.Record) (*cgroup.Group, error) {
 
 // endGroup ends what is left in a group and removes it.
 func (r *Runtime) endGroup(g *cgroup.Group) {
+	if g.RemoveEmpty() {
+		return // as after most ends
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
 	if procs, err := g.Procs(); err == nil && len(procs) > 0 {

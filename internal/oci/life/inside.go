@@ -14,10 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
-	"berth/internal/launch"
 	"berth/internal/linux/seccomp"
 	"berth/internal/oci/hook"
-	"berth/internal/oci/seal"
 	"berth/internal/oci/store"
 	"berth/internal/program"
 	"berth/internal/runtime"
@@ -25,17 +23,17 @@ import (
 
 // createHooks run in the container's mount namespace, which still shows the
 // host's tree.
-func createHooks(rec store.Record, spec *specs.Spec) error {
-	return inside("createContainer", spec.Hooks.CreateContainer, rec, runtime.HookInputs{Join: []specs.LinuxNamespaceType{
+func (x *starter) createHooks(rec store.Record, spec *specs.Spec) error {
+	return x.inside("createContainer", spec.Hooks.CreateContainer, rec, runtime.HookInputs{Join: []specs.LinuxNamespaceType{
 		specs.MountNamespace, specs.UTSNamespace, specs.IPCNamespace, specs.NetworkNamespace, specs.CgroupNamespace}},
 		hookState(rec, spec, specs.StateCreating))
 }
 
 // startContainer runs the hooks of that name: files of the container, with no
 // more rights than its program will have.
-func startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
+func (x *starter) startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
 	if spec.Hooks != nil && len(spec.Hooks.StartContainer) > 0 {
-		if err := seal.Self(); err != nil {
+		if err := x.protect(); err != nil {
 			return err
 		}
 		filter, err := seccomp.Compile(spec.Linux.Seccomp)
@@ -46,7 +44,7 @@ func startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
 		for _, ns := range spec.Linux.Namespaces {
 			in.Join = append(in.Join, ns.Type)
 		}
-		if err := inside("startContainer", spec.Hooks.StartContainer, rec, in, hookState(rec, spec, specs.StateCreated)); err != nil {
+		if err := x.inside("startContainer", spec.Hooks.StartContainer, rec, in, hookState(rec, spec, specs.StateCreated)); err != nil {
 			return err
 		}
 	}
@@ -54,7 +52,7 @@ func startContainer(d *store.Dir, spec *specs.Spec, rec store.Record) error {
 }
 
 // inside runs hooks in a container's namespaces, and stops at the first that fails.
-func inside(kind string, hooks []specs.Hook, rec store.Record, in runtime.HookInputs, state specs.State) error {
+func (x *starter) inside(kind string, hooks []specs.Hook, rec store.Record, in runtime.HookInputs, state specs.State) error {
 	if len(hooks) == 0 {
 		return nil
 	}
@@ -68,14 +66,14 @@ func inside(kind string, hooks []specs.Hook, rec store.Record, in runtime.HookIn
 	}
 	defer pidfd.Close()
 	for i, h := range hooks {
-		if err := insideOne(h, pidfd, in, input); err != nil {
+		if err := x.insideOne(h, pidfd, in, input); err != nil {
 			return fault.Wrap(fault.Internal, err, "error running %s hook #%d", kind, i)
 		}
 	}
 	return nil
 }
 
-func insideOne(h specs.Hook, pidfd *os.File, in runtime.HookInputs, input []byte) error {
+func (x *starter) insideOne(h specs.Hook, pidfd *os.File, in runtime.HookInputs, input []byte) error {
 	// In memory: a pipe would need somebody who writes to it beside the hook.
 	stdin, err := memfile("state")
 	if err != nil {
@@ -95,7 +93,7 @@ func insideOne(h specs.Hook, pidfd *os.File, in runtime.HookInputs, input []byte
 	if err != nil {
 		return err
 	}
-	ws, err := runToEnd(prog, []int{int(stdin.Fd()), int(out.Fd()), int(out.Fd()), int(pidfd.Fd())}, h)
+	ws, err := x.runToEnd(prog, []int{int(stdin.Fd()), int(out.Fd()), int(out.Fd()), int(pidfd.Fd())}, h)
 	if err != nil || ws.Exited() && ws.ExitStatus() == 0 {
 		return err
 	}
@@ -111,16 +109,15 @@ func memfile(name string) (*os.File, error) {
 
 // runToEnd executes a hook's program and waits for it, no longer than the
 // hook's timeout.
-func runToEnd(prog *program.Program, fds []int, h specs.Hook) (ws unix.WaitStatus, err error) {
+func (x *starter) runToEnd(prog *program.Program, fds []int, h specs.Hook) (ws unix.WaitStatus, err error) {
 	code, err := prog.Encode()
 	if err != nil {
 		return ws, fault.Wrap(fault.Internal, err, "The hook's program cannot be encoded")
 	}
-	asm, err := launch.NewAsm()
+	asm, err := x.executor()
 	if err != nil {
-		return ws, fault.Wrap(fault.Internal, err, "The hook cannot be started")
+		return ws, err
 	}
-	defer asm.Close()
 	child, err := asm.Start(code, fds)
 	if err != nil {
 		reap(child.Pid)

@@ -45,6 +45,7 @@ type job struct {
 	group  *cgroup.Group
 	master *os.File // of the terminal
 	prog   *program.Program
+	filter func() (seccomp.Filter, error)
 	undo   []func()
 
 	transient bool // what failed may well succeed when it is tried again
@@ -72,6 +73,7 @@ func (r *Runtime) newJob(o CreateOptions) (*job, error) {
 			r.Warn(err.Error())
 		}
 	})
+	j.filter = beside(func() (seccomp.Filter, error) { return seccomp.Compile(b.spec.Linux.Seccomp) })
 	j.rec = store.Record{ID: o.ID, Bundle: b.dir, Rootfs: b.rootfs, Created: time.Now(), Owner: uint32(os.Geteuid()), Systemd: r.Systemd, Creating: true}
 	j.in.Staging, j.in.NoPivot, j.in.NoNewKeyring = b.rootfs, o.NoPivot, o.NoNewKeyring
 	if err := d.SaveConfig(b.config); err != nil {
@@ -104,7 +106,7 @@ func (j *job) prepare() error {
 // compile makes the program of what has been given.
 func (j *job) compile() error {
 	var err error
-	if j.in.Seccomp, err = seccomp.Compile(j.spec.Linux.Seccomp); err != nil {
+	if j.in.Seccomp, err = j.filter(); err != nil {
 		return err
 	}
 	j.in.Fds = j.cargo.names
@@ -112,6 +114,21 @@ func (j *job) compile() error {
 	j.in.Modules = modules(j.spec.Process)
 	j.prog, err = runtime.Compile(j.spec, j.in)
 	return err
+}
+
+// beside begins a work at once, on another processor if there is one.
+func beside[T any](work func() (T, error)) (result func() (T, error)) {
+	var value T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		value, err = work()
+	}()
+	return func() (T, error) {
+		<-done
+		return value, err
+	}
 }
 
 // modules looks at the host's security modules when the process has a label.

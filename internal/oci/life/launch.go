@@ -26,21 +26,20 @@ type launched struct {
 type flight struct {
 	prog *program.Program
 	end  chan launched
-	asm  *launch.Asm
 }
 
 // takeOff starts a program beside this goroutine. The descriptors may be
 // closed once the flight has landed or the child is ready.
-func takeOff(prog *program.Program, c *cargo, talk *conversation) (*flight, error) {
+func (x *starter) takeOff(prog *program.Program, c *cargo, talk *conversation) (*flight, error) {
 	code, err := prog.Encode()
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "The start program cannot be encoded")
 	}
-	asm, err := launch.NewAsm()
+	asm, err := x.executor()
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "The process cannot be started")
+		return nil, err
 	}
-	f := &flight{prog: prog, end: make(chan launched, 1), asm: asm}
+	f := &flight{prog: prog, end: make(chan launched, 1)}
 	fds := c.fds()
 	go func() {
 		child, err := asm.Start(code, fds)
@@ -54,7 +53,6 @@ func takeOff(prog *program.Program, c *cargo, talk *conversation) (*flight, erro
 // the child is reaped and explain finds the words for the step.
 func (f *flight) land(explain func(*program.Failure) error) (launch.Child, error) {
 	l := <-f.end
-	f.asm.Close()
 	if l.err == nil {
 		return l.child, nil
 	}
@@ -106,7 +104,7 @@ func (j *job) launch(wait bool) (f *flight, err error) {
 		j.cargo.give(runtime.FdStart, fifo)
 	}
 	if err = j.compile(); err == nil {
-		f, err = takeOff(j.prog, j.cargo, talk)
+		f, err = j.r.starter.takeOff(j.prog, j.cargo, talk)
 	}
 	if err != nil {
 		talk.close()

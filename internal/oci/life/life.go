@@ -21,6 +21,8 @@ type Runtime struct {
 	Store   store.Store
 	Systemd bool         // --systemd-cgroup
 	Warn    func(string) // for what goes wrong and stops nothing
+
+	starter starter
 }
 
 // State is what `state` and `list` print, with runc's names.

@@ -31,7 +31,7 @@ func (j *job) obey(p point) error {
 		}
 		return runtimeHooks(j.rec, j.spec)
 	case runtime.SyncCreate:
-		return createHooks(j.rec, j.spec)
+		return j.r.starter.createHooks(j.rec, j.spec)
 	case runtime.SyncListener:
 		return sendListener(j.spec.Linux.Seccomp, p.file, j.rec.Pid, hookState(j.rec, j.spec, specs.StateCreating))
 	}

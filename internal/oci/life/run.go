@@ -38,7 +38,7 @@ func (j *job) run() error {
 		return err
 	}
 	if f != nil {
-		if err := startContainer(j.dir, j.spec, j.rec); err != nil {
+		if err := j.r.starter.startContainer(j.dir, j.spec, j.rec); err != nil {
 			return err
 		}
 		child, err := f.land(j.explain)

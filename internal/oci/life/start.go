@@ -19,7 +19,7 @@ func (r *Runtime) Start(id string) error {
 	defer d.Unlock()
 	switch now := status(d, rec); now {
 	case created:
-		return start(d, rec)
+		return startWaiting(&r.starter, d, rec)
 	case stopped:
 		return fault.New(fault.Conflict, "cannot start a container that has stopped")
 	case running:
@@ -29,12 +29,12 @@ func (r *Runtime) Start(id string) error {
 	}
 }
 
-func start(d *store.Dir, rec store.Record) error {
+func startWaiting(x *starter, d *store.Dir, rec store.Record) error {
 	spec, err := config(d)
 	if err != nil {
 		return err
 	}
-	if err := startContainer(d, spec, rec); err != nil {
+	if err := x.startContainer(d, spec, rec); err != nil {
 		_ = rec.Signal(sigKill) // it is still waiting, unless it was killed
 		return err
 	}

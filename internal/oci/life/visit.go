@@ -33,7 +33,7 @@ func (v *visit) launch(rec store.Record) (launch.Child, error) {
 	if err != nil {
 		return none, err
 	}
-	f, err := takeOff(prog, v.cargo, talk)
+	f, err := v.r.starter.takeOff(prog, v.cargo, talk)
 	if err != nil {
 		return none, err
 	}

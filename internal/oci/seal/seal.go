@@ -24,12 +24,17 @@ import (
 
 const self = "/proc/self/exe"
 
-// Self executes this program again, read-only. It returns at once when it
-// has been done, and for an ordinary user, who may not write to the binary anyway or
-// owns it and everything else that his containers get at.
-func Self() error {
+// Needless tells whether nobody can write to this program's binary: it is read-only,
+// or an ordinary user runs it, who may not write to it anyway or owns it
+// and everything else that his containers get at.
+func Needless() bool {
 	var fs unix.Statfs_t
-	if os.Geteuid() != 0 || unix.Statfs(self, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 || isMemory() {
+	return os.Geteuid() != 0 || unix.Statfs(self, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0 || isMemory()
+}
+
+// Self executes this program again, read-only, unless that is needless.
+func Self() error {
+	if Needless() {
 		return nil
 	}
 	if err := throughMount(); err == nil {

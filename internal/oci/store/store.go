@@ -18,7 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -55,10 +55,15 @@ func CheckID(id string) error {
 	switch {
 	case id == "":
 		return fault.New(fault.Invalid, "container id cannot be empty")
-	case id == "." || id == ".." || len(id) > 1024 || !regexp.MustCompile(`^[\w+.-]+$`).MatchString(id):
+	case id == "." || id == ".." || len(id) > 1024 || strings.ContainsFunc(id, notInID):
 		return fault.New(fault.Invalid, "invalid container ID format: %q", id)
 	}
 	return nil
+}
+
+// notInID is true for what is neither a word's nor one of "+.-".
+func notInID(c rune) bool {
+	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("_+.-", c))
 }
 
 // Make makes a container's directory and locks it. The error is
