@@ -4,7 +4,8 @@
 //
 // The first process of a container is a copy of the runtime until it executes
 // its program, and that may be "/proc/self/exe" or a script that names it;
-// then processes of the container get at the binary (CVE-2019-5736). So a
+// then processes of the container get at the binary (CVE-2019-5736). Where
+// its children cannot have a blank executable instead (launch.NewBlankAsm), a
 // command that starts processes executes itself once more, by way of a
 // read-only mount that nobody else sees: the kernel lets nobody write through
 // that, not even when the runtime has ended.
