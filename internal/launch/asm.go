@@ -26,12 +26,15 @@ var _ Executor = (*Asm)(nil)
 
 // NewAsm returns an executor. It takes note of the signals that the process
 // ignores now; do not ignore others afterwards.
-func NewAsm() (*Asm, error) {
+func NewAsm() (*Asm, error) { return newAsm(nil) }
+
+// newAsm's executor has the blank one, unless it is nil.
+func newAsm(b *blank) (*Asm, error) {
 	null, err := syscall.Open("/dev/null", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	a := &Asm{null: null, ignored: ignoredSignals()}
+	a := &Asm{null: null, ignored: ignoredSignals(), blank: b}
 	if a.null, err = above2(null); err != nil {
 		return nil, err
 	}
@@ -39,9 +42,12 @@ func NewAsm() (*Asm, error) {
 		syscall.Close(a.null)
 		return nil, err
 	}
-	a.code, _ = walkSpan()
+	if a.code, _ = walkSpan(); b != nil {
+		a.code = b.at(0)
+	}
 	if a.keep, a.all, err = space(a.code); err != nil {
-		a.Close()
+		syscall.Close(a.null)
+		syscall.Close(a.pidNS)
 		return nil, err
 	}
 	return a, nil

@@ -42,17 +42,11 @@ func NewBlankAsm() (*Asm, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := NewAsm()
+	a, err := newAsm(b)
 	if err != nil {
 		b.close()
-		return nil, err
 	}
-	a.blank, a.code = b, b.at(0)
-	if a.keep, a.all, err = space(a.code); err != nil {
-		a.Close()
-		return nil, err
-	}
-	return a, nil
+	return a, err
 }
 
 var errNotBlank = errors.New("children cannot have a blank executable here")
