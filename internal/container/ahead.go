@@ -118,7 +118,7 @@ func (p *prepared) refresh(h *host, c Container) bool {
 	if !p.box.waits(h.deps.Keeper) {
 		return false
 	}
-	if _, err := h.writeFiles(c, p.endpoint); err != nil {
+	if _, err := h.writeFiles(c, p); err != nil {
 		return false
 	}
 	for _, t := range p.trees {

@@ -1,16 +1,15 @@
 package container
 
 import (
-	"os"
 	"strings"
 
-	"berth/internal/fault"
+	"berth/internal/container/netfiles"
 )
 
 // writeFiles writes the container's hosts, hostname and resolv.conf for this
-// run and returns the container whose files are mounted: another one's when
-// the network is shared.
-func (h *host) writeFiles(c Container, ep Endpoint) (Container, error) {
+// run, if they are not what p has written already, and returns the container
+// whose files are mounted: another one's when the network is shared.
+func (h *host) writeFiles(c Container, p *prepared) (Container, error) {
 	if id, shared := strings.CutPrefix(c.HostConfig.NetworkMode, "container:"); shared {
 		other, err := h.index.find(id)
 		if err != nil {
@@ -25,27 +24,12 @@ func (h *host) writeFiles(c Container, ep Endpoint) (Container, error) {
 	if err != nil {
 		return c, err
 	}
-	hosts, err := h.deps.Networks.Hosts(c.HostConfig, ep, names(c)...)
+	hosts, err := h.deps.Networks.Hosts(c.HostConfig, p.endpoint, netfiles.Names(c.Config.Hostname, c.Config.Domainname)...)
 	if err != nil {
 		return c, err
 	}
-	for path, content := range map[string][]byte{c.HostsPath: hosts, c.ResolvConfPath: resolv, c.HostnamePath: []byte(c.Config.Hostname + "\n")} {
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return c, fault.Wrap(fault.Internal, err, "the container's network files cannot be written")
-		}
-	}
-	return c, nil
-}
-
-// names are what the container calls itself: with a domain (which may be in the
-// hostname already), the full name first.
-func names(c Container) []string {
-	full := c.Config.Hostname
-	if c.Config.Domainname != "" {
-		full += "." + c.Config.Domainname
-	}
-	if short, _, found := strings.Cut(full, "."); found {
-		return []string{full, short}
-	}
-	return []string{full}
+	files := netfiles.Files{Hosts: hosts, Hostname: []byte(c.Config.Hostname + "\n"), ResolvConf: resolv}
+	err = files.Write(netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath}, p.files)
+	p.files = files
+	return c, err
 }

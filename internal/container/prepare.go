@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/container/netfiles"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -31,7 +32,8 @@ type prepared struct {
 	group     *cgroup.Group
 	delegated *delegated // made by another runtime; else nil
 	endpoint  Endpoint
-	ours      []*os.File // descriptors that nobody needs once the process runs
+	files     netfiles.Files // as written for this run
+	ours      []*os.File     // descriptors that nobody needs once the process runs
 	trees     []sourceTree
 	undo      undo // gives back what was taken, but for the network
 }
@@ -113,7 +115,7 @@ func (h *host) furnish(ctx context.Context, c Container, p *prepared) (Container
 	}
 	p.rootfs = root
 	p.undo.add(func() { root.Close() })
-	if c, err = h.writeFiles(c, p.endpoint); err != nil {
+	if c, err = h.writeFiles(c, p); err != nil {
 		return c, err
 	}
 	p.spec, err = h.spec(c, p.rootfs, c.HostConfig.NetworkMode != "host")
