@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"berth/internal/fault"
@@ -79,17 +80,20 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	defer p.closeChildEnds()
 
 	recorded := make(chan error, 1)
-	go func() {
-		c := c
-		c.State, c.Endpoint, c.Run = Running, p.endpoint, Run{Started: time.Now().UTC()}
-		recorded <- s.deps.Store.Commit(put(c))
-	}()
-	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c))
+	record := sync.OnceFunc(func() { // beside the keeper's work, which goes first
+		go func() {
+			c := c
+			c.State, c.Endpoint, c.Run = Running, p.endpoint, Run{Started: time.Now().UTC()}
+			recorded <- s.deps.Store.Commit(put(c))
+		}()
+	})
+	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c, record))
 	if wentCold(p, err) {
 		if err = s.host.warmth().cold(c, p); err == nil {
-			proc, pidfd, err = startProgram(ctx, client, p.request(s.host, c))
+			proc, pidfd, err = startProgram(ctx, client, p.request(s.host, c, record))
 		}
 	}
+	record()
 	if err == nil && p.delegated != nil {
 		if err = s.host.others().begin(ctx, c, p, client); err != nil {
 			undoStart(client, pidfd, c.ID)
@@ -212,9 +216,9 @@ func startError(err error, p *prepared) error {
 }
 
 // request is what the keeper is asked to start.
-func (p *prepared) request(h *host, c Container) keeper.StartRequest {
+func (p *prepared) request(h *host, c Container, sent func()) keeper.StartRequest {
 	return keeper.StartRequest{
 		ID: c.ID, Container: c.ID, Sandbox: p.sandbox, Spool: h.deps.Paths.spool(c.ID), ExitFile: h.deps.Paths.exitFile(c.ID),
-		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
+		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(), Sent: sent,
 	}
 }

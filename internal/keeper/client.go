@@ -92,7 +92,7 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 		id: q.ID, container: q.Container, sandbox: q.Sandbox, pidfile: q.Pidfile, spool: q.Spool, exitFile: q.ExitFile,
 		programFds: len(q.Fds), held: names,
 	}
-	r, err := c.askStart(ctx, &body, fds)
+	r, err := c.askStart(ctx, &body, fds, q.Sent)
 	if err != nil {
 		return Process{}, nil, err
 	}
@@ -104,13 +104,13 @@ func (c *Client) Start(ctx context.Context, q StartRequest) (Process, *os.File, 
 	return p, os.NewFile(uintptr(r.fds[0]), "pidfd"), nil
 }
 
-func (c *Client) askStart(ctx context.Context, body *startBody, fds []int) (reply, error) {
+func (c *Client) askStart(ctx context.Context, body *startBody, fds []int, sent func()) (reply, error) {
 	for _, f := range append([]string{body.id, body.container, body.sandbox, body.pidfile, body.spool, body.exitFile}, body.held...) {
 		if len(f) > maxString {
 			return reply{}, fault.New(fault.Invalid, "a name or path of a start is longer than %d bytes", maxString)
 		}
 	}
-	return c.exchange(ctx, request{kind: askStart, fill: body.write, fds: fds, late: func(r reply) { c.undoStart(body.id, r) }})
+	return c.exchange(ctx, request{kind: askStart, fill: body.write, fds: fds, sent: sent, late: func(r reply) { c.undoStart(body.id, r) }})
 }
 
 // undoStart ends a process whose start nobody waits for any more.

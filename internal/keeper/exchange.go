@@ -15,6 +15,7 @@ type request struct {
 	fill func(*writer)
 	fds  []int
 	late func(reply) // takes an answer that nobody waited for
+	sent func()      // called when the keeper has been asked, or nil
 }
 
 // reply is its one answer.
@@ -45,6 +46,9 @@ func (c *Client) exchange(ctx context.Context, q request) (reply, error) {
 	w, err := c.send(ctx, q)
 	if err != nil {
 		return reply{}, err
+	}
+	if q.sent != nil {
+		q.sent()
 	}
 	select {
 	case r := <-w.answer:

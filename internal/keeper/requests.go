@@ -13,17 +13,18 @@ import (
 	"berth/internal/program"
 )
 
-// dispatch answers one packet of the daemon. It owns fds.
-func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
+// dispatch answers one packet of the daemon, or returns the work that leads to
+// its answer and may take long. It owns fds.
+func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) (work func()) {
 	k, number, body, err := parseHeader(packet)
 	if err == nil && lost {
 		err = fault.New(fault.Unavailable, "a request lost descriptors or bytes on its way to the keeper")
 	}
 	switch {
 	case err == nil && k == askStart:
-		err = s.start(l, number, body, fds)
+		work, err = s.start(l, number, body, fds)
 	case err == nil && k == askPark:
-		err = s.sandboxes.park(l, number, body, fds)
+		work, err = s.sandboxes.park(l, number, body, fds)
 	case err == nil && k == askHold:
 		err = hold(s, body, fds)
 		if err == nil {
@@ -41,6 +42,7 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) {
 	if err != nil {
 		l.fail(number, err)
 	}
+	return work
 }
 
 // simple answers the requests that bring no descriptors and never wait.
@@ -146,8 +148,8 @@ func (s *server) forget(r *record) error {
 	return nil
 }
 
-// start checks a request and lets it run beside the others. It owns fds.
-func (s *server) start(l *link, number uint32, body *reader, fds []int) error {
+// start checks a request; the work is to run it. It owns fds.
+func (s *server) start(l *link, number uint32, body *reader, fds []int) (work func(), err error) {
 	b, err := readStart(body)
 	switch {
 	case err != nil:
@@ -160,10 +162,9 @@ func (s *server) start(l *link, number uint32, body *reader, fds []int) error {
 	}
 	if err != nil {
 		closeAll(fds)
-		return err
+		return nil, err
 	}
-	go s.run(l, number, b, fds)
-	return nil
+	return func() { s.run(l, number, b, fds) }, nil
 }
 
 func (s *server) reserve(id string) error {

@@ -35,8 +35,8 @@ const (
 	maxSandboxName = 256 // so that the list of all of them fits into a message
 )
 
-// park checks a request and lets it run beside the starts. It owns fds.
-func (s *sandboxes) park(l *link, number uint32, body *reader, fds []int) error {
+// park checks a request; the work is to run it. It owns fds.
+func (s *sandboxes) park(l *link, number uint32, body *reader, fds []int) (work func(), err error) {
 	b, err := readPark(body)
 	_, can := s.executor.(launch.Parker)
 	switch {
@@ -52,10 +52,9 @@ func (s *sandboxes) park(l *link, number uint32, body *reader, fds []int) error 
 	}
 	if err != nil {
 		closeAll(fds)
-		return err
+		return nil, err
 	}
-	go s.make(l, number, b, fds)
-	return nil
+	return func() { s.make(l, number, b, fds) }, nil
 }
 
 // underWay is the name under which the making of a sandbox counts as a start: its

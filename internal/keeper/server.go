@@ -219,23 +219,35 @@ func (s *server) accept(listener *socket) {
 
 // serve is the life of one connection.
 func (s *server) serve(sock *socket) {
-	defer sock.close()
 	l, err := s.greet(sock)
 	if err != nil {
+		sock.close()
 		s.log("a connection was refused: " + err.Error())
 		return
 	}
+	s.hear(l)
+}
+
+// hear reads requests until the connection ends. Who has heard one that takes long
+// does it, and another goes on hearing: the start of a container has not to
+// wait until a thread has woken up for it.
+func (s *server) hear(l *link) {
 	for {
-		packet, fds, lost, err := sock.receive()
+		packet, fds, lost, err := l.sock.receive()
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, unix.ECONNRESET) {
 				s.log("the daemon's connection broke: " + err.Error())
 			}
-			break
+			s.detach(l)
+			l.sock.close()
+			return
 		}
-		s.dispatch(l, packet, fds, lost)
+		if work := s.dispatch(l, packet, fds, lost); work != nil {
+			go s.hear(l)
+			work()
+			return
+		}
 	}
-	s.detach(l)
 }
 
 // detach takes over what the daemon behind l kept.

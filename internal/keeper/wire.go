@@ -65,6 +65,7 @@ type StartRequest struct {
 	Program  []byte     // program.Encode's result
 	Fds      []*os.File // the program's descriptors, in the order of Program.Fds
 	Held     []Held     // what the keeper keeps for the process's life
+	Sent     func()     // called once the keeper has been asked; nil for nobody
 }
 
 // Held is a descriptor that the keeper holds under a name. Streams must be
