@@ -48,6 +48,9 @@ func (l *lane) buildRoot(ctx context.Context, jobs []packageJob) ([]plan.Job, er
 	if err := l.programs(ctx, tree+"/bin"); err != nil {
 		return nil, err
 	}
+	if err := peers(ctx, tree); err != nil {
+		return nil, err
+	}
 	todo, err := testBinaries(ctx, tree, jobs)
 	if err != nil {
 		return nil, err
@@ -93,6 +96,39 @@ func (l *lane) programs(ctx context.Context, bin string) error {
 		}
 	}
 	return os.Symlink("bin", filepath.Dir(bin)+"/sbin")
+}
+
+// peersDir is where the host's other runtimes are in the machine.
+const peersDir = "/peers"
+
+// peers copies the other runtimes that the host has, with the libraries that they
+// are linked to.
+func peers(ctx context.Context, tree string) error {
+	if err := os.MkdirAll(tree+peersDir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"runc", "crun"} {
+		file, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		if err := copyFile(file, tree+peersDir+"/"+name); err != nil {
+			return err
+		}
+		libraries, err := exec.CommandContext(ctx, "ldd", file).Output()
+		if err != nil {
+			continue // it has none
+		}
+		for _, field := range strings.Fields(string(libraries)) {
+			if !strings.HasPrefix(field, "/") {
+				continue
+			}
+			if err := errors.Join(os.MkdirAll(tree+filepath.Dir(field), 0o755), copyFile(field, tree+field)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // testBinaries compiles the tests of the jobs, and puts each package's testdata
