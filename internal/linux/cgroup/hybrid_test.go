@@ -147,3 +147,26 @@ func TestALimitOfAControllerThatOnlyTheTreeHasIsSetThere(t *testing.T) {
 		check(t, g)
 	})
 }
+
+func TestAGroupGoesWithoutAPlaceThatNobodyMayWriteTo(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	pids := Place{Dir: t.TempDir(), Controllers: []string{"pids"}}
+	// Nobody makes directories in /sys.
+	for _, spare := range []Place{{Dir: "/sys", Name: "named"}, {Dir: "/sys", Unified: true}} {
+		g, err := Hierarchy{version: V1, mounts: []Place{pids, spare}}.Create("/berth/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(g.places) != 1 || g.places[0].Dir != pids.Dir+"/berth/x" {
+			t.Errorf("%v", g.places)
+		}
+	}
+	if _, err := (Hierarchy{version: V1, mounts: []Place{pids, {Dir: "/sys", Controllers: []string{"cpu"}}}}).Create("/other/x", nil); err == nil {
+		t.Error("a controller is not spared")
+	}
+	if entries, err := os.ReadDir(pids.Dir); err != nil || len(entries) != 1 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}

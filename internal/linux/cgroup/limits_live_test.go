@@ -1,10 +1,14 @@
 package cgroup
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"berth/internal/fault"
 )
@@ -114,12 +118,35 @@ func TestALimitBelowWhatIsUsedIsAConflict(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			g := made(t, h, nil)
-			sleeper(t, g)
-			p, _ := g.place("memory")
-			err := g.Update(parsed(t, `memory {"limit":1,"checkBeforeUpdate":true}`))
-			// Version 1 rounds up to a page, takes back what it can, and says so when that is not enough.
-			if err != nil && !fault.Is(err, fault.Conflict) || err == nil && p.Unified {
+			// What it uses is charged to the group that it is in when it begins to.
+			cmd := exec.Command("sh", append([]string{"-c", `for f; do echo 0 >"$f"; done; exec sleep 1000`, "sh"}, g.JoinFiles()...)...)
+			if dir, err := g.Open(); err != nil {
+				t.Fatal(err)
+			} else if dir != nil {
+				defer dir.Close()
+				cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				cmd.Process.Kill()
+				cmd.Wait()
+			}()
+			for range 1000 {
+				comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(comm) == "sleep\n" {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if err := g.Update(parsed(t, `memory {"limit":1,"checkBeforeUpdate":true}`)); !fault.Is(err, fault.Conflict) {
 				t.Errorf("%v", err)
+			} else {
+				t.Log(err)
 			}
 		})
 	}

@@ -46,6 +46,11 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(e
 
 // eachDir visits a group's directories, the deepest first.
 func eachDir(dir string, visit func(string) error) error {
+	// Mostly there is none below: two links are the directory's own.
+	var st unix.Stat_t
+	if unix.Stat(dir, &st) == nil && st.Nlink == 2 {
+		return visit(dir)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !gone(err) {
 		return err
