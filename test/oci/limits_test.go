@@ -147,6 +147,17 @@ func TestALimitThatTheHostCannotSetIsRefused(t *testing.T) {
 	b.save().refused(text, "run", "-b", b.dir, "a")
 }
 
+func TestALimitThatLinuxHasNoMoreIsAWarning(t *testing.T) {
+	b := newBundle(t, "exit 0")
+	limit, log := int64(64<<20), b.path("log")
+	//lint:ignore SA1019 old callers still ask for it
+	b.spec.Linux.Resources.Memory = &specs.LinuxMemory{Kernel: &limit}
+	b.save().ok("--log", log, "run", "-b", b.dir, "a")
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "memory.kernel is ignored") {
+		t.Errorf("%s %v", text, err)
+	}
+}
+
 // As with runc, that is version 1's named ones and a hybrid host's version 2 tree too.
 func TestAContainerIsInEveryHierarchy(t *testing.T) {
 	b := newBundle(t, "cat /proc/self/cgroup")

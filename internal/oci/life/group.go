@@ -44,6 +44,9 @@ func (j *job) makeGroup() error {
 	} else {
 		limits = withDevices(limits)
 	}
+	if kernelMemory(limits) {
+		j.r.Warn("linux.resources.memory.kernel is ignored: Linux has no such limit any more.")
+	}
 	name := groupPath(j.rec.ID, j.spec.Linux)
 	j.group, err = h.Create(name, limits)
 	if confined && unlimited(limits) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
@@ -65,6 +68,12 @@ func (j *job) makeGroup() error {
 	}
 	j.in.Cgroup = cgroupInputs(h, j.group)
 	return nil
+}
+
+// kernelMemory reports whether the limits have one that package cgroup leaves out.
+func kernelMemory(r *specs.LinuxResources) bool {
+	//lint:ignore SA1019 old callers still ask for it
+	return r != nil && r.Memory != nil && r.Memory.Kernel != nil && *r.Memory.Kernel > 0
 }
 
 // cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.
