@@ -19,9 +19,6 @@ import (
 // their effect is Compile's. A sandbox has a root of its own, in which /proc, /sys and
 // /dev lie ready at their places; of the host's tree it holds nothing.
 
-// sandboxRoot is where in the sandbox's root the container's comes to lie.
-const sandboxRoot = "/root"
-
 // CompilePark makes the program of a sandbox for containers that differ from spec
 // only in what CompileResume can do (Warmable). Of spec.Process nothing is
 // used, and of in neither "rootfs" nor streams.
@@ -56,7 +53,6 @@ func (m *mounter) sandbox() {
 		root, program.Str(""), program.Imm(cwd), m.pathArg(m.in.Staging), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
 	m.add("go to the sandbox", "it becomes the root", unix.SYS_FCHDIR, root)
 	m.pivot()
-	m.add("make the place of the container's root", "it is mounted there when it is known", unix.SYS_MKDIRAT, program.Imm(cwd), program.Str(sandboxRoot), program.Imm(0o700))
 }
 
 // pivot makes the working directory the root, and what was the root disappear.

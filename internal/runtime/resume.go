@@ -191,6 +191,12 @@ func (r *resumer) devices(more []specs.LinuxDevice) {
 
 // enter moves the mounts that are ready into the container's root, which becomes
 // the process's. Their places are looked for in it like those of all mounts.
+//
+// The root covers the sandbox's, an empty file system, as the kernel's first
+// root is covered at boot. To take that away, pivot_root(2) and umount2(2), would
+// take as long as all of the rest: the kernel waits until nobody walks through a
+// mount that goes. A root that covers the namespace's is no chroot(2) to the
+// kernel, user namespaces can be made in it, and ".." does not lead out of it.
 func (r *resumer) enter() {
 	root := r.need(FdRootfs)
 	var tops []specs.Mount
@@ -206,11 +212,12 @@ func (r *resumer) enter() {
 	for i, mount := range tops {
 		trees[i] = r.open("take "+mount.Destination, "it is about to be moved, with all that is mounted in it", path.Clean(mount.Destination), unix.O_PATH, noLinks)
 	}
-	r.add("mount the root in the sandbox", "pivot_root(2) wants a mount point", unix.SYS_MOVE_MOUNT,
-		root, program.Str(""), program.Imm(cwd), program.Str(sandboxRoot), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
+	r.add("mount the root on the sandbox's", "for whoever enters the namespace it is the root from here on", unix.SYS_MOVE_MOUNT,
+		root, program.Str(""), program.Imm(cwd), program.Str("/"), program.Imm(unix.MOVE_MOUNT_F_EMPTY_PATH))
 	r.add("go to the root", "without a path: what was handed over is what is entered", unix.SYS_FCHDIR, root)
 	for i, mount := range tops {
 		attach(r.builder, program.Res(trees[i]), mountpoint{path: path.Clean(mount.Destination), what: mountName(mount), resolve: noLinks})
 	}
-	r.pivot()
+	r.add("make it the process's root", "nothing leads to what it lies on, which is empty", unix.SYS_CHROOT, program.Str("."))
+	r.add("stand in the new root", "paths below are relative to it", unix.SYS_CHDIR, program.Str("/"))
 }

@@ -190,9 +190,14 @@ func warmable(t *testing.T) map[string]func(b *box) {
 func newProbe(t *testing.T) *box {
 	b := newBox(t, inside)
 	for _, name := range []string{"tr", "find", "df"} {
-		b.must(os.Symlink("busybox", filepath.Join(b.image, "bin", name)))
+		b.link(name)
 	}
 	return b
+}
+
+// link gives the image one more of busybox's programs.
+func (b *box) link(name string) {
+	b.must(os.Symlink("busybox", filepath.Join(b.image, "bin", name)))
 }
 
 // ends collects what a started container says, and its exit code.
