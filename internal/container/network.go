@@ -31,11 +31,10 @@ func (h *host) connect(ctx context.Context, c Container, box *sandbox, undo *und
 	case mode != "bridge":
 		return nil, fault.New(fault.NotFound, "failed to set up container networking: network %s not found", mode)
 	}
-	conn, err := h.deps.Networks.Connect(ctx, c, portsOf(c), box.placeOf())
+	conn, err := h.warmth().connect(ctx, c, box)
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "failed to set up container networking")
 	}
-	box.connected()
 	undo.add(func() { h.deps.Networks.Disconnect(context.WithoutCancel(ctx), conn.Endpoint) })
 	return conn, nil
 }

@@ -189,21 +189,6 @@ func (w warmth) undo(p *prepared) {
 	}
 }
 
-// placeOf is the sandbox's place on the bridge, or nil.
-func (b *sandbox) placeOf() Place {
-	if b == nil {
-		return nil
-	}
-	return b.place
-}
-
-// connected notes that the place is a container's now.
-func (b *sandbox) connected() {
-	if b != nil {
-		b.place = nil
-	}
-}
-
 // takeNetNS is the namespace of a sandbox without a place, which is the caller's from now on.
 func (b *sandbox) takeNetNS() (ns *os.File) {
 	if b != nil {

@@ -81,6 +81,19 @@ func (a *addresses) release(ip netip.Addr, link string) {
 	a.lingering[ip] = link
 }
 
+// linger reports that an address has been given back that cannot be used yet.
+func (a *addresses) linger() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for ip, link := range a.lingering {
+		if a.alive(link) {
+			return true
+		}
+		delete(a.lingering, ip)
+	}
+	return false
+}
+
 // lastAddr returns the highest address of an IPv4 prefix.
 func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Masked().Addr().As4()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 
 	"berth/internal/fault"
 )
@@ -33,7 +34,7 @@ func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment,
 	if err != nil {
 		return nil, err
 	}
-	box, err := s.handOut(req.Place, mac)
+	box, err := s.handOut(ctx, req.Place, mac)
 	if err != nil {
 		s.ports.release(ports...)
 		return nil, err
@@ -75,10 +76,10 @@ func (s *Service) ConnectNone(ctx context.Context) (*os.File, error) {
 
 // handOut takes a sandbox, that of a place or one from the pool, and sets its
 // hardware address if one is asked for.
-func (s *Service) handOut(at *Place, mac net.HardwareAddr) (box *sandbox, err error) {
+func (s *Service) handOut(ctx context.Context, at *Place, mac net.HardwareAddr) (box *sandbox, err error) {
 	if at != nil {
 		box = at.box
-	} else if box, err = s.warm.get(); err != nil {
+	} else if box, err = s.any(ctx); err != nil {
 		return nil, err
 	}
 	if mac == nil || bytes.Equal(mac, box.mac) {
@@ -91,6 +92,29 @@ func (s *Service) handOut(at *Place, mac net.HardwareAddr) (box *sandbox, err er
 		return nil, err
 	}
 	return box, nil
+}
+
+// linger is how long a container waits for an address that its last owner is
+// about to leave; the kernel takes some milliseconds.
+const linger = 2 * time.Second
+
+// any takes a sandbox from the pool. When every address of a small network is in
+// use it waits for one that is being given back, or got ready.
+func (s *Service) any(ctx context.Context) (*sandbox, error) {
+	for end := time.Now().Add(linger); ; {
+		box, err := s.warm.get()
+		if err == nil || !fault.Is(err, fault.Unavailable) || time.Now().After(end) {
+			return box, err
+		}
+		if !s.warm.busy.Load() && !s.addresses.linger() {
+			return s.warm.get() // it may have come meanwhile
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return nil, fault.As(fault.Cancelled, ctx.Err())
+		}
+	}
 }
 
 // reserve takes all host ports of a request, or none.

@@ -4,6 +4,7 @@ package network
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type pool[T any] struct {
 	low   chan struct{} // has one when half of the things are gone
 	stop  context.CancelFunc
 	done  chan struct{}
+	busy  atomic.Bool // one is being made, and will be ready
 }
 
 // newPool starts filling: up to size things wait, and one more in hand.
@@ -35,8 +37,10 @@ func newPool[T any](size int, create func() (T, error), drop func(T)) *pool[T] {
 func (p *pool[T]) fill(ctx context.Context) {
 	defer close(p.done)
 	for ctx.Err() == nil {
+		p.busy.Store(true)
 		thing, err := p.make()
 		if err != nil {
+			p.busy.Store(false)
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -45,6 +49,7 @@ func (p *pool[T]) fill(ctx context.Context) {
 		}
 		select {
 		case p.ready <- thing:
+			p.busy.Store(false)
 			p.rest(ctx)
 		case <-ctx.Done():
 			p.drop(thing)

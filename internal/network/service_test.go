@@ -193,6 +193,27 @@ func TestAfterDisconnectThePortIsFreeAndTheAddressRests(t *testing.T) {
 	l.reaches(l.outside, "tcp4", "198.51.100.1:8080", "198.51.100.2")
 }
 
+func TestASmallNetworkIsUsedToItsLastAddress(t *testing.T) {
+	l := newLab(t)
+	s := l.open(Config{BIP: netip.MustParsePrefix("172.30.0.1/29")})
+	for range 5 {
+		var all []*Attachment
+		for range 5 {
+			all = append(all, l.connect(s))
+		}
+		_, err := s.Connect(t.Context(), ConnectRequest{ID: "one too many"})
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "no available IPv4 addresses") {
+			t.Errorf("a sixth container on five addresses: %v", err)
+		}
+		for _, a := range all {
+			if err := s.Disconnect(t.Context(), a.EndpointID); err != nil {
+				t.Error(err)
+			}
+			a.NetNS.Close()
+		}
+	}
+}
+
 func TestASandboxLooksLikeDockers(t *testing.T) {
 	l := newLab(t)
 	s := l.open(Config{MTU: 1400})

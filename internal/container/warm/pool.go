@@ -47,6 +47,7 @@ type shelf[T any] struct {
 }
 
 type reservation[T any] struct {
+	kind  string
 	thing T
 	timer *time.Timer
 }
@@ -71,7 +72,7 @@ func (p *Pool[T]) Reserve(kind string) (thing T, ok bool) {
 	thing = s.ready[0]
 	s.ready = append(s.ready[:0:0], s.ready[1:]...)
 	id := p.cfg.ID(thing)
-	p.reserved[id] = &reservation[T]{thing, time.AfterFunc(p.cfg.Hold, func() { p.expire(id) })}
+	p.reserved[id] = &reservation[T]{kind, thing, time.AfterFunc(p.cfg.Hold, func() { p.expire(id) })}
 	return thing, true
 }
 
@@ -93,6 +94,26 @@ func (p *Pool[T]) Take(id string) (thing T, ok bool) {
 	r.timer.Stop()
 	delete(p.reserved, id)
 	return r.thing, true
+}
+
+// Spare gives out the one that has waited longest, for what it is made of: it is the
+// caller's. Those that are set aside come last, and only if asked for.
+func (p *Pool[T]) Spare(kind string, aside bool) (thing T, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.shelf(kind); len(s.ready) > 0 {
+		thing = s.ready[0]
+		s.ready = append(s.ready[:0:0], s.ready[1:]...)
+		return thing, true
+	}
+	for id, r := range p.reserved {
+		if aside && r.kind == kind {
+			r.timer.Stop()
+			delete(p.reserved, id)
+			return r.thing, true
+		}
+	}
+	return thing, false
 }
 
 func (p *Pool[T]) expire(id string) {

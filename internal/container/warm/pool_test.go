@@ -104,6 +104,29 @@ func TestWhatIsReservedIsTakenOnceAndByItsID(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsIsSparedForWhoNeedsWhatItIsMadeOf(t *testing.T) {
+	p, s := open(t, nil)
+	p.Want("a")
+	eventually(t, "two wait", full(p, 2))
+	id, _ := p.Reserve("a")
+	if _, ok := p.Spare("b", true); ok {
+		t.Error("one of another kind is given out")
+	}
+	first, ok := p.Spare("a", false)
+	if !ok || first == id {
+		t.Errorf("%q, %v is given out and %q was set aside", first, ok, id)
+	}
+	if _, ok := p.Spare("a", false); ok {
+		t.Error("what was set aside is given out")
+	}
+	if second, ok := p.Spare("a", true); !ok || second != id || p.Reserved(id) {
+		t.Errorf("%q, %v is given out instead of %q", second, ok, id)
+	}
+	if s.left() != 2 {
+		t.Error("what is the caller's was dropped")
+	}
+}
+
 func TestWhatNobodyTakesOrWantsIsDropped(t *testing.T) {
 	p, s := open(t, func(c *Config[string]) { c.Hold = time.Millisecond })
 	p.Want("a")
