@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/ocispec"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/linux/console"
@@ -125,5 +126,5 @@ func execProcess(root *os.File, c Container, cfg ExecConfig) (*specs.Process, er
 		return nil, err
 	}
 	p := &specs.Process{Cwd: "/", Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}}
-	return p, process(p, c, who)
+	return p, ocispec.Wish{Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args}.Process(p, who)
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -58,24 +57,4 @@ func (h *host) joinNetwork(id string) (*Connection, error) {
 		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.id)
 	}
 	return &Connection{NetNS: ns}, nil
-}
-
-// portsOf are the ports to publish; PublishAll takes every exposed one.
-func portsOf(c Container) []config.PortBinding {
-	ports := append([]config.PortBinding{}, c.HostConfig.PortBindings...)
-	if !c.HostConfig.PublishAll {
-		return ports
-	}
-	bound := map[string]bool{}
-	for _, p := range ports {
-		bound[fmt.Sprintf("%d/%s", p.Port, p.Proto)] = true
-	}
-	for _, exposed := range c.Config.ExposedPorts {
-		var p config.PortBinding
-		if _, err := fmt.Sscanf(strings.Replace(exposed, "/", " ", 1), "%d %s", &p.Port, &p.Proto); err != nil || bound[exposed] {
-			continue
-		}
-		ports = append(ports, p)
-	}
-	return ports
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
@@ -31,9 +32,9 @@ func (w warmth) connect(ctx context.Context, c Container, box *sandbox) (*Connec
 // sandbox that was not the container's is dropped.
 func (w warmth) connectAt(ctx context.Context, c Container, b *sandbox) (*Connection, error) {
 	if b == nil {
-		return w.deps.Networks.Connect(ctx, c, portsOf(c), nil)
+		return w.deps.Networks.Connect(ctx, c, config.Ports(c.Config, c.HostConfig), nil)
 	}
-	conn, err := w.deps.Networks.Connect(ctx, c, portsOf(c), b.place)
+	conn, err := w.deps.Networks.Connect(ctx, c, config.Ports(c.Config, c.HostConfig), b.place)
 	if err == nil {
 		b.place = nil // the container's
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/netfiles"
+	"berth/internal/container/ocispec"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -118,11 +119,24 @@ func (h *host) furnish(ctx context.Context, c Container, p *prepared) (Container
 	if c, err = h.writeFiles(c, p); err != nil {
 		return c, err
 	}
-	p.spec, err = h.spec(c, p.rootfs, c.HostConfig.NetworkMode != "host")
+	p.spec, err = h.wish(c).Spec(p.rootfs)
 	if err == nil {
 		p.process = p.spec.Process
 	}
 	return c, err
+}
+
+// wish is what the container's user asked for.
+func (h *host) wish(c Container) ocispec.Wish {
+	return ocispec.Wish{
+		Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args,
+		Files:      netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
+		CgroupPath: h.cgroupPath(c), ThermalPaths: h.thermal(),
+		VolumeDir: func(name string) (string, error) {
+			dir, _, err := h.deps.Volumes.Ensure(name)
+			return dir, err
+		},
+	}
 }
 
 // cold makes the control group and compiles the program of a start without a sandbox.

@@ -46,18 +46,6 @@ func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentHasDockersOrder(t *testing.T) {
-	c := Container{Config: config.Config{Hostname: "h", Tty: true, Env: []string{"X=1", "TERM=dumb", "EMPTY=", "X=2"}}}
-	want := []string{"PATH=" + defaultPath, "HOSTNAME=h", "TERM=dumb", "X=2", "EMPTY=", "HOME=/root"}
-	if got := processEnv(c, "/root"); !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
-	}
-	c.Config.Env = []string{"HOME=/mine", "PATH=/bin"}
-	if got := processEnv(c, "/root"); !slices.Contains(got, "HOME=/mine") || slices.Contains(got, "HOME=/root") || got[0] != "PATH=/bin" {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestContainersAreFoundByIDThenNameThenPrefix(t *testing.T) {
 	x := newIndex()
 	add := func(id, name string) {
@@ -138,20 +126,6 @@ func TestNamesAreCheckedAndGenerated(t *testing.T) {
 	}
 	if id := newID(); len(id) != 64 {
 		t.Error(id)
-	}
-}
-
-func TestPublishAllTakesEveryExposedPortThatIsNotPublishedYet(t *testing.T) {
-	c := Container{
-		Config:     config.Config{ExposedPorts: []string{"80/tcp", "53/udp", "nonsense"}},
-		HostConfig: config.HostConfig{PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}},
-	}
-	if got := portsOf(c); len(got) != 1 {
-		t.Errorf("%+v", got)
-	}
-	c.HostConfig.PublishAll = true
-	if got := portsOf(c); len(got) != 2 || got[1] != (config.PortBinding{Port: 53, Proto: "udp"}) {
-		t.Errorf("%+v", got)
 	}
 }
 

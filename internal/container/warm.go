@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/ocispec"
 	"berth/internal/container/warm"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -86,17 +87,8 @@ func (w warmth) newID(hc config.HostConfig) (string, *sandbox) {
 // plainSpec is the spec of a container without anything of its own.
 func (h warmth) plainSpec() *specs.Spec {
 	spec := runtime.DefaultSpec(runtime.Sandbox{ThermalPaths: h.thermal()})
-	netnsTravels(spec)
+	ocispec.NetNSTravels(spec)
 	return spec
-}
-
-// netnsTravels says that the network namespace comes as a descriptor.
-func netnsTravels(spec *specs.Spec) {
-	for i, ns := range spec.Linux.Namespaces {
-		if ns.Type == specs.NetworkNamespace {
-			spec.Linux.Namespaces[i].Path = "fd:" + runtime.FdNetNS
-		}
-	}
 }
 
 // park makes a sandbox.

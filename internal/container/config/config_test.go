@@ -144,3 +144,26 @@ func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEnvironmentHasDockersOrder(t *testing.T) {
+	c := Config{Hostname: "h", Tty: true, Env: []string{"X=1", "TERM=dumb", "EMPTY=", "X=2"}}
+	want := []string{"PATH=" + defaultPath, "HOSTNAME=h", "TERM=dumb", "X=2", "EMPTY=", "HOME=/root"}
+	if got := Environment(c, "/root"); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	c.Env = []string{"HOME=/mine", "PATH=/bin"}
+	if got := Environment(c, "/root"); !slices.Contains(got, "HOME=/mine") || slices.Contains(got, "HOME=/root") || got[0] != "PATH=/bin" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPublishAllTakesEveryExposedPortThatIsNotPublishedYet(t *testing.T) {
+	c, hc := Config{ExposedPorts: []string{"80/tcp", "53/udp", "nonsense"}}, HostConfig{PortBindings: []PortBinding{{Port: 80, Proto: "tcp", HostPort: 8080}}}
+	if got := Ports(c, hc); len(got) != 1 {
+		t.Errorf("%+v", got)
+	}
+	hc.PublishAll = true
+	if got := Ports(c, hc); len(got) != 2 || got[1] != (PortBinding{Port: 53, Proto: "udp"}) {
+		t.Errorf("%+v", got)
+	}
+}
