@@ -49,12 +49,15 @@ func (w warmth) getReady(a *ahead) error {
 	if place := a.p.box.place; place != nil {
 		a.p.endpoint = place.Endpoint()
 	}
-	c, err := w.furnish(context.Background(), a.c, a.p)
+	err := w.furnish(context.Background(), a.c, a.p)
 	if err == nil {
-		err = a.p.openStreams(c)
+		err = w.writeFiles(a.c, a.p)
 	}
 	if err == nil {
-		w.resume(c, a.p)
+		err = a.p.openStreams(a.c)
+	}
+	if err == nil {
+		w.resume(a.c, a.p)
 	}
 	return err
 }
@@ -118,7 +121,7 @@ func (p *prepared) refresh(h *host, c Container) bool {
 	if !p.box.waits(h.deps.Keeper) {
 		return false
 	}
-	if _, err := h.writeFiles(c, p); err != nil {
+	if h.writeFiles(c, p) != nil {
 		return false
 	}
 	for _, t := range p.trees {

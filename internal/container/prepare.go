@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"strconv"
@@ -70,7 +71,15 @@ func (p *prepared) add(names *[]string, name string, f *os.File) {
 func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared, error) {
 	p := h.warmth().take(c)
 	undo.add(func() { h.warmth().undo(p) })
+	c = h.withFiles(c)
+	furnish := func() error { return h.furnish(ctx, c, p) }
+	if p.box == nil {
+		furnish = beside(furnish) // everything is still to be made
+	}
 	conn, err := h.connect(ctx, c, p.box, undo)
+	if p.box == nil || err == nil && p.sandbox == "" {
+		err = cmp.Or(err, furnish())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +98,7 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared,
 		}
 		return p, h.warmth().cold(c, p)
 	}
-	if c, err = h.furnish(ctx, c, p); err != nil {
+	if err := h.writeFiles(c, p); err != nil {
 		return nil, err
 	}
 	if p.delegated, err = h.others().of(c, initProcess); err != nil {
@@ -107,23 +116,30 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared,
 	return p, h.warmth().cold(c, p)
 }
 
-// furnish mounts the root, writes the files and makes the spec. It returns the
-// container whose files these are, see writeFiles.
-func (h *host) furnish(ctx context.Context, c Container, p *prepared) (Container, error) {
+// beside begins a work at once; who calls the result waits for its end.
+func beside(work func() error) (end func() error) {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	return func() error { return <-done }
+}
+
+// furnish mounts the root and makes the spec and, unless somebody else does or
+// has, the control group: all that needs no network.
+func (h *host) furnish(ctx context.Context, c Container, p *prepared) error {
 	root, err := h.mountRoot(ctx, c)
 	if err != nil {
-		return c, err
+		return err
 	}
 	p.rootfs = root
 	p.undo.add(func() { root.Close() })
-	if c, err = h.writeFiles(c, p); err != nil {
-		return c, err
+	if p.spec, err = h.wish(c).Spec(p.rootfs); err != nil {
+		return err
 	}
-	p.spec, err = h.wish(c).Spec(p.rootfs)
-	if err == nil {
-		p.process = p.spec.Process
+	p.process = p.spec.Process
+	if p.box == nil && c.HostConfig.Runtime == "" {
+		return h.makeGroup(p)
 	}
-	return c, err
+	return nil
 }
 
 // wish is what the container's user asked for.
@@ -148,15 +164,20 @@ func (h warmth) cold(c Container, p *prepared) error {
 		p.add(&names, runtime.FdNetNS, p.netns)
 	}
 	p.add(&names, runtime.FdRootfs, p.rootfs)
-	if err := h.enterGroup(p, &names); err != nil {
+	if p.group == nil {
+		if err := h.makeGroup(p); err != nil {
+			return err
+		}
+	}
+	if err := p.enterGroup(&names); err != nil {
 		return err
 	}
 	p.fds = append(p.fds, p.io.Child...)
 	return h.compile(c, p.spec, p, append(names, p.io.Names...))
 }
 
-// enterGroup makes the control group with its limits.
-func (h *host) enterGroup(p *prepared, names *[]string) error {
+// makeGroup makes the control group with its limits.
+func (h *host) makeGroup(p *prepared) error {
 	group, err := h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
@@ -167,7 +188,12 @@ func (h *host) enterGroup(p *prepared, names *[]string) error {
 			h.deps.Warn("%v", err)
 		}
 	})
-	dir, err := group.Open()
+	return nil
+}
+
+// enterGroup has the process born in the group, where that is possible.
+func (p *prepared) enterGroup(names *[]string) error {
+	dir, err := p.group.Open()
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the control group cannot be opened")
 	}

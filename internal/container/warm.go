@@ -168,7 +168,7 @@ func (w warmth) letGo(b *sandbox) {
 // without it, in its place on the network.
 func (w warmth) cool(p *prepared) {
 	if b := p.box; b != nil {
-		p.box, p.sandbox, p.trees = nil, "", nil
+		p.box, p.sandbox, p.trees, p.group = nil, "", nil, nil
 		w.drop(b)
 	}
 }

@@ -29,6 +29,8 @@ type Case struct {
 	Flags  []string      // of the runtime's run command
 	Tty    bool          // the command has a terminal
 	Silent bool          // compare no more than the exit code and what the script prints
+	Before string        // runs first of all, also where the case is silent
+	After  string        // runs behind the probe, see Deep
 }
 
 // Bundle is one that is being made.
@@ -107,15 +109,15 @@ func contains[T comparable](list []T, one T) bool {
 
 // Make writes the bundle of a case to a directory, which must be empty.
 func (c Case) Make(dir string) (*Bundle, error) {
-	b := &Bundle{Dir: dir, Spec: template()}
+	b := &Bundle{Dir: dir, Spec: Plain()}
 	b.Check(makeRoot(b.Root()))
 	switch {
 	case c.Args != nil:
 		b.Spec.Process.Args = c.Args
 	case c.Silent:
-		b.Spec.Process.Args = []string{"sh", "-c", c.Script}
+		b.Spec.Process.Args = []string{"sh", "-c", c.Before + c.Script}
 	default:
-		b.Spec.Process.Args = []string{"sh", "-c", c.Script + "\n" + probe}
+		b.Spec.Process.Args = []string{"sh", "-c", c.Before + c.Script + "\n" + probe + c.After}
 	}
 	if c.Edit != nil {
 		c.Edit(b)
@@ -160,8 +162,8 @@ func makeRoot(root string) error {
 	return nil
 }
 
-// template is what engines usually ask for, less what needs a network.
-func template() *specs.Spec {
+// Plain is what the cases change: what engines usually ask for, less what needs a network.
+func Plain() *specs.Spec {
 	spec := &specs.Spec{
 		Version: "1.0.2", Hostname: "yard", Root: &specs.Root{Path: "rootfs"},
 		Process: &specs.Process{
