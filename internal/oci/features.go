@@ -32,7 +32,7 @@ func known() features.Features {
 		Annotations:  map[string]string{"io.berth.version": version.Version},
 		Linux: &features.Linux{
 			Capabilities:    runtime.AvailableCapabilities(),
-			Cgroup:          &features.Cgroup{V1: &yes, V2: &yes, Systemd: &no, SystemdUser: &no, Rdma: &yes},
+			Cgroup:          &features.Cgroup{V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &no, Rdma: &yes},
 			Seccomp:         seccompFeatures(),
 			Apparmor:        &features.Apparmor{Enabled: &yes},
 			Selinux:         &features.Selinux{Enabled: &yes},

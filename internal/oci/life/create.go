@@ -28,6 +28,7 @@ func (r *Runtime) begin(o CreateOptions, act func(*job) error) (*job, error) {
 		if err = j.prepare(); err == nil {
 			err = act(j)
 		}
+		j.leavePlace()
 		if err == nil {
 			return j, nil
 		}

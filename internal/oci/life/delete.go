@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/linux/cgroup"
+	"berth/internal/linux/cgroup/systemd"
 	"berth/internal/oci/hook"
 	"berth/internal/oci/store"
 )
@@ -59,10 +60,20 @@ func sweep(d *store.Dir, id string) {
 	if err != nil || spec.Linux == nil {
 		return
 	}
-	if g, err := group(store.Record{Cgroup: groupPath(id, spec.Linux)}); err == nil && g != nil {
-		if procs, err := g.Procs(); err == nil && len(procs) == 0 {
-			_ = g.Remove(context.Background()) // what is in use now stays
+	name := groupPath(id, spec.Linux)
+	u, err := systemd.Parse(spec.Linux.CgroupsPath, id)
+	ofSystemd := err == nil && spec.Linux.CgroupsPath != ""
+	if ofSystemd {
+		name = u.Group()
+	}
+	if g, err := group(store.Record{Cgroup: name}); err == nil && g != nil {
+		if procs, err := g.Procs(); err != nil || len(procs) > 0 {
+			return // what is in use now stays
 		}
+		_ = g.Remove(context.Background())
+	}
+	if ofSystemd {
+		_ = endUnit(name) // there may be none
 	}
 }
 
@@ -90,9 +101,7 @@ func (r *Runtime) destroy(d *store.Dir, rec store.Record) error {
 
 // forget removes what is left of a container that has ended.
 func (r *Runtime) forget(d *store.Dir, rec store.Record, spec *specs.Spec, g *cgroup.Group) error {
-	if g != nil {
-		r.endGroup(g)
-	}
+	r.endGroup(rec, g)
 	if err := d.Remove(); err != nil {
 		return err
 	}

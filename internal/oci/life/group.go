@@ -31,9 +31,6 @@ func groupPath(id string, l *specs.Linux) string {
 
 // makeGroup makes the container's control group.
 func (j *job) makeGroup() error {
-	if j.r.Systemd {
-		return fault.New(fault.Unsupported, "The systemd cgroup driver is not supported yet.")
-	}
 	h, err := cgroup.Detect()
 	if err != nil {
 		return err
@@ -47,7 +44,10 @@ func (j *job) makeGroup() error {
 	if kernelMemory(limits) {
 		j.r.Warn("linux.resources.memory.kernel is ignored: Linux has no such limit any more.")
 	}
-	name := groupPath(j.rec.ID, j.spec.Linux)
+	name, err := j.groupName(h, limits)
+	if err != nil {
+		return err
+	}
 	j.group, err = h.Create(name, limits)
 	if confined && unlimited(limits) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
 		// A user to whom nobody has delegated a group stays in his own.
@@ -58,7 +58,7 @@ func (j *job) makeGroup() error {
 		return err
 	}
 	j.rec.Cgroup = name
-	j.onFailure(func() { j.r.endGroup(j.group) })
+	j.onFailure(func() { j.r.endGroup(j.rec, j.group) })
 	dir, err := j.group.Open()
 	if err != nil {
 		return err
@@ -104,11 +104,20 @@ func group(rec store.Record) (*cgroup.Group, error) {
 	return g, err
 }
 
-// endGroup ends what is left in a group and removes it.
-func (r *Runtime) endGroup(g *cgroup.Group) {
-	if g.RemoveEmpty() {
-		return // as after most ends
+// endGroup ends what is left in a container's group and removes it. g is nil when
+// it is gone.
+func (r *Runtime) endGroup(rec store.Record, g *cgroup.Group) {
+	if g != nil && !g.RemoveEmpty() { // it is empty after most ends
+		r.clearGroup(g)
 	}
+	if rec.Systemd && rec.Cgroup != "" {
+		if err := endUnit(rec.Cgroup); err != nil {
+			r.Warn(err.Error())
+		}
+	}
+}
+
+func (r *Runtime) clearGroup(g *cgroup.Group) {
 	ctx, cancel := context.WithTimeout(context.Background(), killTime)
 	defer cancel()
 	if procs, err := g.Procs(); err == nil && len(procs) > 0 {

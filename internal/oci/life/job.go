@@ -48,6 +48,8 @@ type job struct {
 	filter func() (seccomp.Filter, error)
 	undo   []func()
 
+	holdsPlace func() // ends who keeps a unit of systemd's from ending; nil for nobody
+
 	transient bool // what failed may well succeed when it is tried again
 }
 

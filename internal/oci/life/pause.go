@@ -12,7 +12,7 @@ import (
 
 // Pause stops all processes of a container, without their noticing.
 func (r *Runtime) Pause(id string) error {
-	return r.withGroup(id, func(g *cgroup.Group, status string) error {
+	return r.withGroup(id, func(g *cgroup.Group, _ store.Record, status string) error {
 		if status != running && status != created {
 			return fault.New(fault.Conflict, "container not running or created: %s", status)
 		}
@@ -24,7 +24,7 @@ func (r *Runtime) Pause(id string) error {
 
 // Resume lets a paused container go on.
 func (r *Runtime) Resume(id string) error {
-	return r.withGroup(id, func(g *cgroup.Group, status string) error {
+	return r.withGroup(id, func(g *cgroup.Group, _ store.Record, status string) error {
 		if status != paused {
 			return fault.New(fault.Conflict, "container not paused")
 		}
@@ -35,7 +35,7 @@ func (r *Runtime) Resume(id string) error {
 }
 
 // withGroup runs a verb on the control group of a container.
-func (r *Runtime) withGroup(id string, act func(*cgroup.Group, string) error) error {
+func (r *Runtime) withGroup(id string, act func(*cgroup.Group, store.Record, string) error) error {
 	d, rec, err := locked(r.Store, id)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (r *Runtime) withGroup(id string, act func(*cgroup.Group, string) error) er
 	if err != nil {
 		return err
 	}
-	return act(g, now)
+	return act(g, rec, now)
 }
 
 // liveGroup is the control group of a container that has not stopped.
