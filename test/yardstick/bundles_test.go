@@ -97,14 +97,8 @@ func without(list, other []string) (rest []string) {
 
 func hostNamespaces(t *testing.T) map[string]string {
 	t.Helper()
-	found := map[string]string{}
-	for _, kind := range strings.Fields("pid net ipc uts user cgroup time") {
-		link, err := os.Readlink("/proc/self/ns/" + kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found[link] = "the host's"
-	}
+	found, err := bundle.HostNamespaces()
+	must(t, err)
 	return found
 }
 

@@ -104,6 +104,9 @@ func (p *Pool[T]) Spare(kind string, aside bool) (thing T, ok bool) {
 	if s := p.shelf(kind); len(s.ready) > 0 {
 		thing = s.ready[0]
 		s.ready = append(s.ready[:0:0], s.ready[1:]...)
+		if !aside { // no shortage, so another is made for those who want it
+			p.refill(kind, s)
+		}
 		return thing, true
 	}
 	for id, r := range p.reserved {
@@ -143,6 +146,11 @@ func (p *Pool[T]) Want(kind string) {
 	s := p.shelf(kind)
 	s.wanted = time.Now()
 	p.idle.Reset(p.cfg.Idle)
+	p.refill(kind, s)
+}
+
+// refill fills a shelf in the background. The caller holds mu; the pool is not closed.
+func (p *Pool[T]) refill(kind string, s *shelf[T]) {
 	if !s.filling && len(s.ready) < p.cfg.Size {
 		s.filling = true
 		p.work.Go(func() { p.fill(kind, s) })

@@ -116,13 +116,17 @@ func TestWhatWaitsIsSparedForWhoNeedsWhatItIsMadeOf(t *testing.T) {
 	if !ok || first == id {
 		t.Errorf("%q, %v is given out and %q was set aside", first, ok, id)
 	}
+	eventually(t, "others are made in its place", full(p, 3))
+	for range 2 {
+		p.Spare("a", true)
+	}
 	if _, ok := p.Spare("a", false); ok {
 		t.Error("what was set aside is given out")
 	}
 	if second, ok := p.Spare("a", true); !ok || second != id || p.Reserved(id) {
 		t.Errorf("%q, %v is given out instead of %q", second, ok, id)
 	}
-	if s.left() != 2 {
+	if s.left() != 4 {
 		t.Error("what is the caller's was dropped")
 	}
 }

@@ -3,6 +3,7 @@
 package bundle
 
 import (
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,6 +26,19 @@ echo "== sysctl"; busybox find /proc/sys -type f -exec grep -s '' {} /dev/null +
 echo "== groups"; cat /proc/self/cgroup; busybox find /sys/fs/cgroup -type f -exec grep -s '' {} /dev/null +
 echo "== writes"; for f in /proc/sys/kernel/shmmni /proc/sysrq-trigger /sys/x /dev/x /dev/shm/x /proc/kcore /proc/keys /sys/fs/cgroup/x /x; do (echo 1 > $f); done
 `
+
+// HostNamespaces are those that this process is in, as Context wants them.
+func HostNamespaces() (map[string]string, error) {
+	found := map[string]string{}
+	for _, kind := range strings.Fields("pid net ipc uts user cgroup time") {
+		link, err := os.Readlink("/proc/self/ns/" + kind)
+		if err != nil {
+			return nil, err
+		}
+		found[link] = "the host's"
+	}
+	return found, nil
+}
 
 // Exactly is Normalise with what Deep prints, and with the order of the mounts: of two
 // runs by one runtime, all that is left is the same.
@@ -75,7 +89,7 @@ func noise() []noisy {
 		{"files", regexp.MustCompile(`[A-Z][a-z]{2} +\d+ +[\d:]+ `), ""},
 		{"files", regexp.MustCompile(`^(dr-xr-xr-x \d+ \d+) \d+ /proc$`), "$1 /proc"},
 		{"descriptors", regexp.MustCompile(`^.* (\d+ -> )(/proc/)?(.*)$`), "$1$3"}, // without the time
-		hides("descriptors", `^l.* \d+$`), // closed while it was listed
+		hides("descriptors", `^l.* \d+$`),                                          // closed while it was listed
 		hides("files", `^/(bin|proc|sys)/.*$|^total .*$`),
 		hides("groups", `^.*(usage|stat|failcnt|pressure|events|current|peak|procs|tasks|clone_children|io_service|io_merged|io_queued|io_wait|sectors|_time|throttle\.io|kmem\.slabinfo|event_control|numa).*$`),
 	}
