@@ -2,6 +2,7 @@ package container
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -41,6 +42,7 @@ type engine struct {
 	net     *fakeNetworks
 	cgroups cgroup.Hierarchy
 	parent  string
+	warm    int // how many sandboxes wait; from the next boot on
 	mu      sync.Mutex
 	warned  []string
 }
@@ -92,7 +94,7 @@ func (e *engine) boot() {
 	e.Service = New(Deps{
 		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
 		Keeper: func() (*keeper.Client, error) { return client, nil },
-		Store:  e.store, Cgroups: e.cgroups, Warn: e.warn,
+		Store:  e.store, Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
 	})
 	e.must(e.Recover(ctx, client))
@@ -361,6 +363,8 @@ type fakeNetworks struct {
 	next   int
 	live   map[string]bool
 	refuse error
+	full   bool   // only kept places are left
+	server string // of names; "" is 8.8.8.8
 }
 
 // fakePlace is a namespace that waits.
@@ -374,6 +378,12 @@ func (p fakePlace) Endpoint() Endpoint {
 }
 
 func (f *fakeNetworks) Reserve(ctx context.Context) (Place, error) {
+	f.mu.Lock()
+	full := f.full
+	f.mu.Unlock()
+	if full {
+		return nil, fault.New(fault.Unavailable, "no available IPv4 addresses")
+	}
 	ns, err := f.ConnectNone(ctx)
 	return fakePlace{ns}, err
 }
@@ -388,6 +398,8 @@ func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.
 	var err error
 	if at != nil {
 		ns = at.NetNS()
+	} else if f.full {
+		return nil, fault.New(fault.Unavailable, "no available IPv4 addresses")
 	} else if ns, err = f.ConnectNone(ctx); err != nil {
 		return nil, err
 	}
@@ -437,7 +449,9 @@ func (f *fakeNetworks) left() []string {
 }
 
 func (f *fakeNetworks) ResolvConf(config.HostConfig) ([]byte, error) {
-	return []byte("nameserver 8.8.8.8\n"), nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return []byte("nameserver " + cmp.Or(f.server, "8.8.8.8") + "\n"), nil
 }
 
 func (f *fakeNetworks) Hosts(config.HostConfig, Endpoint, ...string) ([]byte, error) {
