@@ -35,7 +35,7 @@ func (l *lane) qemu() ([]string, error) {
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", kernels[0], "-initrd", l.initramfs(),
 		// A panic restarts at once, which ends QEMU.
-		"-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off",
+		"-append", "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off" + l.initArgs(),
 		"-drive", "if=none,id=root,format=raw,cache=unsafe,discard=unmap,file=" + l.disk(), "-device", "virtio-blk-pci,drive=root",
 		"-device", "virtio-rng-pci",
 		"-serial", "file:" + l.work + "/console", "-serial", "stdio",

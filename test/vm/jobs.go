@@ -65,7 +65,7 @@ func (j packageJob) job() plan.Job {
 	}
 	path := "PATH=/bin:/sbin"
 	if j.peers {
-		path += ":" + peersDir
+		path = "PATH=" + peersDir + ":/bin:/sbin" // criu wants GNU's tar
 	}
 	return plan.Job{
 		Name: j.name, Dir: "/src/" + j.name, Args: args, Timeout: jobTimeout + grace,

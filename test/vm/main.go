@@ -5,7 +5,7 @@
 // privileges. The machine has a kernel of the distribution's, a root file
 // system made here, and nothing of the host's network.
 //
-//	vm -kernel DIR [-cache DIR] [-bin DIR] [-run PATTERN] [-count N] [JOB ...]
+//	vm -kernel DIR [-cache DIR] [-bin DIR] [-systemd] [-run PATTERN] [-count N] [JOB ...]
 package main
 
 import (
@@ -31,6 +31,7 @@ func main() {
 	flag.BoolVar(&l.verbose, "v", os.Getenv("V") != "", "show the output of jobs that pass, too")
 	flag.DurationVar(&l.limit, "limit", 15*time.Minute, "how long the machine may run")
 	flag.StringVar(&l.pattern, "run", "", "run those tests of the jobs only that a pattern names")
+	flag.BoolVar(&l.systemd, "systemd", false, "boot systemd, and run what is about it")
 	flag.IntVar(&l.count, "count", 1, "run each test so many times")
 	flag.Parse()
 	if err := l.run(ctx, flag.Args()); err != nil {
@@ -46,12 +47,17 @@ type lane struct {
 	limit              time.Duration
 	pattern            string
 	count              int
+	systemd            bool
 	work               string // everything of this run; removed at its end
 }
 
 func (l *lane) run(ctx context.Context, names []string) (err error) {
 	if err := os.MkdirAll(l.cache, 0o755); err != nil {
 		return err
+	}
+	if l.systemd && len(systemdFiles()) == 0 {
+		fmt.Println("skipped: there is no systemd to copy into the machine (Debian: apt-get install systemd).")
+		return nil
 	}
 	if l.work, err = os.MkdirTemp(l.cache, "run-"); err != nil {
 		return err
@@ -62,6 +68,9 @@ func (l *lane) run(ctx context.Context, names []string) (err error) {
 		return err
 	}
 	jobs := jobs()
+	if l.systemd {
+		jobs = systemdJobs()
+	}
 	if len(names) > 0 {
 		jobs = slices.DeleteFunc(jobs, func(j packageJob) bool { return !slices.Contains(names, j.name) })
 		if len(jobs) != len(names) {

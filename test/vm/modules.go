@@ -21,7 +21,8 @@ bridge br_netfilter veth dummy vxlan macvlan ipvlan tun
 nf_tables nf_conntrack nf_conntrack_netlink nf_nat
 nft_chain_nat nft_compat nft_connlimit nft_ct nft_fib_inet nft_fib_ipv4 nft_fib_ipv6 nft_hash nft_limit nft_log
 nft_masq nft_nat nft_numgen nft_objref nft_queue nft_quota nft_redir nft_reject_inet nft_reject_ipv4 nft_reject_ipv6
-nft_socket nft_synproxy nft_tproxy nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog`
+nft_socket nft_synproxy nft_tproxy nf_reject_ipv4 nf_reject_ipv6 nf_log_syslog
+af_packet_diag unix_diag inet_diag tcp_diag udp_diag raw_diag netlink_diag`
 
 // modules orders modules so that each comes after those that it needs.
 type modules struct {

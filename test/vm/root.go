@@ -51,6 +51,11 @@ func (l *lane) buildRoot(ctx context.Context, jobs []packageJob) ([]plan.Job, er
 	if err := peers(ctx, tree); err != nil {
 		return nil, err
 	}
+	if l.systemd {
+		if err := l.putSystemd(ctx, tree); err != nil {
+			return nil, err
+		}
+	}
 	todo, err := testBinaries(ctx, tree, jobs)
 	if err != nil {
 		return nil, err
@@ -107,7 +112,7 @@ func peers(ctx context.Context, tree string) error {
 	if err := os.MkdirAll(tree+peersDir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"runc", "crun"} {
+	for _, name := range append(criuFiles(), "runc", "crun") {
 		file, err := exec.LookPath(name)
 		if err != nil {
 			continue
@@ -115,17 +120,25 @@ func peers(ctx context.Context, tree string) error {
 		if err := copyFile(file, tree+peersDir+"/"+name); err != nil {
 			return err
 		}
-		libraries, err := exec.CommandContext(ctx, "ldd", file).Output()
-		if err != nil {
-			continue // it has none
+		if err := libraries(ctx, tree, file); err != nil {
+			return err
 		}
-		for _, field := range strings.Fields(string(libraries)) {
-			if !strings.HasPrefix(field, "/") {
-				continue
-			}
-			if err := errors.Join(os.MkdirAll(tree+filepath.Dir(field), 0o755), copyFile(field, tree+field)); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// libraries copies what a program is linked to.
+func libraries(ctx context.Context, tree, file string) error {
+	out, err := exec.CommandContext(ctx, "ldd", file).Output()
+	if err != nil {
+		return nil // it has none
+	}
+	for _, field := range strings.Fields(string(out)) {
+		if !strings.HasPrefix(field, "/") {
+			continue
+		}
+		if err := errors.Join(os.MkdirAll(tree+filepath.Dir(field), 0o755), copyFile(field, tree+field)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -18,6 +18,16 @@ import (
 // fault.Unsupported for a limit whose controller is not there,
 // fault.Conflict when the group exists and is in use.
 func (h Hierarchy) Create(name string, r *specs.LinuxResources) (*Group, error) {
+	return h.create(name, r, (*Group).make)
+}
+
+// Complete is Create for a group that is there already in some hierarchies,
+// with its processes: somebody else manages the tree, and has made it.
+func (h Hierarchy) Complete(name string, r *specs.LinuxResources) (*Group, error) {
+	return h.create(name, r, (*Group).complete)
+}
+
+func (h Hierarchy) create(name string, r *specs.LinuxResources, makeAll func(*Group, *[]string) error) (*Group, error) {
 	g, err := h.at(name)
 	if err != nil {
 		return nil, err
@@ -33,7 +43,7 @@ func (h Hierarchy) Create(name string, r *specs.LinuxResources) (*Group, error) 
 			os.Remove(made[i]) // a parent that others use now stays
 		}
 	}
-	if err := g.make(&made); err != nil {
+	if err := makeAll(g, &made); err != nil {
 		undo()
 		return nil, err
 	}
@@ -66,6 +76,16 @@ func (g *Group) make(made *[]string) error {
 	}
 	if len(spared) > 0 {
 		g.places = slices.DeleteFunc(g.places, func(p Place) bool { return slices.Contains(spared, p.Dir) })
+	}
+	return nil
+}
+
+// complete makes the directories that are not there.
+func (g *Group) complete(made *[]string) error {
+	for i, p := range g.places {
+		if err := makeParents(g.h.mounts[i], p.Dir, made); err != nil {
+			return explain(err, p.Dir)
+		}
 	}
 	return nil
 }

@@ -44,11 +44,14 @@ func (j *job) makeGroup() error {
 	if kernelMemory(limits) {
 		j.r.Warn("linux.resources.memory.kernel is ignored: Linux has no such limit any more.")
 	}
-	name, err := j.groupName(h, limits)
-	if err != nil {
-		return err
+	name, create := groupPath(j.rec.ID, j.spec.Linux), h.Create
+	if j.r.Systemd {
+		create = h.Complete
+		if name, err = j.makeUnit(h, limits); err != nil {
+			return err
+		}
 	}
-	j.group, err = h.Create(name, limits)
+	j.group, err = create(name, limits)
 	if confined && unlimited(limits) && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS)) {
 		// A user to whom nobody has delegated a group stays in his own.
 		j.in.Cgroup = runtime.Cgroup{Unified: h.Version() == cgroup.V2}
@@ -108,23 +111,17 @@ func group(rec store.Record) (*cgroup.Group, error) {
 // it is gone.
 func (r *Runtime) endGroup(rec store.Record, g *cgroup.Group) {
 	if g != nil && !g.RemoveEmpty() { // it is empty after most ends
-		r.clearGroup(g)
+		if procs, err := g.Procs(); err == nil && len(procs) > 0 {
+			r.killGroup(g)
+		}
+		if err := g.Remove(context.Background()); err != nil {
+			r.Warn(err.Error())
+		}
 	}
 	if rec.Systemd && rec.Cgroup != "" {
 		if err := endUnit(rec.Cgroup); err != nil {
 			r.Warn(err.Error())
 		}
-	}
-}
-
-func (r *Runtime) clearGroup(g *cgroup.Group) {
-	ctx, cancel := context.WithTimeout(context.Background(), killTime)
-	defer cancel()
-	if procs, err := g.Procs(); err == nil && len(procs) > 0 {
-		r.killGroup(g)
-	}
-	if err := g.Remove(ctx); err != nil {
-		r.Warn(err.Error())
 	}
 }
 

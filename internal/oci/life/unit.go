@@ -15,12 +15,8 @@ import (
 	"berth/internal/program"
 )
 
-// groupName is where the container's control group goes. With systemd's driver
-// it is there when this returns: the group of a unit.
-func (j *job) groupName(h cgroup.Hierarchy, limits *specs.LinuxResources) (string, error) {
-	if !j.r.Systemd {
-		return groupPath(j.rec.ID, j.spec.Linux), nil
-	}
+// makeUnit has systemd make a unit for the container, and returns its control group.
+func (j *job) makeUnit(h cgroup.Hierarchy, limits *specs.LinuxResources) (group string, err error) {
 	if os.Geteuid() != 0 {
 		return "", fault.New(fault.Unsupported, "The systemd cgroup driver is for root; an ordinary user's containers need the cgroupfs driver.")
 	}

@@ -7,6 +7,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +20,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "jobs" {
 		os.Exit(runPlan())
 	}
+	if len(os.Args) > 1 && os.Args[1] == "service" { // of systemd's
+		end(runPlan())
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "guest: this is the init of a virtual machine")
 		os.Exit(2)
@@ -25,13 +30,26 @@ func main() {
 	code := 1
 	if err := setUp(); err != nil {
 		fmt.Println("guest:", err)
+	} else if wantsSystemd() {
+		err := syscall.Exec(plan.Systemd, []string{"systemd"}, []string{"PATH=/bin"})
+		fmt.Println("guest: systemd:", err)
 	} else {
 		code = supervise()
 	}
+	end(code)
+}
+
+// end tells the result and ends the machine.
+func end(code int) {
 	answer(fmt.Sprint(plan.Exit, " ", code))
 	unix.Sync()
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART) // with -no-reboot, the end of QEMU
 	select {}
+}
+
+func wantsSystemd() bool {
+	line, err := os.ReadFile("/proc/cmdline")
+	return err == nil && slices.Contains(strings.Fields(string(line)), plan.SystemdWord)
 }
 
 // supervise runs the jobs in a process of their own, and is the parent of all

@@ -18,7 +18,11 @@ const (
 	File    = "/etc/plan.json"
 	Console = "/dev/ttyS0" // the kernel's messages and the jobs' output
 	Answer  = "/dev/ttyS1"
+	Systemd = "/lib/systemd/systemd"
 )
+
+// SystemdWord on the kernel's command line has the machine's init make way for systemd.
+const SystemdWord = "berth.systemd"
 
 // Words of the answer.
 const (

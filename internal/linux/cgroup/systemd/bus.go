@@ -52,10 +52,11 @@ func dial(ctx context.Context, socket string) (*bus, error) {
 
 func (b *bus) close() { b.conn.Close() }
 
-// authenticate says who we are ("Authentication Protocol"); the kernel vouches for it.
+// authenticate says who we are ("Authentication Protocol"); the kernel vouches for it. BEGIN does
+// not wait for the answer: systemd leaves a call alone that it reads together with BEGIN.
 func (b *bus) authenticate() error {
 	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Getuid())))
-	if _, err := b.conn.Write([]byte("\x00AUTH EXTERNAL " + uid + "\r\n")); err != nil {
+	if _, err := b.conn.Write([]byte("\x00AUTH EXTERNAL " + uid + "\r\nBEGIN\r\n")); err != nil {
 		return err
 	}
 	line, err := b.r.ReadString('\n')
@@ -65,8 +66,7 @@ func (b *bus) authenticate() error {
 	if !strings.HasPrefix(line, "OK ") {
 		return errors.New(strings.TrimSpace(line))
 	}
-	_, err = b.conn.Write([]byte("BEGIN\r\n"))
-	return err
+	return nil
 }
 
 // do makes a call and returns its answer. Signals that come before it go to heard.
