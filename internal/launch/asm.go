@@ -265,8 +265,13 @@ func (l *loaded) free() {
 func cloneWalk(code uintptr, args *cloneArgs, first, end *op, status *status) int64
 
 // walkCode is not called from Go. It ends where walkCodeEnd begins; walkSpan says where that is.
+//
+//lint:ignore U1000 the assembler wants it declared
 func walkCode()
+
+//lint:ignore U1000 the assembler wants it declared
 func walkCodeEnd()
+
 func walkSpan() (from, to uintptr)
 
 // clone makes the child. The caller has locked the thread.
