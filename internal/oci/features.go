@@ -9,7 +9,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
-	"berth/internal/fault"
 	"berth/internal/runtime"
 	"berth/internal/version"
 )
@@ -70,13 +69,4 @@ func seccompFeatures() *features.Seccomp {
 	s.KnownFlags = []string{"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}
 	s.SupportedFlags = s.KnownFlags
 	return s
-}
-
-// checkpoint and restore need CRIU, whose protocol this runtime does not speak.
-func (c *command) checkpoint([]string) (int, error) {
-	return 0, fault.New(fault.Unsupported, "checkpoint is not supported by berth-runtime.")
-}
-
-func (c *command) restore([]string) (int, error) {
-	return 0, fault.New(fault.Unsupported, "restore is not supported by berth-runtime.")
 }

@@ -53,8 +53,8 @@ func verbs() []verb {
 		{"list", "[--format table|json] [-q]", "list all containers", (*command).list},
 		{"spec", "[--bundle DIR] [--rootless]", "write a config.json to begin with", (*command).spec},
 		{"features", "", "print what the runtime can do, as JSON", (*command).features},
-		{"checkpoint", "", "is not supported", (*command).checkpoint},
-		{"restore", "", "is not supported", (*command).restore},
+		{"checkpoint", "[--image-path DIR] [--leave-running] [flags] ID", "write a container into files, with criu", (*command).checkpoint},
+		{"restore", "[--image-path DIR] [--bundle DIR] [flags] ID", "make a container from such files, with criu", (*command).restore},
 		{"steps", "[--bundle DIR | CONFIG.JSON]", "print the system calls that start a bundle, and why", (*command).steps},
 	}
 }

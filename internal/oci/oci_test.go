@@ -124,7 +124,7 @@ func TestTheTemplateIsNotWrittenOverAConfig(t *testing.T) {
 func TestWhatIsNotSupportedSaysSo(t *testing.T) {
 	c := &command{}
 	for name, verb := range map[string]func([]string) (int, error){"checkpoint": c.checkpoint, "restore": c.restore} {
-		if _, err := verb([]string{"a"}); !fault.Is(err, fault.Unsupported) {
+		if _, err := verb([]string{"--lazy-pages", "a"}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "--lazy-pages is not supported") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
