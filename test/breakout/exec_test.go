@@ -111,6 +111,9 @@ func TestAnExecIsNotThereBeforeItIsConfined(t *testing.T) {
 				return s.watch().enter(func(p *program.Program) { change(t, p) })
 			}
 			with, slow, without := try(func(*testing.T, *program.Program) {}), try(lingering), try(visible)
+			for again := 0; again < 4 && !strings.HasPrefix(without, "escaped: "); again++ {
+				without = try(visible) // an attacker who comes too late tries once more
+			}
 			t.Logf("with the defence    %s", with)
 			t.Logf("and time to look    %s", slow)
 			t.Logf("with it taken out   %s", without)
