@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
 	"berth/internal/stream"
@@ -25,13 +26,13 @@ func (s *Service) Follow(client *keeper.Client) {
 func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	if x := s.execs.get(id); x != nil {
 		x.finish(exit)
-		client.Forget(context.Background(), id)
+		s.host.forgetEnd(client, id)
 		s.execs.dropLater(id)
 		return
 	}
 	e, err := s.index.find(id)
 	if err != nil || e.id != id {
-		client.Forget(context.Background(), id)
+		s.host.forgetEnd(client, id)
 		return
 	}
 	e.lock(context.Background())
@@ -39,12 +40,20 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	l := e.live.Load()
 	switch {
 	case l == nil: // of a start that was undone, or told twice
-		client.Forget(context.Background(), id)
+		s.host.forgetEnd(client, id)
 		return
 	case !pidfd.Ended(l.pidfd): // told twice, and the container runs again
 		return
 	}
 	s.exited(e, l, exit, client)
+}
+
+// forgetEnd lets the keeper forget a process whose end is dealt with. A keeper that died
+// between writing the exit file and this has left it to us.
+func (h *host) forgetEnd(client *keeper.Client, id string) {
+	if err := client.Forget(context.Background(), id); err != nil && !fault.Is(err, fault.Conflict) {
+		keeper.RemoveExitFile(h.deps.Paths.exitFile(id))
+	}
 }
 
 // cutTime is how long the log gets to take in what its clients held up.
@@ -101,9 +110,9 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	if err != nil { // the keeper goes on knowing it, for the next daemon
 		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
 	} else if len(endpoint.Ports) > 0 { // whose sockets the keeper holds: the next container may want them
-		client.Forget(context.Background(), e.id)
+		s.host.forgetEnd(client, e.id)
 	} else {
-		e.forgetting.Go(func() { client.Forget(context.Background(), e.id) })
+		e.forgetting.Go(func() { s.host.forgetEnd(client, e.id) })
 	}
 	s.host.release(c, endpoint, l)
 	s.execs.orphan(c.ID)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ func (s recovery) run(ctx context.Context) error {
 	}
 	s.sweep()
 	s.sweepGroups()
+	s.sweepExits(procs)
 	var connected []Connection
 	var finish []func()
 	for _, p := range procs {
@@ -262,6 +264,23 @@ func (s recovery) sweepGroups() {
 		}
 		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil {
 			g.RemoveEmpty()
+		}
+	}
+}
+
+// sweepExits removes exit files of a keeper that died before it could forget what had
+// been dealt with. Those that settle reads stay, and those that the keeper knows.
+func (s recovery) sweepExits(procs []keeper.Process) {
+	entries, err := os.ReadDir(s.deps.Paths.Exec + "/exits")
+	if err != nil {
+		return // there are none
+	}
+	for _, file := range entries {
+		id, whole := keeper.ExitFileOf(file.Name())
+		e, err := s.index.find(id)
+		wanted := whole && err == nil && e.id == id && (e.snapshot().State == Running || e.snapshot().State == Starting)
+		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == idLength && !known && !wanted {
+			os.Remove(s.deps.Paths.exitFile(file.Name()))
 		}
 	}
 }

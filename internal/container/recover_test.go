@@ -296,9 +296,13 @@ func TestWhatACrashLeftHalfDoneIsSweptAndTheTrashStaysUsable(t *testing.T) {
 	for _, d := range []string{"containers/strayed/layer", "containers/.trash/old/layer"} {
 		e.must(os.MkdirAll(filepath.Join(e.dir, d), 0o755))
 	}
+	exits := []string{"exec/exits/" + strings.Repeat("a", idLength), "exec/exits/" + kept, "exec/exits/" + kept + ".new"}
+	for _, f := range exits {
+		e.must(os.WriteFile(filepath.Join(e.dir, f), nil, 0o600))
+	}
 	e.boot()
 	e.eventually("it is swept", func() error {
-		for _, d := range []string{"containers/strayed", "containers/.trash/old"} {
+		for _, d := range append(exits, "containers/strayed", "containers/.trash/old") {
 			if _, err := os.Stat(filepath.Join(e.dir, d)); !os.IsNotExist(err) {
 				return fmt.Errorf("%s: %v", d, err)
 			}

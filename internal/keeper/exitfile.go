@@ -26,7 +26,7 @@ func writeExitFile(path string, e *Exit) error {
 	if path == "" {
 		return nil
 	}
-	temporary := path + ".new"
+	temporary := path + unfinished
 	if err := os.WriteFile(temporary, encodeExit(e), 0o600); err != nil {
 		os.Remove(temporary)
 		return err
@@ -36,6 +36,21 @@ func writeExitFile(path string, e *Exit) error {
 		return err
 	}
 	return nil
+}
+
+// unfinished is what the name of an exit file ends in while it is written.
+const unfinished = ".new"
+
+// RemoveExitFile removes the file of a keeper that has died, perhaps while it wrote it.
+func RemoveExitFile(path string) {
+	os.Remove(path) // neither need be there
+	os.Remove(path + unfinished)
+}
+
+// ExitFileOf is the process whose exit file has a name, and whether that is all there.
+func ExitFileOf(name string) (id string, whole bool) {
+	id, half := strings.CutSuffix(name, unfinished)
+	return id, !half
 }
 
 // ReadExitFile reads how a process ended from the file that the keeper wrote.
