@@ -5,10 +5,12 @@ package oci
 import (
 	goruntime "runtime"
 	"slices"
+	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"berth/internal/oci/criu"
 	"berth/internal/runtime"
 	"berth/internal/version"
 )
@@ -22,13 +24,21 @@ func (c *command) features(args []string) (int, error) {
 	return 0, printJSON(known())
 }
 
+// checkpoints is the annotation by which engines know whether there is any use in asking.
+const checkpoints = "org.opencontainers.runc.checkpoint.enabled"
+
+func checkpointed() bool {
+	_, err := criu.Find()
+	return err == nil
+}
+
 func known() features.Features {
 	yes, no := true, false
 	f := features.Features{
 		OCIVersionMin: "1.0.0", OCIVersionMax: specs.Version,
 		Hooks:        []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"},
 		MountOptions: mountOptions(),
-		Annotations:  map[string]string{"io.berth.version": version.Version},
+		Annotations:  map[string]string{"io.berth.version": version.Version, checkpoints: strconv.FormatBool(checkpointed())},
 		Linux: &features.Linux{
 			Capabilities:    runtime.AvailableCapabilities(),
 			Cgroup:          &features.Cgroup{V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &no, Rdma: &yes},

@@ -18,7 +18,6 @@ type answer struct {
 	pid     int // of what was restored
 	event   Event
 	errno   int
-	reason  string
 }
 
 // decode reads an answer (criu_resp).
@@ -37,8 +36,6 @@ func decode(data []byte) (answer, bool) {
 			a.event.Pid, a.event.Name = eventOf(f.data)
 		case 7:
 			a.errno = int(f.value)
-		case 9:
-			a.reason = string(f.data)
 		}
 	}
 	return a, ok

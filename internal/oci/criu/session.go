@@ -95,12 +95,12 @@ func (s *Session) Ask(r *Request, obey func(Event) error) (pid int, err error) {
 	}
 }
 
+// failure leaves out criu's own reason: it is the first error of the log, which as often
+// as not tells of something that criu can do without.
 func (a *answer) failure() error {
 	switch {
 	case a.success:
 		return nil
-	case a.reason != "":
-		return fault.New(fault.Internal, "criu failed: %s", a.reason)
 	case a.errno != 0:
 		return fault.New(fault.Internal, "criu failed: %s", unix.Errno(a.errno).Error())
 	}
