@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"berth/test/harness"
 )
@@ -85,6 +87,53 @@ func TestAKeeperThatIsKilledTakesItsSandboxesAlong(t *testing.T) {
 	killProcess(t, d.KeeperPid())
 	harness.Eventually(t, "a start with the next keeper", func() error {
 		if r := c.Run("start", "-a", created); r.Code != 6 {
+			return fmt.Errorf("got %+v", r)
+		}
+		return nil
+	})
+}
+
+// TestNothingOfASandboxStaysWheneverItsKeeperOrDaemonIsKilled kills one, the other, or both
+// at every stage of a sandbox's life: while it is parked, while it waits, while a
+// container is got ready in it, while it becomes one, and behind. That nothing
+// stays behind is looked at when the test ends; here, that the engine goes on.
+func TestNothingOfASandboxStaysWheneverItsKeeperOrDaemonIsKilled(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, func(d *harness.Daemon) { harness.WithArgs("--bip", d.Gateway()+"/28")(d) })
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	kill := map[string]func(){
+		"daemon": func() { d.Kill9(); d.StartAgain() },
+		"keeper": func() { killProcess(t, d.KeeperPid()) },
+		"both":   func() { killProcess(t, d.KeeperPid()); d.Kill9(); d.StartAgain() },
+	}
+	for who, now := range kill {
+		for stage, delay := range []time.Duration{30, 33, 36, 39, 42, 50} { // what waits is made from 30 ms behind a start on
+			c.Run("run", "--rm", busybox, "true")
+			time.Sleep(delay * time.Millisecond)
+			created := c.Run("create", busybox, "sh", "-c", "echo alive; exit 5")
+			if stage%2 == 0 {
+				begun := c.Begin("start", "-a", strings.TrimSpace(created.Stdout))
+				time.Sleep(time.Duration(4*stage) * time.Millisecond) // to its end and beyond
+				now()
+				begun.Ends() // as it may
+			} else {
+				now()
+			}
+			goesOn(t, c, busybox, fmt.Sprintf("after the end of %s, %d ms behind a start", who, delay))
+			if created.Code == 0 {
+				c.Must("rm", "-f", strings.TrimSpace(created.Stdout))
+			}
+		}
+	}
+	harness.Eventually(t, "sandboxes", waiting(d))
+}
+
+// goesOn waits until a container runs as it should: the next keeper may not be there yet.
+func goesOn(t *testing.T, c harness.Client, image, when string) {
+	t.Helper()
+	harness.Eventually(t, when, func() error {
+		if r := c.Run("run", "--rm", image, "sh", "-c", "hostname -i; exit 6"); r.Code != 6 || !strings.HasPrefix(r.Stdout, "10.213.") {
 			return fmt.Errorf("got %+v", r)
 		}
 		return nil

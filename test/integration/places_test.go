@@ -112,3 +112,30 @@ func TestAnotherNumberOfSandboxesHoldsFromTheNextDaemonOn(t *testing.T) {
 		return nil
 	})
 }
+
+func TestAStartThatFailsKeepsNoAddress(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, small)
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	port := fmt.Sprint(d.Port(0))
+	first := c.Must("run", "-d", "-p", port+":80", busybox, "sleep", "1000")
+	for i := range 8 {
+		if i%3 == 0 {
+			sandboxes(t, d, 2)
+		}
+		c.Fails(127, "no such file", "run", "--rm", busybox, "/no/such/program")
+		c.Fails(125, "port is already allocated", "run", "--rm", "-p", port+":80", busybox, "true")
+		c.Fails(125, "", "run", "--rm", "--mac-address", "nonsense", busybox, "true")
+		c.Must("rm", c.Must("create", busybox, "true"))
+	}
+	all := []string{first}
+	for range 4 {
+		all = append(all, c.Must("run", "-d", busybox, "sleep", "1000"))
+	}
+	c.Fails(125, "no available IPv4 addresses", "run", "--rm", busybox, "true")
+	c.Must(append([]string{"rm", "-f"}, all...)...)
+	for range 5 {
+		c.Must("run", "-d", busybox, "sleep", "1000")
+	}
+}
