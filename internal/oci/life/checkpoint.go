@@ -61,7 +61,12 @@ func Checkpoint(r *Runtime, o CheckpointOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := dump(program, &o, rec, spec); err != nil {
+	putBack := keepGroupOptions()
+	err = dump(program, &o, rec, spec)
+	if backErr := putBack(); backErr != nil {
+		r.Warn(backErr.Error())
+	}
+	if err != nil {
 		return err
 	}
 	if o.PreDump || o.Flags.LeaveRunning {

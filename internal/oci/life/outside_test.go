@@ -112,3 +112,12 @@ func TestMountsWithUsersOfTheirOwnAreNotCheckpointed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestOptionsOfControlGroupsArePutBackAsWords(t *testing.T) {
+	if got := dataOptions("rw,nsdelegate,memory_recursiveprot"); got != "nsdelegate,memory_recursiveprot" {
+		t.Error(got)
+	}
+	if got := dataOptions("rw"); got != "" {
+		t.Error(got)
+	}
+}

@@ -36,7 +36,11 @@ func Restore(r *Runtime, o RestoreOptions) (int, error) {
 		return 0, err
 	}
 	if err = j.makeGroup(); err == nil {
+		putBack := keepGroupOptions()
 		err = (&revival{job: j, o: &o, program: program}).revive()
+		if backErr := putBack(); backErr != nil {
+			r.Warn(backErr.Error())
+		}
 	}
 	if err == nil {
 		err = j.created()
