@@ -77,8 +77,9 @@ func (a *api) do(method, path string, body, out any) (time.Duration, error) {
 // hostConfig and createBody are the parts of POST /containers/create that the
 // scenarios use.
 type hostConfig struct {
-	NetworkMode string
-	LogConfig   logConfig
+	NetworkMode  string
+	CgroupParent string
+	LogConfig    logConfig
 }
 
 type logConfig struct {
@@ -96,8 +97,12 @@ type created struct{ ID string }
 
 func (a *api) create(network string, cmd ...string) (string, time.Duration, error) {
 	var c created
+	parent := ""
+	if network == coldBridge {
+		network, parent = "bridge", "/"+coldParent
+	}
 	took, err := a.do("POST", "/containers/create", createBody{Image: imageName, Cmd: cmd, HostConfig: hostConfig{
-		NetworkMode: network,
+		NetworkMode: network, CgroupParent: parent,
 		// As large as docker's default, which is without a bound: berth's keeps the latest 30 MiB.
 		LogConfig: logConfig{Type: "json-file", Config: map[string]string{"max-size": "1g"}},
 	}}, &c)

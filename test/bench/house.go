@@ -120,7 +120,7 @@ func topGroups() (dirs []string) {
 // isOurs says whether a new control group comes from this run: its own parent,
 // or the fixed names that peers make beside the parent they were given.
 func isOurs(dir, stamp string) bool {
-	return slices.Contains([]string{stamp, "libpod_parent", "libpod", "docker"}, filepath.Base(dir))
+	return slices.Contains([]string{stamp, "libpod_parent", "libpod", "docker", coldParent}, filepath.Base(dir))
 }
 
 // removeGroups removes a control group and those below it. Their processes
