@@ -31,6 +31,43 @@ func TestExecRunsFurtherProcesses(t *testing.T) {
 	}
 }
 
+func TestExecGoesIntoAGroupBelowTheContainers(t *testing.T) {
+	b := newBundle(t, "exec sleep 1000").save()
+	b.ok("run", "-d", "-b", b.dir, "a")
+	defer b.ok("delete", "--force", "a")
+	own, err := os.ReadFile("/proc/" + strconv.Itoa(b.state("a").Pid) + "/cgroup")
+	b.must(err)
+	made := 0
+	for line := range strings.Lines(string(own)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/" + strings.TrimPrefix(f[1], "name="), "/sys/fs/cgroup/unified"} {
+			if _, err := os.Stat(dir + f[2] + "/cgroup.procs"); err != nil || f[2] == "/" {
+				continue
+			}
+			b.must(os.Mkdir(dir+f[2]+"/below", 0o755))
+			made++
+			for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // which are empty on version 1
+				if text, err := os.ReadFile(dir + f[2] + "/" + file); err == nil && len(text) > 1 {
+					b.must(os.WriteFile(dir+f[2]+"/below/"+file, text, 0))
+				}
+			}
+			break
+		}
+	}
+	if made == 0 {
+		t.Fatalf("no group of %q is there", own)
+	}
+	out := b.ok("exec", "--cgroup", "below", "a", "cat", "/proc/self/cgroup")
+	if n := strings.Count(out, "/below\n"); n != made {
+		t.Errorf("in %d of %d groups below:\n%s", n, made, out)
+	}
+	if out := b.ok("exec", "a", "cat", "/proc/self/cgroup"); strings.Contains(out, "below") {
+		t.Errorf("without the flag:\n%s", out)
+	}
+	b.refused("", "exec", "--cgroup", "none", "a", "cat", "/proc/self/cgroup")
+	b.refused("single controllers", "exec", "--cgroup", "cpu:below", "a", "true")
+}
+
 func TestExecInAContainerThatHasEndedIsRefused(t *testing.T) {
 	b := newBundle(t, "exit 0").save()
 	b.ok("run", "--keep", "-b", b.dir, "a")

@@ -125,6 +125,9 @@ func (v *visit) enter(rec store.Record) (launch.Child, error) {
 // joinGroup puts the process into the container's control group.
 func (v *visit) joinGroup(rec store.Record) error {
 	if rec.Cgroup == "" {
+		if v.o.Cgroup != "" {
+			return fault.New(fault.Unsupported, "--cgroup is a path below the container's control group, and it has none.")
+		}
 		return nil
 	}
 	h, err := cgroup.Detect()
