@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -251,9 +253,23 @@ func plainRoot(t *testing.T) string {
 // listing is what a tree has, but for the contents of its files.
 func listing(t *testing.T, dir string) string {
 	t.Helper()
-	out, err := exec.Command("find", dir, "-printf", "%P %M %U %G %s %l\n").Output()
-	must(t, err)
-	lines := strings.Split(string(out), "\n")
-	slices.Sort(lines)
-	return regexp.MustCompile(`(?m)^(\S* d\S+ \d+ \d+) \d+`).ReplaceAllString(strings.Join(lines, "\n"), "$1")
+	var lines strings.Builder
+	must(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		size := info.Size()
+		if info.IsDir() {
+			size = 0
+		}
+		link, _ := os.Readlink(path) // of links only
+		owner := info.Sys().(*syscall.Stat_t)
+		fmt.Fprintln(&lines, strings.TrimPrefix(path, dir), info.Mode(), owner.Uid, owner.Gid, size, link)
+		return nil
+	}))
+	return lines.String()
 }

@@ -18,7 +18,7 @@ echo "== mountinfo"; cat /proc/self/mountinfo
 echo "== fds"; for f in 0 1 2 3 4 5 6 7; do [ -e /proc/$$/fd/$f ] && echo $f; done
 echo "== dev"; ls -lnA /dev
 echo "== proc"; cat /proc/self/oom_score_adj /proc/self/personality /proc/sys/kernel/hostname /proc/sys/kernel/domainname; cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
-echo "== namespaces"; for n in pid net ipc uts mnt user cgroup time; do readlink /proc/self/ns/$n; done
+echo "== namespaces"; ls -l /proc/self/ns
 echo "== cgroup"; cat /proc/self/cgroup
 echo "== links"; ls /sys/class/net
 `
@@ -135,8 +135,12 @@ func deviceLine(line string) string {
 
 // namespaceLine says whose a namespace is.
 func namespaceLine(line string, in Context) string {
-	kind, _, _ := strings.Cut(line, ":")
-	if whose, ok := in.Namespaces[line]; ok {
+	head, link, _ := strings.Cut(line, " -> ")
+	kind, _, is := strings.Cut(link, ":")
+	if !is || strings.HasSuffix(head, "_for_children") {
+		return ""
+	}
+	if whose, ok := in.Namespaces[link]; ok {
 		return kind + " " + whose
 	}
 	return kind + " its own"
