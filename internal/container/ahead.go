@@ -9,6 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/stdio"
+	"berth/internal/linux/mount"
 )
 
 // Between the answer to a create and the request to start the client has work of
@@ -54,12 +55,34 @@ func (w warmth) getReady(a *ahead) error {
 		err = w.writeFiles(a.c, a.p)
 	}
 	if err == nil {
+		err = w.makePlaces(a.c, a.p)
+	}
+	if err == nil {
 		err = a.p.openStreams(a.c)
 	}
 	if err == nil {
 		w.resume(a.c, a.p)
 	}
 	return err
+}
+
+// makePlaces makes the places for our files in the container's root, as Docker has
+// them in a layer of every container: the start finds them.
+func (w warmth) makePlaces(c Container, p *prepared) error {
+	for _, m := range p.spec.Mounts {
+		if !w.ours(c, m) {
+			continue
+		}
+		if err := mount.MakePlace(p.rootfs, m.Destination, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ours reports whether a bind mount's source is a file of the engine's.
+func (h *host) ours(c Container, m specs.Mount) bool {
+	return strings.HasPrefix(m.Source, h.deps.Paths.dir(c.ID)+"/")
 }
 
 // take is what is ready for a container's start: all, a sandbox, or nothing.
@@ -125,8 +148,8 @@ func (p *prepared) refresh(h *host, c Container) bool {
 		return false
 	}
 	for _, t := range p.trees {
-		if strings.HasPrefix(t.mount.Source, h.deps.Paths.dir(c.ID)+"/") {
-			continue // a file of ours
+		if h.ours(c, t.mount) {
+			continue
 		}
 		tree, err := openTree(t.mount)
 		if err != nil {

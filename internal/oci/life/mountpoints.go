@@ -60,25 +60,5 @@ func makePoint(root *os.File, from, inside string, dir bool) error {
 		defer f.Close()
 		root = f
 	}
-	at, names := "/", strings.Split(strings.Trim(path.Clean(inside), "/"), "/")
-	for i, name := range names {
-		if name == "" {
-			return nil // the root itself
-		}
-		above, err := mount.OpenIn(root, at, unix.O_PATH|unix.O_DIRECTORY)
-		if err != nil {
-			return err
-		}
-		if i < len(names)-1 || dir {
-			err = unix.Mkdirat(int(above.Fd()), name, 0o755)
-		} else {
-			err = unix.Mknodat(int(above.Fd()), name, unix.S_IFREG|0o644, 0)
-		}
-		above.Close()
-		if err != nil && err != unix.EEXIST {
-			return err
-		}
-		at = path.Join(at, name)
-	}
-	return nil
+	return mount.MakePlace(root, inside, dir)
 }
