@@ -74,7 +74,7 @@ func TestTheTableOfBundlesIsTheSameInAWarmEngineAndAColdOne(t *testing.T) {
 		if !got.shown {
 			silent++
 		}
-		if want.waited || got.shown && got.taken == startsCold(name) {
+		if want.waited || got.shown && !got.taken && !startsCold(name) {
 			t.Errorf("%s: a sandbox waited for it: %v, and became it: %v", name, got.waited, got.taken)
 		}
 		compareRuns(t, name, want.sections, got.sections)
@@ -154,6 +154,9 @@ func (e *engine) run(c bundle.Case, network container.NetworkMode) (ran, bool) {
 	r.sections = bundle.Exactly(clean(out), bundle.Context{Dir: dir, Namespaces: host})
 	r.sections["code"] = code
 	delete(r.sections, "sandbox")
+	if c.Name == "without-cgroup" { // which sees the groups of all
+		delete(r.sections, "groups")
+	}
 	return r, true
 }
 
