@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/sys/mountinfo"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -204,6 +205,28 @@ func TestMountsStreamsAndTheNetworkFromOutsideAreThereAgain(t *testing.T) {
 	b.must(err)
 	if theirs, err := os.Readlink("/proc/" + strconv.Itoa(b.state("a").Pid) + "/ns/net"); err != nil || theirs != ours {
 		t.Errorf("%s %v, not %s", theirs, err, ours)
+	}
+	b.ok("delete", "--force", "a")
+}
+
+func TestAContainerWithUsersOfItsOwnIsRestored(t *testing.T) {
+	b := newCounter(t)
+	if dev, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter("/dev")); err != nil || len(dev) == 0 || dev[0].Optional != "" {
+		t.Skipf("criu cannot restore a container that has devices of the host's mounted where they propagate: %v", err)
+	}
+	ids := []specs.LinuxIDMapping{{HostID: 100000, Size: 65536}}
+	b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	b.spec.Linux.UIDMappings, b.spec.Linux.GIDMappings = ids, ids
+	b.save()
+	images := filepath.Join(t.TempDir(), "images")
+	b.ok("run", "--detach", "--bundle", b.dir, "a")
+	b.counts("a", 5)
+	b.criu(images, "checkpoint", "a")
+	b.criu(images, "restore", "--detach", "--bundle", b.dir, "a")
+	b.counts("a", 5)
+	var st syscall.Stat_t
+	if err := syscall.Stat("/proc/"+strconv.Itoa(b.state("a").Pid), &st); err != nil || st.Uid != 100000 {
+		t.Errorf("it runs as %d %v", st.Uid, err)
 	}
 	b.ok("delete", "--force", "a")
 }

@@ -91,11 +91,17 @@ func dump(program string, o *CheckpointOptions, rec store.Record, spec *specs.Sp
 	if o.PreDump {
 		req.Kind = criu.PreDump
 	}
+	_, absent := os.Stat(o.Images)
 	done, err := o.open(req, true)
 	if err != nil {
 		return err
 	}
 	defer done()
+	if absent != nil {
+		if err := giveImages(o.Images, spec.Linux); err != nil {
+			return err
+		}
+	}
 	if err := o.checkParent(); err != nil {
 		return err
 	}

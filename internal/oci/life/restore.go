@@ -76,7 +76,7 @@ func (j *revival) revive() error {
 	j.req = &criu.Request{Kind: criu.Restore, LSMProfile: j.o.LSMProfile, ConfigFile: configFile(j.spec)}
 	if !j.spec.Process.Terminal {
 		for fd := range 3 {
-			if err := own(fd, j.spec.Process.User.UID); err != nil {
+			if err := own(fd, hostID(j.spec.Linux.UIDMappings, j.spec.Process.User.UID)); err != nil {
 				return err
 			}
 		}
