@@ -130,7 +130,8 @@ const dyingTime = 100 * time.Millisecond
 // diedUnder reports that an exec failed because its container was ending.
 func diedUnder(l *live, err error) bool {
 	var f *program.Failure
-	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == 0)
+	// ENOMEM is also what fork(2) says in a pid namespace whose first process ends.
+	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == unix.ENOMEM || f.Errno == 0)
 	for end := time.Now().Add(dyingTime); ; time.Sleep(time.Millisecond) {
 		if pidfd.Ended(l.pidfd) {
 			return true
