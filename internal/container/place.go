@@ -65,8 +65,10 @@ func (w warmth) spare(aside bool) *sandbox {
 	}
 }
 
+// dropLater drops a sandbox when the start that took its place is over, in whose way
+// it would be.
 func (w warmth) dropLater(b *sandbox) {
-	if !w.later(func() { w.drop(b) }) {
+	if !w.later(func() { time.Sleep(warmBreath); w.drop(b) }) {
 		w.drop(b)
 	}
 }

@@ -43,6 +43,7 @@ func Compile(spec *specs.Spec, in Inputs) (*program.Program, error) {
 		nature{b, spec.Process}.early(in.Modules)
 	}
 	enterNamespaces(b, spec)
+	b.recorded(spec)
 	setNames(b, spec)
 
 	b.add("set the umask to 0", "modes of what is made from here on are as given", unix.SYS_UMASK, program.Imm(0))

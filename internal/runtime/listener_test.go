@@ -67,7 +67,7 @@ func TestAListenerAnswersForTheFilter(t *testing.T) {
 		})
 		out, code := b.run()
 		o.end()
-		if n := <-asked; n != 1 || code != 0 || !strings.Contains(out, "Invalid cross-device link\nend\n") || o.got != "np" {
+		if n := <-asked; n != 1 || code != 0 || !strings.Contains(out, "Invalid cross-device link\nend\n") || o.got != "wnp" {
 			t.Errorf("asked %d times, exit %d, points %q, output:\n%s", n, code, o.got, out)
 		}
 		unix.Close(o.fds[0])

@@ -22,6 +22,7 @@ type Sync byte
 // The points, in their order. A program has only those that it needs.
 const (
 	SyncMap      Sync = 'u' // the user namespace is made: write its uid_map and gid_map, then answer
+	SyncRecord   Sync = 'w' // the process is there, and no other point comes at which it waits: write down who it is, then answer
 	SyncRuntime  Sync = 'r' // namespaces and mounts are made, the root is not entered: prestart and createRuntime hooks, network devices; then answer
 	SyncCreate   Sync = 'c' // the same, in a mount namespace that shows the host's tree and the root at Inputs.Staging: createContainer hooks; then answer
 	SyncListener Sync = 'n' // carries the seccomp listener with SCM_RIGHTS; no answer is waited for
@@ -31,6 +32,7 @@ const (
 // Names of steps that tell of a point; what went wrong there is the other side's to say.
 const (
 	nameMap     = "wait for the ID mappings"
+	nameRecord  = "wait until the process is written down"
 	nameRuntime = "wait for the createRuntime hooks"
 	nameCreate  = "wait for the createContainer hooks"
 )
@@ -46,6 +48,15 @@ func (b *builder) sync(point Sync, wait, why string) {
 		program.Imm(0), program.Imm(0), program.Imm(0))
 	b.add(wait, "it fails when the answer is no, or there was none", unix.SYS_CLOCK_NANOSLEEP,
 		program.Imm(unix.CLOCK_MONOTONIC), program.Imm(0), program.Bytes(answer), program.Imm(0))
+}
+
+// recorded makes sure that somebody has written down who the process is before it
+// waits for its start, however long that may be: with nobody left who knows of it, it
+// would wait for ever.
+func (b *builder) recorded(spec *specs.Spec) {
+	if b.has(FdStart) && b.has(FdSync) && !mountsFirst(spec) {
+		b.sync(SyncRecord, nameRecord, "it may outlive whoever made it")
+	}
 }
 
 // hookSyncs are the points between the mounts and the change of the root.

@@ -160,7 +160,7 @@ func TestCreateFailsWhenTheProgramCannotBeExecuted(t *testing.T) {
 		o := b.synced(func(*other, runtime.Sync) bool { return true })
 		text, code := runtime.StartFailure(b.failure(), b.spec)
 		o.end()
-		if !strings.HasSuffix(text, test.want) || code != test.code || o.got != "" {
+		if !strings.HasSuffix(text, test.want) || code != test.code || o.got != "w" {
 			t.Errorf("%d %s (points %q)", code, text, o.got)
 		}
 	}

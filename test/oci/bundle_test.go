@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ type bundle struct {
 	dir    string
 	root   string // --root
 	binary string
+	flags  []string // the runtime's own, before --root
 	spec   *specs.Spec
 }
 
@@ -86,7 +88,7 @@ func (b *bundle) save() *bundle {
 
 // command is a command line of the runtime's that has not been started.
 func (b *bundle) command(args ...string) *exec.Cmd {
-	return exec.Command(b.binary, append([]string{"--root", b.root}, args...)...)
+	return exec.Command(b.binary, slices.Concat(b.flags, []string{"--root", b.root}, args)...)
 }
 
 // do runs a command and gives what it wrote and its exit code.

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"berth/internal/linux/cgroup/systemd"
 )
 
 // limited is a container with a bit of everything.
@@ -60,15 +62,18 @@ func updates() [][]string {
 // limits are the limits of the bundle's container, as the host sees them.
 func (b *bundle) limits() map[string]string {
 	b.t.Helper()
-	out := map[string]string{}
-	for _, dir := range []string{"/sys/fs/cgroup" + b.spec.Linux.CgroupsPath, "/sys/fs/cgroup/*" + b.spec.Linux.CgroupsPath} {
+	out, group := map[string]string{}, b.spec.Linux.CgroupsPath
+	if u, err := systemd.Parse(group, "a"); err == nil {
+		group = u.Group()
+	}
+	for _, dir := range []string{"/sys/fs/cgroup" + group, "/sys/fs/cgroup/*" + group} {
 		for _, pattern := range []string{"*limit_in_bytes", "*.swappiness", "*.oom_control", "*.max", "*.low", "cpu.*_us", "cpu.shares", "cpu.idle", "cpuset.cpus", "cpuset.mems", "*weight", "blkio.throttle.*_device"} {
 			files, err := filepath.Glob(dir + "/" + pattern)
 			b.must(err)
 			for _, f := range files {
 				text, err := os.ReadFile(f)
 				b.must(err)
-				out[strings.Replace(f, b.spec.Linux.CgroupsPath, "", 1)] = strings.TrimSpace(string(text))
+				out[strings.Replace(f, group, "", 1)] = strings.TrimSpace(string(text))
 			}
 		}
 	}
@@ -76,16 +81,21 @@ func (b *bundle) limits() map[string]string {
 }
 
 // course is what became of each update: whether it was refused, and the limits after it.
-func (b *bundle) course(updates [][]string) (refused []bool, after []map[string]string) {
+type course struct {
+	refused []bool
+	after   []map[string]string
+}
+
+func (b *bundle) course(updates [][]string) course {
 	b.t.Helper()
 	b.save().ok("run", "-d", "-b", b.dir, "a")
-	refused, after = []bool{false}, []map[string]string{b.limits()}
+	c := course{[]bool{false}, []map[string]string{b.limits()}}
 	for _, flags := range updates {
 		_, code := b.do(append(append([]string{"update"}, flags...), "a")...)
-		refused, after = append(refused, code != 0), append(after, b.limits())
+		c.refused, c.after = append(c.refused, code != 0), append(c.after, b.limits())
 	}
 	b.ok("delete", "-f", "a")
-	return refused, after
+	return c
 }
 
 // intended are differences on version 2 from Debian's runc and crun.
@@ -98,8 +108,27 @@ func intended(what string) bool {
 	}, what)
 }
 
+// isAs says where the course is not another's.
+func (c course) isAs(t *testing.T, theirs course, updates [][]string) {
+	t.Helper()
+	for i, flags := range append([][]string{{"run"}}, updates...) {
+		got, want := c.after[i], theirs.after[i]
+		if c.refused[i] != theirs.refused[i] && !intended(fmt.Sprint(flags)) {
+			t.Errorf("%v: refused is %v, and theirs %v", flags, c.refused[i], theirs.refused[i])
+		}
+		for _, file := range slices.Sorted(maps.Keys(want)) {
+			if got[file] != want[file] && !intended(file) {
+				t.Errorf("after %v: %s is %q, and theirs %q", flags, file, got[file], want[file])
+			}
+		}
+		if len(got) != len(want) || len(got) == 0 {
+			t.Errorf("after %v: %d files, and theirs %d", flags, len(got), len(want))
+		}
+	}
+}
+
 func TestLimitsAreThoseThatOtherRuntimesSet(t *testing.T) {
-	refused, got := limited(t).course(updates())
+	ours := limited(t).course(updates())
 	for name, updates := range map[string][][]string{"runc": updates(), "crun": nil /* crun 1.8 knows neither "32M" nor -1 */} {
 		t.Run(name, func(t *testing.T) {
 			path, err := exec.LookPath(name)
@@ -109,20 +138,7 @@ func TestLimitsAreThoseThatOtherRuntimesSet(t *testing.T) {
 			}
 			peer := limited(t)
 			peer.binary = path
-			theirs, want := peer.course(updates)
-			for i, flags := range append([][]string{{"run"}}, updates...) {
-				if refused[i] != theirs[i] && !intended(fmt.Sprint(flags)) {
-					t.Errorf("%v: refused is %v, and theirs %v", flags, refused[i], theirs[i])
-				}
-				for _, file := range slices.Sorted(maps.Keys(want[i])) {
-					if got[i][file] != want[i][file] && !intended(file) {
-						t.Errorf("after %v: %s is %q, and theirs %q", flags, file, got[i][file], want[i][file])
-					}
-				}
-				if len(got[i]) != len(want[i]) || len(got[i]) == 0 {
-					t.Errorf("after %v: %d files, and theirs %d", flags, len(got[i]), len(want[i]))
-				}
-			}
+			ours.isAs(t, peer.course(updates), updates)
 		})
 	}
 }

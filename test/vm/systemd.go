@@ -18,7 +18,7 @@ import (
 func systemdJobs() []packageJob {
 	return []packageJob{
 		{name: "internal/linux/cgroup/systemd"},
-		{name: "test/oci", run: "Systemd"},
+		{name: "test/oci", run: "Systemd", peers: true},
 	}
 }
 

@@ -80,10 +80,15 @@ func (g *Group) make(made *[]string) error {
 	return nil
 }
 
-// complete makes the directories that are not there.
+// complete makes the directories that are not there, and turns on the controllers
+// that whoever manages the tree has left off.
 func (g *Group) complete(made *[]string) error {
 	for i, p := range g.places {
-		if err := makeParents(g.h.mounts[i], p.Dir, made); err != nil {
+		err := makeParents(g.h.mounts[i], p.Dir, made)
+		if err == nil && g.h.version == V2 {
+			err = enable(g.h.mounts[i], filepath.Dir(p.Dir))
+		}
+		if err != nil {
 			return explain(err, p.Dir)
 		}
 	}

@@ -16,17 +16,43 @@ import (
 // when r lists any. It is not undone when a later value is refused. Errors as for
 // Create; fault.Conflict for a limit below what is in use.
 func (g *Group) Update(r *specs.LinuxResources) error {
+	c, err := g.Change(r)
+	if err != nil {
+		return err
+	}
+	return c.Write()
+}
+
+// Change is an update that has been decided and not been made.
+type Change struct {
+	g       *Group
+	todo    steps
+	devices []specs.LinuxDeviceCgroup
+}
+
+// Change decides an update by what the group's limits are now. Errors as for Update.
+func (g *Group) Change(r *specs.LinuxResources) (*Change, error) {
 	todo, err := (&planner{on: g.h.on, now: writer{g}.holds}).plan(r)
-	if err != nil || r == nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	if err := write(g, todo); err != nil {
-		return err
+	c := &Change{g: g, todo: todo}
+	if r != nil {
+		c.devices = r.Devices
 	}
-	if len(r.Devices) == 0 {
-		return nil
+	return c, nil
+}
+
+// Values are what Write writes, devices apart.
+func (c *Change) Values() []Value { return c.todo.values() }
+
+// Write makes the update. Errors as for Update.
+func (c *Change) Write() error {
+	err := write(c.g, c.todo)
+	if err == nil && len(c.devices) > 0 {
+		err = c.g.setDevices(c.devices)
 	}
-	return g.setDevices(r.Devices)
+	return err
 }
 
 // put writes a cgroup file: in one call, and never making it.

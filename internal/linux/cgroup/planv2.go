@@ -114,8 +114,9 @@ func (p *planner) cpuV2(c *specs.LinuxCPU) error {
 	switch {
 	case quota != 0 && period != 0:
 		p.add("cpu", "cpu.max", fmt.Sprintf("%s %d", unlimited(quota), period))
-	case quota != 0: // the period stays
-		p.add("cpu", "cpu.max", unlimited(quota))
+	case quota != 0: // the period stays, and who hears of the quota hears of it too
+		_, have, _ := strings.Cut(p.holds("cpu", "cpu.max"), " ")
+		p.add("cpu", "cpu.max", strings.TrimSpace(unlimited(quota)+" "+have))
 	case period != 0: // the quota stays
 		have, _, _ := strings.Cut(p.holds("cpu", "cpu.max"), " ")
 		if have == "" {

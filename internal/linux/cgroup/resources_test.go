@@ -139,7 +139,7 @@ func TestAnUpdateKeepsWhatItDoesNotName(t *testing.T) {
 		}
 	}
 	check(`cpu period 50000`, `cpu.max = 50000 50000`)
-	check(`cpu quota 20000`, `cpu.max = 20000`)
+	check(`cpu quota 20000`, `cpu.max = 20000 100000`)
 	check(`memory swap 150`, `memory.swap.max = 50`)
 	check(`memory swap 90`, `Minimum memoryswap limit should be larger than memory limit, see usage`)
 	check(`memory {"limit":50,"checkBeforeUpdate":true}`, `rejecting memory limit 50 <= usage 60`)

@@ -60,12 +60,16 @@ func sweep(d *store.Dir, id string) {
 	if err != nil || spec.Linux == nil {
 		return
 	}
-	name := groupPath(id, spec.Linux)
 	u, err := systemd.Parse(spec.Linux.CgroupsPath, id)
-	ofSystemd := err == nil && spec.Linux.CgroupsPath != ""
-	if ofSystemd {
-		name = u.Group()
+	if err == nil {
+		sweepGroup(u.Group(), true)
 	}
+	if err != nil || spec.Linux.CgroupsPath == "" { // which either driver may have taken
+		sweepGroup(groupPath(id, spec.Linux), false)
+	}
+}
+
+func sweepGroup(name string, ofSystemd bool) {
 	if g, err := group(store.Record{Cgroup: name}); err == nil && g != nil {
 		if procs, err := g.Procs(); err != nil || len(procs) > 0 {
 			return // what is in use now stays

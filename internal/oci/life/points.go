@@ -23,6 +23,8 @@ func (j *job) obey(p point) error {
 		return err
 	}
 	switch p.kind {
+	case runtime.SyncRecord:
+		return nil
 	case runtime.SyncMap:
 		return mapIDs(j.rec.Pid, j.spec.Linux)
 	case runtime.SyncRuntime:

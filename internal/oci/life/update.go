@@ -16,23 +16,19 @@ import (
 // Update changes the limits that are given and leaves the others.
 func (r *Runtime) Update(id string, limits *specs.LinuxResources) error {
 	return r.withGroup(id, func(g *cgroup.Group, rec store.Record, _ string) error {
-		err := tellSystemd(rec, g, limits)
+		change, err := g.Change(limits)
+		if err == nil && rec.Systemd {
+			err = tellSystemd(rec, change.Values())
+		}
 		if err == nil {
-			err = g.Update(limits)
+			err = change.Write()
 		}
 		return fault.Wrap(fault.Invalid, err, "The limits cannot be changed")
 	})
 }
 
-// tellSystemd changes the limits of a container's unit, if it has one.
-func tellSystemd(rec store.Record, g *cgroup.Group, limits *specs.LinuxResources) error {
-	if !rec.Systemd {
-		return nil
-	}
-	values, err := g.Values(limits)
-	if err != nil {
-		return err
-	}
+// tellSystemd changes the limits of a container's unit.
+func tellSystemd(rec store.Record, values []cgroup.Value) error {
 	properties, err := systemd.Properties(values)
 	if err != nil {
 		return err

@@ -86,7 +86,11 @@ func quota(text string) ([]Property, error) {
 		const step = 10000
 		perSecond = (n*1000000/period + step - 1) / step * step
 	}
-	return []Property{{"CPUQuotaPerSecUSec", perSecond}, {"CPUQuotaPeriodUSec", period}}, nil
+	list := []Property{{"CPUQuotaPerSecUSec", perSecond}}
+	if found { // else it stays as it is
+		list = append(list, Property{"CPUQuotaPeriodUSec", period})
+	}
+	return list, nil
 }
 
 // mask turns a list of numbers, "0-2,5", into bits, the lowest first.
