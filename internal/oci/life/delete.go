@@ -5,6 +5,7 @@ package life
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -71,13 +72,27 @@ func sweep(d *store.Dir, id string) {
 
 func sweepGroup(name string, ofSystemd bool) {
 	if g, err := group(store.Record{Cgroup: name}); err == nil && g != nil {
-		if procs, err := g.Procs(); err != nil || len(procs) > 0 {
+		if !empties(g) {
 			return // what is in use now stays
 		}
 		_ = g.Remove(context.Background())
 	}
 	if ofSystemd {
 		_ = endUnit(name) // there may be none
+	}
+}
+
+// empties waits until nobody is in a group: a child of a creation that was killed ends
+// when it asks for something and nobody answers.
+func empties(g *cgroup.Group) bool {
+	for end := time.Now().Add(time.Second / 4); ; time.Sleep(time.Millisecond) {
+		procs, err := g.Procs()
+		if err != nil || len(procs) == 0 {
+			return err == nil
+		}
+		if time.Now().After(end) {
+			return false
+		}
 	}
 }
 
