@@ -34,7 +34,9 @@ const notifRecv, notifSend = 0xc0502100, 0xc0182101
 func listen(fd int) (asked int) {
 	for {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(poll, -1); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll(poll, -1); err == unix.EINTR {
+			continue
+		} else if err != nil {
 			return asked
 		}
 		if poll[0].Revents&unix.POLLIN == 0 && poll[0].Revents&unix.POLLHUP != 0 {
