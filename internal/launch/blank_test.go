@@ -1,7 +1,10 @@
+//go:build !cgo
+
 package launch_test
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +17,10 @@ import (
 // that is nothing yet, that is nothing either.
 func TestABlankChildDoesNotHaveOurExecutable(t *testing.T) {
 	blank, err := launch.NewBlankAsm()
-	if err != nil {
-		t.Skip("children cannot have a blank executable here: ", err)
+	if err != nil && os.Geteuid() != 0 {
+		t.Skip("an ordinary user's children cannot have a blank executable: ", err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	defer blank.Close()
 	self := program.New()

@@ -19,22 +19,31 @@ func TestNothingStaysOfACreationThatWasKilled(t *testing.T) {
 		}
 		return found
 	}
+	b.killCreations(40, func(at time.Duration) {
+		if left := groups(); len(left) > 0 {
+			t.Errorf("killed after %v: there is %v", at, left)
+		}
+	})
+}
+
+// killCreations kills `create` at so many moments of its life, each followed by `delete
+// --force` and the look at what is left.
+func (b *bundle) killCreations(moments int, look func(at time.Duration)) {
+	b.t.Helper()
 	began := time.Now()
 	b.ok("create", "-b", b.dir, "a")
 	whole := time.Since(began)
 	b.ok("delete", "a")
-	const moments = 40
 	for i := range moments {
+		at := whole * time.Duration(i) / time.Duration(moments)
 		create := b.command("create", "-b", b.dir, "a")
 		b.must(create.Start())
-		time.Sleep(whole * time.Duration(i) / moments)
+		time.Sleep(at)
 		_ = create.Process.Kill() // it may have ended, which is a moment too
 		_ = create.Wait()
 		b.ok("delete", "--force", "a")
-		if left := groups(); len(left) > 0 {
-			t.Errorf("killed after %v of %v: there is %v", whole*time.Duration(i)/moments, whole, left)
-		}
+		look(at)
 	}
-	b.ok("create", "-b", b.dir, "a") // all is free
+	b.ok("create", "-b", b.dir, "a") // the names are free
 	b.ok("delete", "a")
 }

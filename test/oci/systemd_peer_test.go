@@ -14,7 +14,7 @@ func TestSystemdsLimitsAreThoseThatRuncSets(t *testing.T) {
 	needSystemd(t)
 	runc, err := exec.LookPath("runc")
 	if err != nil {
-		t.Skip(err)
+		t.Skip("there is no runc to compare with: ", err)
 	}
 	with := func(binary, name string) course {
 		b := limited(t)
@@ -37,21 +37,8 @@ func TestSystemdKeepsNothingOfACreationThatWasKilled(t *testing.T) {
 		dir := "/sys/fs/cgroup/system.slice/" + c.unit + ".scope"
 		b.spec.Linux.CgroupsPath = c.path
 		b.save()
-		began := time.Now()
-		b.ok("create", "-b", b.dir, "a")
-		whole := time.Since(began)
-		b.ok("delete", "a")
-		const moments = 15
-		for i := range moments {
-			create := b.command("create", "-b", b.dir, "a")
-			b.must(create.Start())
-			time.Sleep(whole * time.Duration(i) / moments)
-			_ = create.Process.Kill() // it may have ended, which is a moment too
-			_ = create.Wait()
-			b.ok("delete", "--force", "a")
+		b.killCreations(15, func(time.Duration) {
 			b.waitFor("rid of "+dir, func() bool { _, err := os.Stat(dir); return err != nil })
-		}
-		b.ok("create", "-b", b.dir, "a") // the unit's name is free
-		b.ok("delete", "a")
+		})
 	}
 }
