@@ -7,11 +7,7 @@ import "berth/internal/stream"
 // next daemon's to hear of. The keeper's connection is still open, and is
 // closed next. It reports whether anything runs.
 func (s *Service) Close() (running bool) {
-	s.host.mu.Lock()
-	s.host.closed = true
-	s.host.mu.Unlock()
-	s.host.pool.Close()
-	s.host.background.Wait()
+	s.host.Close()
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
 			running = true

@@ -1,65 +1,46 @@
 // Package container is the life of containers: what state they are in, and
 // every verb that moves them from one to another. What they were asked to be is
-// in package config.
+// in package config, what is known of them in package record, and what a run
+// takes from the machine in package provision.
 package container
 
 import (
-	"net/netip"
-	"time"
-
-	"berth/internal/container/config"
+	"berth/internal/container/provision"
+	"berth/internal/container/record"
+	"berth/internal/state"
 )
 
-// Container is a snapshot of one container. Readers get copies and never wait
-// for a running verb.
-type Container struct {
-	ID                                      string // 64 hex digits
-	Name                                    string // without the leading slash
-	Created                                 time.Time
-	ImageID                                 string // digest of the image's manifest or index
-	Config                                  config.Config
-	HostConfig                              config.HostConfig
-	State                                   State
-	Wanted                                  Wanted // whether the user wants it up
-	Run                                     Run    // the present or last run
-	Endpoint                                Endpoint
-	Restarts                                int
-	Path                                    string   // the program as run
-	Args                                    []string // its arguments
-	LogPath                                 string
-	HostsPath, HostnamePath, ResolvConfPath string
-	SizeRw, SizeRootFs                      *int64 // bytes of its layer, and with the image; both set when asked for
-	Driver                                  string // "overlayfs"
-	Execs                                   []string
-}
+// What the rooms below call by these names.
+type (
+	Container  = record.Container
+	Run        = record.Run
+	Endpoint   = record.Endpoint
+	State      = record.State
+	Wanted     = record.Wanted
+	ExecConfig = record.ExecConfig
+	Place      = provision.Place
+	Connection = provision.Connection
+	Paths      = provision.Paths
+)
 
-// Run is one run of a container's program.
-type Run struct {
-	Pid       int // 0 when not running
-	Started   time.Time
-	Finished  time.Time
-	ExitCode  int
-	OOMKilled bool
-	Error     string // why the start failed, for State.Error
-}
-
-// Endpoint is how a running container is connected.
-type Endpoint struct {
-	Network    string // "bridge", "none", "host"
-	NetworkID  string
-	EndpointID string
-	Address    netip.Prefix
-	Gateway    netip.Addr
-	MAC        string
-	HostLink   string               // name of the bridge port in the host's namespace
-	Ports      []config.PortBinding // as bound, host ports filled in
-}
-
-// Wanted is the user's intent, kept apart from what is.
-type Wanted string
-
-// What a user can want.
+// The states of a container, and what its user can want.
 const (
-	WantedUp   Wanted = "up"
-	WantedDown Wanted = "down"
+	Created    = record.Created
+	Starting   = record.Starting
+	Running    = record.Running
+	Exited     = record.Exited
+	Removing   = record.Removing
+	Dead       = record.Dead
+	Removed    = record.Removed
+	WantedUp   = record.WantedUp
+	WantedDown = record.WantedDown
 )
+
+// OwnRuntime is the name of the runtime that needs no program: berth's own.
+const OwnRuntime = provision.OwnRuntime
+
+// Deps is what a Service works with.
+type Deps struct {
+	provision.Deps
+	Store *state.Store
+}

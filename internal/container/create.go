@@ -2,8 +2,6 @@ package container
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"os"
 	"regexp"
 	"strconv"
@@ -11,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/container/config"
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
@@ -30,7 +29,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := config.Check(&req); err != nil {
 		return CreateResult{}, err
 	}
-	if err := s.host.others().choose(&req.HostConfig); err != nil {
+	if err := s.host.Others().Choose(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}
 	s.index.resolveNetwork(&req.HostConfig)
@@ -38,10 +37,10 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err != nil {
 		return CreateResult{}, err
 	}
-	id, box := s.host.warmth().newID(req.HostConfig)
-	var undo undo
-	defer undo.run()
-	undo.add(func() { s.host.warmth().forget(id) })
+	id, getReady := s.host.Warmth().NewID(req.HostConfig)
+	var undo provision.Undo
+	defer undo.Run()
+	undo.Add(func() { s.host.Warmth().Forget(id) })
 	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
 	c.HostConfig = req.HostConfig
 	if c.Config, err = config.Merge(req, img, c.ID); err != nil {
@@ -55,7 +54,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if c.Name, err = s.index.takeName(strings.TrimPrefix(req.Name, "/"), c.ID); err != nil {
 		return CreateResult{}, err
 	}
-	undo.add(func() { s.index.drop(c.ID, c.Name) })
+	undo.Add(func() { s.index.drop(c.ID, c.Name) })
 	if err := s.makeDir(ctx, &c, &undo); err != nil {
 		return CreateResult{}, err
 	}
@@ -64,17 +63,15 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 		return CreateResult{}, fault.Wrap(fault.Internal, err, "the container cannot be recorded")
 	}
 	s.index.add(newEntry(c))
-	undo.clear()
-	if box != nil {
-		s.host.warmth().begin(box, c)
-	}
+	undo.Clear()
+	getReady(c)
 	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
 }
 
 // makeDir makes the container's directory: its layer, files and volumes.
-func (s *Service) makeDir(ctx context.Context, c *Container, undo *undo) error {
-	dir := s.deps.Paths.dir(c.ID)
-	undo.add(func() { os.RemoveAll(dir) })
+func (s *Service) makeDir(ctx context.Context, c *Container, undo *provision.Undo) error {
+	dir := s.deps.Paths.Dir(c.ID)
+	undo.Add(func() { os.RemoveAll(dir) })
 	for _, d := range []struct {
 		path string
 		mode os.FileMode
@@ -88,7 +85,7 @@ func (s *Service) makeDir(ctx context.Context, c *Container, undo *undo) error {
 		c.LogPath = dir + "/" + c.ID + "-json.log"
 	}
 	c.HostsPath, c.HostnamePath, c.ResolvConfPath = dir+"/hosts", dir+"/hostname", dir+"/resolv.conf"
-	return s.host.makeVolumes(ctx, c, undo)
+	return s.host.Storage().MakeVolumes(ctx, c, undo)
 }
 
 func (x *index) takeName(name, id string) (string, error) {
@@ -112,20 +109,4 @@ func checkName(name string) error {
 		return nil
 	}
 	return fault.New(fault.Invalid, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name)
-}
-
-// idLength is the number of hexadecimal digits of an ID.
-const idLength = 64
-
-// newID returns 64 random hexadecimal digits whose first twelve are not all
-// decimal, so that a short ID is never taken for a number.
-func newID() string {
-	for {
-		b := make([]byte, 32)
-		rand.Read(b)
-		id := hex.EncodeToString(b)
-		if _, err := strconv.ParseInt(id[:12], 10, 64); err != nil {
-			return id
-		}
-	}
 }

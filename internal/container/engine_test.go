@@ -15,12 +15,14 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
@@ -38,6 +40,7 @@ type engine struct {
 	t       *testing.T
 	dir     string
 	keeper  *keeper.Client
+	held    atomic.Pointer[keeper.Client] // what the service sees of it
 	store   *state.Store
 	net     *fakeNetworks
 	cgroups cgroup.Hierarchy
@@ -91,12 +94,13 @@ func (e *engine) boot() {
 	e.keeper, err = keeper.Ensure(ctx, e.dir+"/exec", keeperProgram(e.t))
 	e.must(err)
 	client := e.keeper
-	e.Service = New(Deps{
+	e.held.Store(client)
+	e.Service = New(Deps{Store: e.store, Deps: provision.Deps{
 		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
-		Keeper: func() (*keeper.Client, error) { return client, nil },
-		Store:  e.store, Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm,
+		Keeper:  func() (*keeper.Client, error) { return e.held.Load(), nil },
+		Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
-	})
+	}})
 	e.must(e.Recover(ctx, client))
 	go e.Service.Follow(client)
 }
@@ -433,7 +437,9 @@ func (f *fakeNetworks) Restore(_ context.Context, running []Connection) error {
 	clear(f.live)
 	for _, c := range running {
 		f.live[c.Endpoint.EndpointID] = true
-		closeAll(c.Holds...)
+		for _, h := range c.Holds {
+			h.Close()
+		}
 	}
 	return nil
 }

@@ -3,13 +3,11 @@ package container
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/provision"
 	"berth/internal/fault"
-	"berth/internal/keeper"
-	"berth/internal/linux/cgroup"
 	"berth/internal/logfile"
 	"berth/internal/state"
 	"berth/internal/stream"
@@ -34,13 +32,9 @@ type entry struct {
 	waiters []*waiter
 }
 
-// live is what a run holds in the daemon.
+// live is the present run.
 type live struct {
-	pidfd    *os.File
-	rootfs   *os.File // the detached overlay; nil after a restart of the daemon
-	pty      *os.File // the terminal's master, or nil
-	group    *cgroup.Group
-	proc     keeper.Process
+	provision.Holdings
 	stopping atomic.Bool   // the user asked for the end that is coming
 	down     chan struct{} // closed when the run has ended for all to see
 }
@@ -89,12 +83,12 @@ func (e *entry) change(f func(*Container)) Container {
 // step asks the lifecycle table and makes the new state visible. The caller
 // holds the verb lock.
 func (e *entry) step(ev Event, f func(*Container)) (Container, error) {
-	next, err := e.snapshot().State.Next(ev)
+	to, err := next(e.snapshot().State, ev)
 	if err != nil {
 		return Container{}, err
 	}
 	return e.change(func(c *Container) {
-		c.State = next
+		c.State = to
 		if f != nil {
 			f(c)
 		}

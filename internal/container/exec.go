@@ -5,26 +5,12 @@ import (
 	"os"
 	"sync"
 
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/stream"
 )
-
-// ExecConfig is a further process that a user wants in a running container.
-type ExecConfig struct {
-	User         string
-	Privileged   bool
-	Tty          bool
-	AttachStdin  bool
-	AttachStdout bool
-	AttachStderr bool
-	ConsoleSize  [2]uint // height, width
-	DetachKeys   string
-	Env          []string
-	WorkingDir   string
-	Cmd          []string
-}
 
 // Exec is a snapshot of an exec.
 type Exec struct {
@@ -106,7 +92,7 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 	if _, err := stream.DetachKeys(cfg.DetachKeys); err != nil {
 		return "", fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
 	}
-	x := newExecution(newID(), e.id)
+	x := newExecution(record.NewID(), e.id)
 	x.config = cfg
 	s.execs.add(x)
 	return x.id, nil
@@ -152,7 +138,7 @@ func (x *execution) finish(exit keeper.Exit) {
 		return
 	}
 	code := exit.Code
-	closeAll(x.pidfd)
+	x.pidfd.Close() // or nil
 	x.code, x.running, x.pty, x.pidfd = &code, false, nil, nil
 	close(x.ended)
 }

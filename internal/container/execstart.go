@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/provision"
 	"berth/internal/fault"
-	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
 	"berth/internal/program"
 	"berth/internal/stream"
@@ -110,12 +110,12 @@ func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opt
 	if err != nil && diedUnder(l, err) {
 		err = notRunning(e.id)
 	}
-	var exit *exitError
+	var exit *provision.ExitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &exit):
-		x.unclaim(exit.code)
+		x.unclaim(exit.Code)
 	default:
 		x.unclaim(cannotRun)
 	}
@@ -133,7 +133,7 @@ func diedUnder(l *live, err error) bool {
 	// ENOMEM is also what fork(2) says in a pid namespace whose first process ends.
 	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == unix.ENOMEM || f.Errno == 0)
 	for end := time.Now().Add(dyingTime); ; time.Sleep(time.Millisecond) {
-		if pidfd.Ended(l.pidfd) {
+		if pidfd.Ended(l.Pidfd) {
 			return true
 		}
 		if !dying || time.Now().After(end) {
@@ -143,38 +143,33 @@ func diedUnder(l *live, err error) bool {
 }
 
 func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
-	var undo undo
-	defer undo.run()
+	var undo provision.Undo
+	defer undo.Run()
 	client, err := s.deps.Keeper()
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the keeper cannot be reached")
 	}
-	size := x.config.ConsoleSize
+	cfg := x.config
 	if opts.ConsoleSize != [2]uint{} {
-		size = opts.ConsoleSize
+		cfg.ConsoleSize = opts.ConsoleSize
 	}
-	p, err := s.host.prepareExec(e.snapshot(), l, x, size)
+	p, err := s.host.PrepareExec(e.snapshot(), &l.Holdings, x.id, cfg)
 	if err != nil {
 		return err
 	}
-	undo.add(p.io.CloseAll)
-	defer p.closeChildEnds()
-	proc, pidfd, err := startProgram(ctx, client, keeper.StartRequest{
-		ID: x.id, Container: e.id, Spool: s.deps.Paths.spool(x.id), ExitFile: s.deps.Paths.exitFile(x.id),
-		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(),
-	})
-	if d := p.delegated; d != nil {
-		defer d.endExec()
-		if err == nil {
-			if err = d.takeTerminal(ctx, client, x.id, p.io); err != nil {
-				undoStart(client, pidfd, x.id)
-			}
+	undo.Add(p.IO().CloseAll)
+	defer p.CloseChildEnds()
+	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, x.id, e.id, nil))
+	defer p.EndExec()
+	if err == nil {
+		if err = p.TakeTerminal(ctx, client, x.id); err != nil {
+			undoStart(client, pidfd, x.id)
 		}
 	}
 	if err != nil {
-		return startError(err, p)
+		return p.Failure(err)
 	}
-	undo.clear()
-	x.began(proc.Pid, pidfd, p.io, func() { client.CloseStdin(context.Background(), x.id) })
+	undo.Clear()
+	x.began(proc.Pid, pidfd, p.IO(), func() { client.CloseStdin(context.Background(), x.id) })
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -17,22 +18,22 @@ const drainTime = 5 * time.Second
 // Follow handles what the keeper reports until its connection is gone.
 func (s *Service) Follow(client *keeper.Client) {
 	for ev := range client.Events() {
-		s.host.later(func() { s.ended(client, ev.ID, ev.Exit) })
+		s.host.Later(func() { s.runs().ended(client, ev.ID, ev.Exit) })
 	}
 }
 
 // ended handles the end of a process: a container's or an exec's. It may be
 // told twice of the same one.
-func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
+func (s runs) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	if x := s.execs.get(id); x != nil {
 		x.finish(exit)
-		s.host.forgetEnd(client, id)
+		s.forgetEnd(client, id)
 		s.execs.dropLater(id)
 		return
 	}
 	e, err := s.index.find(id)
 	if err != nil || e.id != id {
-		s.host.forgetEnd(client, id)
+		s.forgetEnd(client, id)
 		return
 	}
 	e.lock(context.Background())
@@ -40,9 +41,9 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	l := e.live.Load()
 	switch {
 	case l == nil: // of a start that was undone, or told twice
-		s.host.forgetEnd(client, id)
+		s.forgetEnd(client, id)
 		return
-	case !pidfd.Ended(l.pidfd): // told twice, and the container runs again
+	case !pidfd.Ended(l.Pidfd): // told twice, and the container runs again
 		return
 	}
 	s.exited(e, l, exit, client)
@@ -50,9 +51,9 @@ func (s *Service) ended(client *keeper.Client, id string, exit keeper.Exit) {
 
 // forgetEnd lets the keeper forget a process whose end is dealt with. A keeper that died
 // between writing the exit file and this has left it to us.
-func (h *host) forgetEnd(client *keeper.Client, id string) {
+func (s runs) forgetEnd(client *keeper.Client, id string) {
 	if err := client.Forget(context.Background(), id); err != nil && !fault.Is(err, fault.Conflict) {
-		keeper.RemoveExitFile(h.deps.Paths.exitFile(id))
+		keeper.RemoveExitFile(s.deps.Paths.ExitFile(id))
 	}
 }
 
@@ -76,17 +77,17 @@ func drain(hub *stream.Hub) {
 // exited takes the last output in, records how a run ended and gives back what
 // it held. The caller holds the verb lock. The keeper forgets the run only once
 // its exit is durable; a container that goes away by itself has no exit to keep.
-func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client) {
-	if e.snapshot().HostConfig.PidMode == "host" && l.group != nil {
+func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client) {
+	if e.snapshot().HostConfig.PidMode == "host" && l.Group != nil {
 		// The others do not end with the first process, as in a namespace of its own.
-		if err := killGroup(l.group); err != nil {
+		if err := provision.KillGroup(l.Group); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}
 	drain(e.hub)
 	oom := false
-	if l.group != nil {
-		n, err := l.group.OOMKills()
+	if l.Group != nil {
+		n, err := l.Group.OOMKills()
 		oom = err == nil && n > 0
 	}
 	endpoint := e.snapshot().Endpoint
@@ -110,11 +111,11 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 	if err != nil { // the keeper goes on knowing it, for the next daemon
 		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
 	} else if len(endpoint.Ports) > 0 { // whose sockets the keeper holds: the next container may want them
-		s.host.forgetEnd(client, e.id)
+		s.forgetEnd(client, e.id)
 	} else {
-		e.forgetting.Go(func() { s.host.forgetEnd(client, e.id) })
+		e.forgetting.Go(func() { s.forgetEnd(client, e.id) })
 	}
-	s.host.release(c, endpoint, l)
+	s.host.Release(c, endpoint, l.Holdings)
 	s.execs.orphan(c.ID)
 	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
@@ -122,27 +123,5 @@ func (s *Service) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Cli
 		if err := s.discard(e, true); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
-	}
-}
-
-// release gives back what a run held: addresses, ports, control group, descriptors.
-func (h *host) release(c Container, endpoint Endpoint, l *live) {
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	if endpoint.Address.IsValid() {
-		if err := h.deps.Networks.Disconnect(ctx, endpoint); err != nil {
-			h.deps.Warn("container %s: %v", c.ID, err)
-		}
-	}
-	h.others().forget(c)
-	if l.group != nil {
-		if err := l.group.Remove(ctx); err != nil {
-			h.deps.Warn("container %s: %v", c.ID, err)
-		}
-	}
-	closeAll(l.pidfd)
-	if l.rootfs != nil {
-		// The last reference unmounts, and unmounting syncs: nobody waits for it.
-		h.later(func() { l.rootfs.Close() })
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"berth/internal/container/config"
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 )
 
@@ -104,4 +105,16 @@ func (x *index) resolveNetwork(h *config.HostConfig) {
 	if other, err := x.find(name); err == nil {
 		h.NetworkMode = "container:" + other.id
 	}
+}
+
+// neighbour finds a container that another one shares something with.
+func (x *index) neighbour(id string) (Container, *provision.Holdings, error) {
+	e, err := x.find(id)
+	if err != nil {
+		return Container{}, nil, err
+	}
+	if l := e.live.Load(); l != nil {
+		return e.snapshot(), &l.Holdings, nil
+	}
+	return e.snapshot(), nil, nil
 }

@@ -35,7 +35,7 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	if sig == unix.SIGKILL || sig == unix.SIGTERM {
 		l.stopping.Store(true)
 	}
-	switch err := pidfd.Send(l.pidfd, sig); {
+	switch err := pidfd.Send(l.Pidfd, sig); {
 	case isGone(err):
 		return notRunning(e.id)
 	case err != nil:

@@ -2,21 +2,6 @@ package container
 
 import "berth/internal/fault"
 
-// State is where a container is in its life. Docker's booleans are computed
-// from it at the border.
-type State string
-
-// The states.
-const (
-	Created  State = "created"
-	Starting State = "starting" // being started; reported as created
-	Running  State = "running"
-	Exited   State = "exited"
-	Removing State = "removing"
-	Dead     State = "dead" // a removal failed; remove again
-	Removed  State = "removed"
-)
-
 // Event is a fact that moves a container from one state to another.
 type Event string
 
@@ -42,10 +27,10 @@ var transitions = map[State]map[Event]State{
 	Dead:     {RemoveBegan: Removing},
 }
 
-// Next returns the state after event e, or a Conflict when the table has no such path.
-func (s State) Next(e Event) (State, error) {
-	if next, ok := transitions[s][e]; ok {
-		return next, nil
+// next returns the state after event e, or a Conflict when the table has no such path.
+func next(s State, e Event) (State, error) {
+	if to, ok := transitions[s][e]; ok {
+		return to, nil
 	}
 	return s, fault.New(fault.Conflict, "a container that is %s cannot take %q", s, e)
 }

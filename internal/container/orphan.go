@@ -12,19 +12,19 @@ import (
 // kernels from 6.15 still tell them (PIDFD_GET_INFO). What is watched for an
 // earlier keeper already is told twice, which does no harm.
 func (s *Service) Orphaned(client *keeper.Client) {
-	s.host.later(s.host.pool.Flush) // its sandboxes have died with it
+	s.host.Later(s.host.Warmth().Flush) // its sandboxes have died with it
 	told := func(id string) func(int, bool) {
 		return func(code int, known bool) {
 			if !known {
 				code = lostExit
 			}
 			exit := keeper.Exit{Code: code, Time: time.Now()}
-			s.host.later(func() { s.ended(client, id, exit) })
+			s.host.Later(func() { s.runs().ended(client, id, exit) })
 		}
 	}
 	for _, e := range s.index.all() {
 		if l := e.live.Load(); l != nil {
-			pidfd.Watch(l.pidfd, told(e.id))
+			pidfd.Watch(l.Pidfd, told(e.id))
 		}
 	}
 	for _, x := range s.execs.all() {

@@ -3,8 +3,6 @@ package container
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,11 +20,11 @@ func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
 	var got []string
 	for _, s := range states {
 		for _, ev := range events {
-			next, err := s.Next(ev)
+			to, err := next(s, ev)
 			if err == nil {
-				got = append(got, fmt.Sprintf("%s: %s -> %s", s, ev, next))
-			} else if next != s || !fault.Is(err, fault.Conflict) {
-				t.Errorf("%s, %s: %s, %v", s, ev, next, err)
+				got = append(got, fmt.Sprintf("%s: %s -> %s", s, ev, to))
+			} else if to != s || !fault.Is(err, fault.Conflict) {
+				t.Errorf("%s, %s: %s, %v", s, ev, to, err)
 			}
 		}
 	}
@@ -120,42 +118,6 @@ func TestNamesAreCheckedAndGenerated(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		seen[name] = true
-	}
-	if id := newID(); len(id) != 64 {
-		t.Error(id)
-	}
-}
-
-func TestABindSourceIsMadeOnlyWhenAskedTo(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "a/b")
-	err := bindSource(config.Mount{Type: "bind", Source: missing})
-	if !fault.Is(err, fault.Invalid) || err.Error() != `invalid mount config for type "bind": bind source path does not exist: `+missing {
-		t.Error(err)
-	}
-	if err := bindSource(config.Mount{Type: "bind", Source: missing, Create: true}); err != nil {
-		t.Error(err)
-	}
-	if st, err := os.Stat(missing); err != nil || !st.IsDir() {
-		t.Error(err)
-	}
-}
-
-func TestUndoGivesBackTheLastFirstAndNothingTwice(t *testing.T) {
-	var got string
-	var u undo
-	for _, s := range []string{"a", "b", "c"} {
-		u.add(func() { got += s })
-	}
-	u.run()
-	u.run()
-	if got != "cba" {
-		t.Error(got)
-	}
-	u.add(func() { got = "ran" })
-	u.clear()
-	u.run()
-	if got != "cba" {
-		t.Error(got)
 	}
 }
 

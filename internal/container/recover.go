@@ -6,13 +6,12 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"berth/internal/container/stdio"
+	"berth/internal/container/provision"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -70,10 +69,12 @@ func (s recovery) run(ctx context.Context) error {
 		if c := e.snapshot(); c.Endpoint.Address.IsValid() {
 			connected = append(connected, Connection{ID: c.ID, Name: c.Name, Endpoint: c.Endpoint, Holds: ports})
 		} else {
-			closeAll(ports...)
+			for _, p := range ports {
+				p.Close() // or nil
+			}
 		}
 		if p.Exit != nil {
-			finish = append(finish, func() { s.ended(s.client, p.ID, *p.Exit) })
+			finish = append(finish, func() { s.runs().ended(s.client, p.ID, *p.Exit) })
 		}
 	}
 	if err := s.deps.Networks.Restore(ctx, connected); err != nil {
@@ -110,9 +111,9 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		c.State, c.Wanted = Running, WantedUp
 		c.Run.Pid, c.Run.Started = p.Pid, p.Started.UTC()
 	})
-	l := &live{pidfd: a.Pidfd, proc: p, down: make(chan struct{})}
-	if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
-		l.group = g
+	l := &live{Holdings: provision.Holdings{Pid: p.Pid, Pidfd: a.Pidfd}, down: make(chan struct{})}
+	if g, err := s.deps.Cgroups.Open(s.host.CgroupPath(c)); err == nil {
+		l.Group = g
 	}
 	sink, err := openSink(e, c)
 	if err != nil {
@@ -121,11 +122,11 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	if err := takeSpool(a.Process.Spool, sink); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	if err := s.host.others().resume(ctx, c); err != nil {
+	if err := s.host.Others().Resume(ctx, c); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	io, ports := stdioOf(a)
-	l.pty = io.Pty
+	io, ports := provision.Streams(a)
+	l.Pty = io.Pty
 	e.live.Store(l)
 	e.hub.Run(io.Ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
@@ -151,34 +152,6 @@ func takeSpool(path string, sink stream.Sink) error {
 	return nil
 }
 
-// stdioOf are the engine's ends among what the keeper held.
-func stdioOf(a *keeper.Adopted) (io *stdio.Streams, ports []*os.File) {
-	io = &stdio.Streams{}
-	for _, h := range a.Held {
-		switch h.Name {
-		case keeper.StreamStdin:
-			io.Stdin = h.File
-		case keeper.StreamStdout:
-			io.Stdout = h.File
-		case keeper.StreamStderr:
-			io.Stderr = h.File
-		case keeper.StreamPty:
-			io.Pty = h.File
-		default:
-			i, err := strconv.Atoi(strings.TrimPrefix(h.Name, heldPort))
-			if err != nil { // the keeper goes on holding it
-				h.File.Close()
-				continue
-			}
-			for len(ports) <= i {
-				ports = append(ports, nil)
-			}
-			ports[i] = h.File
-		}
-	}
-	return io, ports
-}
-
 // adoptExec keeps an exec inspectable; whoever was attached to it is gone.
 func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
 	a, err := s.client.Adopt(ctx, p.ID)
@@ -188,10 +161,10 @@ func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
 	}
 	x := newExecution(p.ID, p.Container)
 	s.execs.add(x)
-	io, _ := stdioOf(a)
+	io, _ := provision.Streams(a)
 	x.began(p.Pid, a.Pidfd, io, func() { s.client.CloseStdin(context.Background(), p.ID) })
 	if p.Exit != nil {
-		s.host.later(func() { s.ended(s.client, p.ID, *p.Exit) })
+		s.host.Later(func() { s.runs().ended(s.client, p.ID, *p.Exit) })
 	}
 }
 
@@ -215,9 +188,9 @@ func (s recovery) settle() {
 		if e.live.Load() != nil {
 			continue
 		}
-		s.host.others().forget(c)
-		if g, err := s.deps.Cgroups.Open(s.host.cgroupPath(c)); err == nil {
-			if err := clearGroup(g); err != nil { // its processes are nobody's
+		s.host.Others().Forget(c)
+		if g, err := s.deps.Cgroups.Open(s.host.CgroupPath(c)); err == nil {
+			if err := provision.ClearGroup(g); err != nil { // its processes are nobody's
 				s.deps.Warn("container %s: %v", e.id, err)
 			}
 		}
@@ -227,7 +200,7 @@ func (s recovery) settle() {
 		}
 		if c.HostConfig.AutoRemove && c.State == Exited || c.State == Removing || c.State == Dead {
 			e.change(func(c *Container) { c.State = Exited })
-			if err := s.discard(e, true); err != nil {
+			if err := s.runs().discard(e, true); err != nil {
 				s.deps.Warn("container %s: %v", e.id, err)
 			}
 		}
@@ -237,7 +210,7 @@ func (s recovery) settle() {
 // lost records the end of a run that went with the machine or the keeper. The
 // keeper's exit file knows more if it is still there.
 func (s recovery) lost(e *entry) {
-	exit, err := keeper.ReadExitFile(s.deps.Paths.exitFile(e.id))
+	exit, err := keeper.ReadExitFile(s.deps.Paths.ExitFile(e.id))
 	if err != nil {
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
 	}
@@ -245,7 +218,7 @@ func (s recovery) lost(e *entry) {
 		c.State, c.Endpoint = Exited, Endpoint{}
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 	})
-	os.Remove(s.deps.Paths.exitFile(e.id))
+	os.Remove(s.deps.Paths.ExitFile(e.id))
 	if err := s.deps.Store.Commit(put(c)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
@@ -259,7 +232,7 @@ func (s recovery) sweepGroups() {
 		return // there are none
 	}
 	for _, id := range parent.Children() {
-		if _, err := s.index.find(id); err == nil || len(id) != idLength {
+		if _, err := s.index.find(id); err == nil || len(id) != record.IDLength {
 			continue
 		}
 		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil {
@@ -279,8 +252,8 @@ func (s recovery) sweepExits(procs []keeper.Process) {
 		id, whole := keeper.ExitFileOf(file.Name())
 		e, err := s.index.find(id)
 		wanted := whole && err == nil && e.id == id && (e.snapshot().State == Running || e.snapshot().State == Starting)
-		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == idLength && !known && !wanted {
-			os.Remove(s.deps.Paths.exitFile(file.Name()))
+		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == record.IDLength && !known && !wanted {
+			os.Remove(s.deps.Paths.ExitFile(file.Name()))
 		}
 	}
 }
@@ -304,7 +277,7 @@ func (s recovery) sweep() {
 			}
 		}
 	}
-	s.host.later(func() {
+	s.host.Later(func() {
 		for _, path := range stray {
 			if err := os.RemoveAll(path); err != nil {
 				s.deps.Warn("%v", err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/state"
@@ -50,7 +51,7 @@ func TestNoLineIsLostOrDoubledWhenTheDaemonIsRestarted(t *testing.T) {
 	ids := []string{e.create(counts("a"), withVolume), e.create(counts("b"), withVolume)}
 	for _, id := range ids {
 		e.start(id)
-		e.logged(id, "line 50")
+		e.logged(id, "line 100")
 	}
 	for round := range 5 {
 		if !e.shutDown() {
@@ -213,8 +214,7 @@ func TestContainersSurviveTheirKeeper(t *testing.T) {
 	<-e.keeper.Done()
 	e.keeper, err = keeper.Ensure(context.Background(), e.dir+"/exec", keeperProgram(t))
 	e.must(err)
-	e.deps.Keeper = func() (*keeper.Client, error) { return e.keeper, nil }
-	e.host.deps.Keeper = e.deps.Keeper
+	e.held.Store(e.keeper)
 	go e.Follow(e.keeper)
 	e.Orphaned(e.keeper)
 	e.Orphaned(e.keeper) // as if that one had died too
@@ -243,7 +243,7 @@ func TestAnEndToldTwiceDoesNotEndTheNextRun(t *testing.T) {
 	e.start(id)
 	e.must(e.Kill(context.Background(), id, ""))
 	e.start(id)
-	e.ended(e.keeper, id, keeper.Exit{Code: 137})
+	e.runs().ended(e.keeper, id, keeper.Exit{Code: 137})
 	if c, _ := e.Get(id); c.State != Running {
 		t.Errorf("it is %s", c.State)
 	}
@@ -283,7 +283,7 @@ func TestAnExitThatCannotBeRecordedIsNotLost(t *testing.T) {
 	var err error
 	e.store, err = state.Open(e.dir + "/state.db") // there is room again
 	e.must(err)
-	e.deps.Store, e.host.deps.Store = e.store, e.store
+	e.deps.Store = e.store
 	e.start(id) // although the keeper still knows the run before
 	e.must(e.Kill(context.Background(), id, ""))
 	e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
@@ -296,7 +296,7 @@ func TestWhatACrashLeftHalfDoneIsSweptAndTheTrashStaysUsable(t *testing.T) {
 	for _, d := range []string{"containers/strayed/layer", "containers/.trash/old/layer"} {
 		e.must(os.MkdirAll(filepath.Join(e.dir, d), 0o755))
 	}
-	exits := []string{"exec/exits/" + strings.Repeat("a", idLength), "exec/exits/" + kept, "exec/exits/" + kept + ".new"}
+	exits := []string{"exec/exits/" + strings.Repeat("a", record.IDLength), "exec/exits/" + kept, "exec/exits/" + kept + ".new"}
 	for _, f := range exits {
 		e.must(os.WriteFile(filepath.Join(e.dir, f), nil, 0o600))
 	}

@@ -47,20 +47,20 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	case Running, Starting:
 		return fault.New(fault.Conflict, "cannot remove container %q: container is running: stop the container before removing or force remove", "/"+c.Name)
 	}
-	return s.discard(e, opts.Volumes)
+	return s.runs().discard(e, opts.Volumes)
 }
 
 // end kills a run and waits until its end is recorded.
 func (l *live) end(ctx context.Context) error {
 	l.stopping.Store(true)
-	if err := pidfd.Send(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(ctx, l.down)
 }
 
 // discard removes a container that does not run. The caller holds the verb lock.
-func (s *Service) discard(e *entry, volumes bool) error {
+func (s runs) discard(e *entry, volumes bool) error {
 	c, err := e.step(RemoveBegan, nil)
 	if err != nil {
 		return err
@@ -69,18 +69,18 @@ func (s *Service) discard(e *entry, volumes bool) error {
 	if c.HostConfig.AutoRemove {
 		// Nobody waits for the disk: a record that a crash leaves is of a
 		// container that does not run, and Recover removes it.
-		s.host.later(func() { s.deps.Store.Commit(forget) })
+		s.host.Later(func() { s.deps.Store.Commit(forget) })
 	} else if err = s.deps.Store.Commit(forget); err != nil {
 		// A disk that is full: what the container has written makes room. A crash
 		// now leaves a record without a directory, which can be removed.
-		err = os.RemoveAll(s.deps.Paths.dir(c.ID))
+		err = os.RemoveAll(s.deps.Paths.Dir(c.ID))
 		if err == nil {
 			err = s.deps.Store.Commit(forget)
 		}
 	}
-	s.host.warmth().forget(c.ID)
+	s.host.Warmth().Forget(c.ID)
 	if err == nil {
-		err = s.host.throwAway(c.ID)
+		err = s.host.Storage().ThrowAway(c.ID)
 	}
 	if err != nil {
 		e.step(RemoveFailed, nil)
@@ -89,35 +89,12 @@ func (s *Service) discard(e *entry, volumes bool) error {
 		return err
 	}
 	if volumes {
-		s.host.removeVolumes(c)
+		s.host.Storage().RemoveVolumes(c)
 	}
 	closeLog(e)
 	s.index.drop(c.ID, c.Name)
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
-	return nil
-}
-
-// throwAway moves a container's directory out of sight and deletes it in the
-// background: a large layer keeps nobody waiting. What a crash leaves in the
-// trash the next start of the daemon deletes. A full disk may have no room for
-// that: the directory is then deleted where it is.
-func (h *host) throwAway(id string) error {
-	trash := h.deps.Paths.Data + "/.trash"
-	if err := os.MkdirAll(trash, 0o700); err != nil {
-		return os.RemoveAll(h.deps.Paths.dir(id))
-	}
-	to := trash + "/" + id
-	if err := os.Rename(h.deps.Paths.dir(id), to); os.IsNotExist(err) {
-		return nil
-	} else if err != nil {
-		return os.RemoveAll(h.deps.Paths.dir(id))
-	}
-	h.later(func() {
-		if err := os.RemoveAll(to); err != nil {
-			h.deps.Warn("%s: %v", to, err)
-		}
-	})
 	return nil
 }

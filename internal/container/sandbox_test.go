@@ -25,19 +25,20 @@ func newWarmEngine(t *testing.T) *engine {
 
 func onBridge(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" }
 
-// box is the sandbox that a container has which was just created.
-func (e *engine) box(id string) *sandbox {
+// box is the process of the sandbox that a container has which was just created,
+// once the start has been got ready.
+func (e *engine) box(id string) (pid int) {
 	e.t.Helper()
-	for _, b := range e.host.pool.Things() {
-		if b.id == id {
-			if a := b.ahead.Load(); a == nil || !a.ended() || !a.ok {
-				e.t.Errorf("the start of %s is not got ready: %+v", id, a)
+	e.eventually("a start has been got ready", func() error {
+		for _, b := range e.host.Warmth().Waiting() {
+			if b.ID == id && b.Ready {
+				pid = b.Pid
+				return nil
 			}
-			return b
 		}
-	}
-	e.t.Fatalf("no sandbox waits for %s", id)
-	return nil
+		return fmt.Errorf("%+v wait, and none for %s", e.host.Warmth().Waiting(), id)
+	})
+	return pid
 }
 
 func (e *engine) sandboxesWait() {
@@ -55,7 +56,7 @@ func TestWhatHasChangedSinceAStartWasGotReadyIsSeen(t *testing.T) {
 	for _, server := range []string{"9.9.9.9", "1.1.1.1"} {
 		e.sandboxesWait()
 		id := e.create("cat /etc/resolv.conf; sleep 1000", onBridge)
-		pid := e.box(id).pid
+		pid := e.box(id)
 		e.net.mu.Lock()
 		e.net.server = server
 		e.net.mu.Unlock()

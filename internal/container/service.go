@@ -2,7 +2,11 @@ package container
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"strings"
 
+	"berth/internal/container/provision"
 	"berth/internal/container/stdio"
 )
 
@@ -11,14 +15,19 @@ type Service struct {
 	deps  Deps
 	index *index
 	execs *execIndex
-	host  *host
+	host  *provision.Host
 }
 
 // New returns a Service without containers; Recover brings those of the store.
 func New(deps Deps) *Service {
 	x := newIndex()
-	return &Service{deps: deps, index: x, execs: newExecIndex(), host: newHost(deps, x)}
+	return &Service{deps: deps, index: x, execs: newExecIndex(), host: provision.New(deps.Deps, x.neighbour)}
 }
+
+// runs is how the containers' runs begin and end.
+type runs struct{ *Service }
+
+func (s *Service) runs() runs { return runs{s} }
 
 // Get returns a snapshot of one container.
 func (s *Service) Get(ref string) (Container, error) {
@@ -67,5 +76,24 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	if l == nil {
 		return notRunning(e.id)
 	}
-	return stdio.SetSize(l.pty, height, width)
+	return stdio.SetSize(l.Pty, height, width)
+}
+
+// Waiting is how many sandboxes wait for containers, and what their processes
+// take of memory, in bytes: their proportional share (PSS).
+func Waiting(s *Service) (n int, bytes int64) {
+	for _, b := range s.host.Warmth().Waiting() {
+		n++
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", b.Pid))
+		if err != nil {
+			continue // it has ended
+		}
+		for line := range strings.Lines(string(text)) {
+			var kib int64
+			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kib); err == nil {
+				bytes += kib << 10
+			}
+		}
+	}
+	return n, bytes
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -30,10 +31,10 @@ func (s *Service) Start(ctx context.Context, ref string) error {
 	defer e.unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	return s.start(ctx, e)
+	return s.runs().start(ctx, e)
 }
 
-func (s *Service) start(ctx context.Context, e *entry) error {
+func (s runs) start(ctx context.Context, e *entry) error {
 	before := e.snapshot()
 	switch before.State {
 	case Running:
@@ -58,17 +59,15 @@ func (s *Service) start(ctx context.Context, e *entry) error {
 
 // run takes everything that a run needs and starts it; on failure everything
 // is given back.
-func (s *Service) run(ctx context.Context, e *entry, c Container) error {
-	var undo undo
-	defer undo.run()
+func (s runs) run(ctx context.Context, e *entry, c Container) error {
+	var undo provision.Undo
+	defer undo.Run()
 	client, err := s.deps.Keeper()
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "the keeper cannot be reached")
 	}
-	if kind := kindOf(c.HostConfig); kind != "" {
-		s.host.pool.Want(kind)
-	}
-	p, err := s.host.prepare(ctx, c, &undo)
+	s.host.Warmth().Want(c.HostConfig)
+	p, err := s.host.Prepare(ctx, c, &undo)
 	if err != nil {
 		return err
 	}
@@ -76,47 +75,44 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return err
 	}
-	undo.add(func() { closeLog(e) })
-	defer p.closeChildEnds()
+	undo.Add(func() { closeLog(e) })
+	defer p.CloseChildEnds()
 
 	recorded := make(chan error, 1)
 	record := sync.OnceFunc(func() { // beside the keeper's work, which goes first
 		go func() {
 			c := c
-			c.State, c.Endpoint, c.Run = Running, p.endpoint, Run{Started: time.Now().UTC()}
+			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
 			recorded <- s.deps.Store.Commit(put(c))
 		}()
 	})
-	proc, pidfd, err := startProgram(ctx, client, p.request(s.host, c, record))
-	if wentCold(p, err) {
-		if err = s.host.warmth().cold(c, p); err == nil {
-			proc, pidfd, err = startProgram(ctx, client, p.request(s.host, c, record))
+	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
+	if p.WentCold(err) {
+		if err = s.host.Warmth().Cold(c, p); err == nil {
+			proc, pidfd, err = startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
 		}
 	}
 	record()
-	if err == nil && p.delegated != nil {
-		if err = s.host.others().begin(ctx, c, p, client); err != nil {
+	if err == nil {
+		if err = s.host.Others().Begin(ctx, c, p, client); err != nil {
 			undoStart(client, pidfd, c.ID)
 		}
 	}
 	rerr := <-recorded
 	if err != nil {
-		return startError(err, p)
+		return p.Failure(err)
 	}
 	if rerr != nil {
 		undoStart(client, pidfd, c.ID)
 		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
 	}
-	if p.box != nil {
-		p.box.pidfd.Close() // the keeper gave another
-	}
 	// First what readers act on, then the state that tells them that it is there.
-	e.live.Store(&live{pidfd: pidfd, rootfs: p.rootfs, pty: p.io.Pty, group: p.group, proc: proc, down: make(chan struct{})})
-	e.hub.Run(p.io.Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
-	undo.clear()
+	e.live.Store(&live{Holdings: p.Started(proc.Pid, pidfd), down: make(chan struct{})})
+	e.hub.Run(p.IO().Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
+	undo.Clear()
 	_, err = e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
-		c.Endpoint = p.endpoint
+		c.Endpoint = p.Endpoint()
 	})
 	return err // none: Starting has this event, and the verb lock is ours
 }
@@ -126,7 +122,7 @@ func (s *Service) run(ctx context.Context, e *entry, c Container) error {
 func undoStart(client *keeper.Client, process *os.File, id string) {
 	_ = pidfd.Send(process, 9) // it may have ended
 	process.Close()
-	for end := time.Now().Add(killTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(provision.KillTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if !fault.Is(client.Forget(context.Background(), id), fault.Conflict) {
 			return // else the keeper has not reaped it yet
 		}
@@ -153,15 +149,15 @@ func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequ
 }
 
 // startFailed puts the container back and says why, in its state.
-func (s *Service) startFailed(e *entry, before Container, cause error) {
+func (s runs) startFailed(e *entry, before Container, cause error) {
 	ev := StartFailed
 	if before.State == Exited {
 		ev = AgainFailed
 	}
-	var exit *exitError
+	var exit *provision.ExitError
 	code := 128
 	if errors.As(cause, &exit) {
-		code = exit.code
+		code = exit.Code
 	}
 	c, err := e.step(ev, func(c *Container) {
 		c.Wanted = WantedDown
@@ -180,45 +176,4 @@ func (s *Service) startFailed(e *entry, before Container, cause error) {
 		return
 	}
 	e.tell(WaitNotRunning, WaitNextExit)
-}
-
-// exitError is a start that failed because of what the user asked to run.
-type exitError struct {
-	code  int
-	text  string
-	cause *program.Failure
-}
-
-func (x *exitError) Error() string { return x.text }
-
-func (x *exitError) Unwrap() error {
-	if x.cause == nil { // and not a nil of another type
-		return nil
-	}
-	return x.cause
-}
-
-// startError gives a failed program Docker's words and exit code.
-func startError(err error, p *prepared) error {
-	var f *program.Failure
-	if !errors.As(err, &f) {
-		if p.delegated != nil {
-			return fault.As(fault.Invalid, p.delegated.explain(err))
-		}
-		return fault.Wrap(fault.Internal, err, "failed to create task for container")
-	}
-	text, code := p.explain(f)
-	kind := fault.Internal
-	if code == 126 || code == 127 {
-		kind = fault.Invalid
-	}
-	return fault.As(kind, &exitError{code: code, text: text, cause: f})
-}
-
-// request is what the keeper is asked to start.
-func (p *prepared) request(h *host, c Container, sent func()) keeper.StartRequest {
-	return keeper.StartRequest{
-		ID: c.ID, Container: c.ID, Sandbox: p.sandbox, Spool: h.deps.Paths.spool(c.ID), ExitFile: h.deps.Paths.exitFile(c.ID),
-		Program: p.program, Fds: p.fds, Held: p.held, Pidfile: p.pidfile(), Sent: sent,
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -41,7 +42,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
 	}
 	l.stopping.Store(true)
-	if err := pidfd.Send(l.pidfd, sig); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.Pidfd, sig); err != nil && !isGone(err) {
 		return err
 	}
 	var expired <-chan time.Time
@@ -55,17 +56,14 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return nil
 	case <-expired:
 	}
-	if err := pidfd.Send(l.pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(context.WithoutCancel(ctx), l.down)
 }
 
-// killTime is how long the kernel gets to end a killed container.
-const killTime = 30 * time.Second
-
 func awaitDown(ctx context.Context, down <-chan struct{}) error {
-	t := time.NewTimer(killTime)
+	t := time.NewTimer(provision.KillTime)
 	defer t.Stop()
 	select {
 	case <-down:

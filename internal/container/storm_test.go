@@ -35,7 +35,7 @@ func TestManyClientsAtOnceLoseNothing(t *testing.T) {
 	}
 	wg.Wait()
 	e.must(e.removeAll())
-	e.host.background.Wait()
+	e.host.Settle()
 	e.eventually("all descriptors are given back", func() error {
 		if now := openFiles(t, "self"); now > before+3 { // the runtime's own, and the go tool's
 			return fault.New(fault.Internal, "%d instead of %d", now, before)

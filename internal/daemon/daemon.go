@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"berth/internal/container"
+	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/keeper"
@@ -149,13 +150,13 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.containers = container.New(container.Deps{
-		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Store: d.store, Cgroups: d.cgroups,
+	d.containers = container.New(container.Deps{Store: d.store, Deps: provision.Deps{
+		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Cgroups: d.cgroups,
 		Keeper:   d.client,
 		Paths:    container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:     func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
 		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime, Warm: d.cfg.Warm,
-	})
+	}})
 	return nil
 }
 

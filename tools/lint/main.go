@@ -209,7 +209,7 @@ func isWire(path, name string, t *ast.StructType) bool {
 			return true
 		}
 	}
-	return strings.HasSuffix(path, "internal/container/container.go") ||
+	return strings.HasSuffix(path, "internal/container/record/container.go") ||
 		strings.HasSuffix(path, "internal/container/config/config.go") ||
 		strings.Contains(path, "internal/cli/") && strings.HasSuffix(strings.ToLower(name), "options")
 }

@@ -1,20 +1,22 @@
-package container
+package provision
 
 import (
 	"context"
 	"errors"
 	"path"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/linux/cgroup"
 	"berth/internal/linux/seccomp"
 	"berth/internal/runtime"
 )
 
-// cgroupPath is the container's control group, below every hierarchy's root.
-func (h *host) cgroupPath(c Container) string {
+// CgroupPath is the container's control group, below every hierarchy's root.
+func (h *Host) CgroupPath(c record.Container) string {
 	parent := c.HostConfig.CgroupParent
 	if parent == "" {
 		parent = h.deps.Paths.CgroupParent
@@ -22,20 +24,24 @@ func (h *host) cgroupPath(c Container) string {
 	return path.Join("/", parent, c.ID)
 }
 
-// clearGroup kills what is left in a control group and removes it. A start
+// ClearGroup kills what is left in a control group and removes it. A start
 // whose answer was lost may have left a process there.
-func clearGroup(g *cgroup.Group) error {
-	return errors.Join(killGroup(g), g.Remove(context.Background()))
+func ClearGroup(g *cgroup.Group) error {
+	return errors.Join(KillGroup(g), g.Remove(context.Background()))
 }
 
-func killGroup(g *cgroup.Group) error {
-	ctx, cancel := context.WithTimeout(context.Background(), killTime)
+// KillTime is how long the kernel gets to end what is killed.
+const KillTime = 30 * time.Second
+
+// KillGroup ends every process in a control group.
+func KillGroup(g *cgroup.Group) error {
+	ctx, cancel := context.WithTimeout(context.Background(), KillTime)
 	defer cancel()
 	return g.Kill(ctx)
 }
 
 // cgroupInputs says where the child belongs and what it sees in /sys/fs/cgroup.
-func (h *host) cgroupInputs(g *cgroup.Group) runtime.Cgroup {
+func (h *Host) cgroupInputs(g *cgroup.Group) runtime.Cgroup {
 	in := runtime.Cgroup{Join: g.JoinFiles(), Unified: h.deps.Cgroups.Version() == cgroup.V2}
 	for _, p := range g.Places() {
 		if !p.Unified {
@@ -46,7 +52,7 @@ func (h *host) cgroupInputs(g *cgroup.Group) runtime.Cgroup {
 }
 
 // filter is the seccomp filter of a process.
-func (h *host) filter(hc config.HostConfig, p *specs.Process) (seccomp.Filter, error) {
+func (h *Host) filter(hc config.HostConfig, p *specs.Process) (seccomp.Filter, error) {
 	sec, err := config.ParseSecurity(hc.SecurityOpt)
 	if err != nil || sec.Unconfined || hc.Privileged {
 		return seccomp.Filter{}, err

@@ -1,12 +1,10 @@
-package container
+package provision
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"reflect"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/ocispec"
+	"berth/internal/container/record"
 	"berth/internal/container/warm"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -51,13 +50,14 @@ type sandbox struct {
 	ahead   atomic.Pointer[ahead] // nil before a container has its ID
 }
 
-// warmth makes and unmakes sandboxes.
-type warmth struct{ *host }
+// Warmth makes and unmakes sandboxes.
+type Warmth struct{ *Host }
 
-func (h *host) warmth() warmth { return warmth{h} }
+// Warmth returns the sandboxes that wait.
+func (h *Host) Warmth() Warmth { return Warmth{h} }
 
-func newPool(h *host, size int) *warm.Pool[*sandbox] {
-	w := h.warmth()
+func newPool(h *Host, size int) *warm.Pool[*sandbox] {
+	w := h.Warmth()
 	return warm.New(warm.Config[*sandbox]{
 		Size: size, Breath: warmBreath, Idle: warmIdle, Hold: warmHold,
 		Make: w.park, Drop: w.drop, ID: func(b *sandbox) string { return b.id },
@@ -74,33 +74,44 @@ func kindOf(hc config.HostConfig) string {
 	return ""
 }
 
-// newID is the ID of a new container: that of a sandbox which fits, if one waits.
-func (w warmth) newID(hc config.HostConfig) (string, *sandbox) {
+// Want says that a container like this is being started: more may follow.
+func (w Warmth) Want(hc config.HostConfig) {
+	if kind := kindOf(hc); kind != "" {
+		w.pool.Want(kind)
+	}
+}
+
+// Flush drops all sandboxes.
+func (w Warmth) Flush() { w.pool.Flush() }
+
+// NewID is the ID of a new container: that of a sandbox which fits, if one waits.
+// That one is got ready by what begin is called with the container.
+func (w Warmth) NewID(hc config.HostConfig) (id string, begin func(record.Container)) {
 	if kind := kindOf(hc); kind != "" {
 		if b, ok := w.pool.Reserve(kind); ok {
-			return b.id, b
+			return b.id, func(c record.Container) { w.begin(b, c) }
 		}
 	}
-	return newID(), nil
+	return record.NewID(), func(record.Container) {}
 }
 
 // plainSpec is the spec of a container without anything of its own.
-func (h warmth) plainSpec() *specs.Spec {
+func (h Warmth) plainSpec() *specs.Spec {
 	spec := runtime.DefaultSpec(runtime.Sandbox{ThermalPaths: h.thermal()})
 	ocispec.NetNSTravels(spec)
 	return spec
 }
 
 // park makes a sandbox.
-func (w warmth) park(ctx context.Context, kind string) (*sandbox, error) {
-	var undo undo
-	defer undo.run()
+func (w Warmth) park(ctx context.Context, kind string) (*sandbox, error) {
+	var undo Undo
+	defer undo.Run()
 	client, err := w.deps.Keeper()
 	if err != nil {
 		return nil, err
 	}
-	b := &sandbox{id: newID(), spec: w.plainSpec(), keeper: client}
-	undo.add(func() { w.letGo(b) })
+	b := &sandbox{id: record.NewID(), spec: w.plainSpec(), keeper: client}
+	undo.Add(func() { w.letGo(b) })
 	var ns *os.File
 	if kind == "none" {
 		b.netns, err = w.deps.Networks.ConnectNone(ctx)
@@ -112,8 +123,8 @@ func (w warmth) park(ctx context.Context, kind string) (*sandbox, error) {
 		b.place = nil
 		return nil, err
 	}
-	c := Container{ID: b.id}
-	if b.group, err = w.deps.Cgroups.Create(w.cgroupPath(c), b.spec.Linux.Resources); err != nil {
+	c := record.Container{ID: b.id}
+	if b.group, err = w.deps.Cgroups.Create(w.CgroupPath(c), b.spec.Linux.Resources); err != nil {
 		return nil, err
 	}
 	names, fds := []string{runtime.FdNetNS}, []*os.File{ns}
@@ -138,12 +149,12 @@ func (w warmth) park(ctx context.Context, kind string) (*sandbox, error) {
 		return nil, err
 	}
 	b.pid, b.pidfd = box.Pid, box.Pidfd
-	undo.clear()
+	undo.Clear()
 	return b, nil
 }
 
 // drop unmakes a sandbox.
-func (w warmth) drop(b *sandbox) {
+func (w Warmth) drop(b *sandbox) {
 	if a := b.ahead.Load(); a != nil {
 		a.giveBack()
 	}
@@ -152,10 +163,10 @@ func (w warmth) drop(b *sandbox) {
 }
 
 // letGo gives back what a sandbox holds beside its process.
-func (w warmth) letGo(b *sandbox) {
+func (w Warmth) letGo(b *sandbox) {
 	closeAll(b.netns, b.pidfd)
 	if b.group != nil {
-		if err := clearGroup(b.group); err != nil {
+		if err := ClearGroup(b.group); err != nil {
 			w.deps.Warn("%v", err)
 		}
 	}
@@ -166,7 +177,7 @@ func (w warmth) letGo(b *sandbox) {
 
 // cool ends the process of p's sandbox, if there is one: the container is made
 // without it, in its place on the network.
-func (w warmth) cool(p *prepared) {
+func (w Warmth) cool(p *Prepared) {
 	if b := p.box; b != nil {
 		p.box, p.sandbox, p.trees, p.group = nil, "", nil, nil
 		w.drop(b)
@@ -174,7 +185,7 @@ func (w warmth) cool(p *prepared) {
 }
 
 // undo gives back what a start that failed had taken, but for the network.
-func (w warmth) undo(p *prepared) {
+func (w Warmth) undo(p *Prepared) {
 	p.giveBack()
 	if p.box != nil {
 		w.drop(p.box)
@@ -202,7 +213,7 @@ func (b *sandbox) waits(keeper func() (*keeper.Client, error)) bool {
 
 // resume compiles what makes a container of the sandbox. It is false when that
 // cannot be: then the container is made from the start, which also finds the right words.
-func (w warmth) resume(c Container, p *prepared) bool {
+func (w Warmth) resume(c record.Container, p *Prepared) bool {
 	b := p.box
 	if !b.fits(p.spec, w.deps.Keeper) {
 		return false
@@ -267,28 +278,9 @@ func openTree(m specs.Mount) (*os.File, error) {
 	return os.NewFile(uintptr(fd), m.Source), nil
 }
 
-// wentCold reports that a start failed because its sandbox was gone, before
+// WentCold reports that a start failed because its sandbox was gone, before
 // anything of the container had been done.
-func wentCold(p *prepared, err error) bool {
+func (p *Prepared) WentCold(err error) bool {
 	var f *program.Failure
 	return p.sandbox != "" && (fault.Is(err, fault.NotFound) || errors.As(err, &f) && f.Step < 0)
-}
-
-// Waiting is how many sandboxes wait for containers, and what their processes
-// take of memory, in bytes: their proportional share (PSS).
-func Waiting(s *Service) (n int, bytes int64) {
-	for _, b := range s.host.pool.Things() {
-		n++
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", b.pid))
-		if err != nil {
-			continue // it has ended
-		}
-		for line := range strings.Lines(string(text)) {
-			var kib int64
-			if _, err := fmt.Sscanf(line, "Pss: %d kB", &kib); err == nil {
-				bytes += kib << 10
-			}
-		}
-	}
-	return n, bytes
 }

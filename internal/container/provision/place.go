@@ -1,10 +1,11 @@
-package container
+package provision
 
 import (
 	"context"
 	"time"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 )
 
@@ -16,7 +17,7 @@ const shortage = 250 * time.Millisecond
 // else in that of the sandbox that has waited longest. So addresses are given
 // out in the order of the starts, as without sandboxes, and none is short because
 // sandboxes wait on it.
-func (w warmth) connect(ctx context.Context, c Container, box *sandbox) (*Connection, error) {
+func (w Warmth) connect(ctx context.Context, c record.Container, box *sandbox) (*Connection, error) {
 	if box != nil {
 		return w.connectAt(ctx, c, box)
 	}
@@ -30,7 +31,7 @@ func (w warmth) connect(ctx context.Context, c Container, box *sandbox) (*Connec
 
 // connectAt connects a container in the place of a sandbox, or with nil in any. A
 // sandbox that was not the container's is dropped.
-func (w warmth) connectAt(ctx context.Context, c Container, b *sandbox) (*Connection, error) {
+func (w Warmth) connectAt(ctx context.Context, c record.Container, b *sandbox) (*Connection, error) {
 	if b == nil {
 		return w.deps.Networks.Connect(ctx, c, config.Ports(c.Config, c.HostConfig), nil)
 	}
@@ -46,7 +47,7 @@ func (w warmth) connectAt(ctx context.Context, c Container, b *sandbox) (*Connec
 
 // spare is a sandbox that waits on the bridge, or nil; with aside, it may be a
 // container's that is not being started yet, which will start without it.
-func (w warmth) spare(aside bool) *sandbox {
+func (w Warmth) spare(aside bool) *sandbox {
 	for {
 		b, ok := w.pool.Spare("bridge", aside)
 		if !ok {
@@ -67,8 +68,8 @@ func (w warmth) spare(aside bool) *sandbox {
 
 // dropLater drops a sandbox when the start that took its place is over, in whose way
 // it would be.
-func (w warmth) dropLater(b *sandbox) {
-	if !w.later(func() { time.Sleep(warmBreath); w.drop(b) }) {
+func (w Warmth) dropLater(b *sandbox) {
+	if !w.Later(func() { time.Sleep(warmBreath); w.drop(b) }) {
 		w.drop(b)
 	}
 }

@@ -1,4 +1,4 @@
-package container
+package provision
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/ocispec"
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/linux/console"
@@ -17,37 +18,36 @@ import (
 	"berth/internal/runtime"
 )
 
-// prepareExec makes everything that a further process in a running container needs.
-func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p *prepared, err error) {
-	cfg := x.config
-	p = &prepared{io: &stdio.Streams{}}
+// PrepareExec makes everything that a further process in a running container needs.
+func (h *Host) PrepareExec(c record.Container, run *Holdings, id string, cfg record.ExecConfig) (p *Prepared, err error) {
+	p = &Prepared{io: &stdio.Streams{}}
 	defer func() {
 		if err != nil {
-			p.closeChildEnds()
+			p.CloseChildEnds()
 			p.io.CloseAll()
 		}
 	}()
-	root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", l.proc.Pid), unix.O_PATH|unix.O_CLOEXEC, 0)
+	root, err := os.OpenFile(fmt.Sprintf("/proc/%d/root", run.Pid), unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return p, fault.Wrap(fault.Conflict, err, "the container's file system cannot be opened")
 	}
 	defer root.Close()
-	if pidfd.Ended(l.pidfd) { // the pid may have been another process's by then
-		return p, notRunning(c.ID)
+	if pidfd.Ended(run.Pidfd) { // the pid may have been another process's by then
+		return p, fault.New(fault.Conflict, "container %s is not running", c.ID)
 	}
 	if p.process, err = execProcess(root, c, cfg); err != nil {
 		return p, err
 	}
-	if d, err := h.others().of(c, x.id); err != nil || d != nil {
+	if d, err := h.Others().of(c, id); err != nil || d != nil {
 		if err == nil {
-			err = h.others().prepareExec(p, d, cfg, size)
+			err = h.Others().prepareExec(p, d, cfg)
 		}
 		return p, err
 	}
 	names := []string{runtime.FdPidfd}
-	p.fds = append(p.fds, l.pidfd)
-	if l.group != nil {
-		dir, err := l.group.OpenBeside(l.proc.Pid)
+	p.fds = append(p.fds, run.Pidfd)
+	if run.Group != nil {
+		dir, err := run.Group.OpenBeside(run.Pid)
 		if err != nil {
 			return p, fault.Wrap(fault.Internal, err, "the control group cannot be opened")
 		}
@@ -56,15 +56,15 @@ func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p 
 			p.add(&names, runtime.FdCgroup, dir)
 		}
 	}
-	if err := p.openExecStreams(root, cfg, size); err != nil {
+	if err := p.openExecStreams(root, cfg); err != nil {
 		return p, err
 	}
 	names = append(names, p.io.Names...)
 	p.fds = append(p.fds, p.io.Child...)
 	p.held = p.io.Held()
 	in := runtime.ExecInputs{Fds: names}
-	if l.group != nil {
-		in.Join = l.group.JoinFiles()
+	if run.Group != nil {
+		in.Join = run.Group.JoinFiles()
 	}
 	hc := c.HostConfig
 	hc.Privileged = hc.Privileged || cfg.Privileged
@@ -79,7 +79,7 @@ func (h *host) prepareExec(c Container, l *live, x *execution, size [2]uint) (p 
 }
 
 // openExecStreams makes the streams; those that nobody attaches to lead nowhere.
-func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) (err error) {
+func (p *Prepared) openExecStreams(root *os.File, cfg record.ExecConfig) (err error) {
 	if !cfg.Tty {
 		p.io, err = stdio.Open(stdio.Request{Stdin: cfg.AttachStdin, Stdout: cfg.AttachStdout, Stderr: cfg.AttachStderr, UID: p.process.User.UID})
 		if err != nil {
@@ -96,7 +96,7 @@ func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) 
 	if err := p.io.GiveTo(p.process.User.UID); err != nil {
 		return fault.Wrap(fault.Internal, err, "the terminal cannot be given to the user")
 	}
-	if size != [2]uint{} {
+	if size := cfg.ConsoleSize; size != [2]uint{} {
 		return stdio.SetSize(master, size[0], size[1])
 	}
 	return nil
@@ -104,7 +104,7 @@ func (p *prepared) openExecStreams(root *os.File, cfg ExecConfig, size [2]uint) 
 
 // execProcess is the process: the container's environment and rights, with
 // what the user changes for this one.
-func execProcess(root *os.File, c Container, cfg ExecConfig) (*specs.Process, error) {
+func execProcess(root *os.File, c record.Container, cfg record.ExecConfig) (*specs.Process, error) {
 	name := cfg.User
 	if name == "" {
 		name = c.Config.User

@@ -1,4 +1,4 @@
-package container
+package provision
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/container/netfiles"
 	"berth/internal/container/ocispec"
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -18,8 +19,8 @@ import (
 	"berth/internal/runtime"
 )
 
-// prepared is a process that only has to be started.
-type prepared struct {
+// Prepared is a process that only has to be started.
+type Prepared struct {
 	io        *stdio.Streams
 	spec      *specs.Spec // of a container; nil for an exec
 	process   *specs.Process
@@ -33,50 +34,37 @@ type prepared struct {
 	sandbox   string   // its ID, once the program is for it
 	group     *cgroup.Group
 	delegated *delegated // made by another runtime; else nil
-	endpoint  Endpoint
+	endpoint  record.Endpoint
 	files     netfiles.Files // as written for this run
 	ours      []*os.File     // descriptors that nobody needs once the process runs
 	trees     []sourceTree
-	undo      undo // gives back what was taken, but for the network
+	undo      Undo // gives back what was taken, but for the network
 }
 
-// heldPort and the port's index is the name under which the keeper holds the
-// socket of a published port.
-const heldPort = "port"
-
-// closeChildEnds closes what only the new process needs.
-func (p *prepared) closeChildEnds() {
+// CloseChildEnds closes what only the new process needs.
+func (p *Prepared) CloseChildEnds() {
 	p.io.CloseChild()
 	closeAll(p.ours...)
 	p.ours = nil
 }
 
-// explain gives a failed step Docker's words and exit code.
-func (p *prepared) explain(f *program.Failure) (string, int) {
-	f = p.prog.Fail(f.Step, f.Errno)
-	if p.spec != nil {
-		return runtime.StartFailure(f, p.spec)
-	}
-	return runtime.ExecFailure(f, p.process)
-}
-
 // add hands a descriptor to the program under a name.
-func (p *prepared) add(names *[]string, name string, f *os.File) {
+func (p *Prepared) add(names *[]string, name string, f *os.File) {
 	*names = append(*names, name)
 	p.fds = append(p.fds, f)
 }
 
-// prepare takes everything that a run needs: network, file system, control
+// Prepare takes everything that a run needs: network, file system, control
 // group, files, streams; and compiles the program. What it took is on undo.
-func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared, error) {
-	p := h.warmth().take(c)
-	undo.add(func() { h.warmth().undo(p) })
-	c = h.withFiles(c)
+func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Prepared, error) {
+	p := h.Warmth().take(c)
+	undo.Add(func() { h.Warmth().undo(p) })
+	c = h.wiring().withFiles(c)
 	furnish := func() error { return h.furnish(ctx, c, p) }
 	if p.box == nil {
 		furnish = beside(furnish) // everything is still to be made
 	}
-	conn, err := h.connect(ctx, c, p.box, undo)
+	conn, err := h.wiring().connect(ctx, c, p.box, undo)
 	if p.box == nil || err == nil && p.sandbox == "" {
 		err = cmp.Or(err, furnish())
 	}
@@ -96,24 +84,24 @@ func (h *host) prepare(ctx context.Context, c Container, undo *undo) (*prepared,
 		if p.refresh(h, c) {
 			return p, nil
 		}
-		return p, h.warmth().cold(c, p)
+		return p, h.Warmth().Cold(c, p)
 	}
-	if err := h.writeFiles(c, p); err != nil {
+	if err := h.wiring().writeFiles(c, p); err != nil {
 		return nil, err
 	}
-	if p.delegated, err = h.others().of(c, initProcess); err != nil {
+	if p.delegated, err = h.Others().of(c, initProcess); err != nil {
 		return nil, err
 	}
 	if p.delegated != nil {
-		return p, h.others().prepare(c, p)
+		return p, h.Others().prepare(c, p)
 	}
 	if err := p.openStreams(c); err != nil {
 		return nil, err
 	}
-	if p.box != nil && h.warmth().resume(c, p) {
+	if p.box != nil && h.Warmth().resume(c, p) {
 		return p, nil
 	}
-	return p, h.warmth().cold(c, p)
+	return p, h.Warmth().Cold(c, p)
 }
 
 // beside begins a work at once; who calls the result waits for its end.
@@ -125,13 +113,13 @@ func beside(work func() error) (end func() error) {
 
 // furnish mounts the root and makes the spec and, unless somebody else does or
 // has, the control group: all that needs no network.
-func (h *host) furnish(ctx context.Context, c Container, p *prepared) error {
-	root, err := h.mountRoot(ctx, c)
+func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) error {
+	root, err := h.Storage().mountRoot(ctx, c)
 	if err != nil {
 		return err
 	}
 	p.rootfs = root
-	p.undo.add(func() { root.Close() })
+	p.undo.Add(func() { root.Close() })
 	if p.spec, err = h.wish(c).Spec(p.rootfs); err != nil {
 		return err
 	}
@@ -143,11 +131,11 @@ func (h *host) furnish(ctx context.Context, c Container, p *prepared) error {
 }
 
 // wish is what the container's user asked for.
-func (h *host) wish(c Container) ocispec.Wish {
+func (h *Host) wish(c record.Container) ocispec.Wish {
 	return ocispec.Wish{
 		Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args,
 		Files:      netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
-		CgroupPath: h.cgroupPath(c), ThermalPaths: h.thermal(),
+		CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(),
 		VolumeDir: func(name string) (string, error) {
 			dir, _, err := h.deps.Volumes.Ensure(name)
 			return dir, err
@@ -155,8 +143,8 @@ func (h *host) wish(c Container) ocispec.Wish {
 	}
 }
 
-// cold makes the control group and compiles the program of a start without a sandbox.
-func (h warmth) cold(c Container, p *prepared) error {
+// Cold makes the control group and compiles the program of a start without a sandbox.
+func (h Warmth) Cold(c record.Container, p *Prepared) error {
 	h.cool(p)
 	var names []string
 	p.fds = nil
@@ -177,14 +165,14 @@ func (h warmth) cold(c Container, p *prepared) error {
 }
 
 // makeGroup makes the control group with its limits.
-func (h *host) makeGroup(p *prepared) error {
+func (h *Host) makeGroup(p *Prepared) error {
 	group, err := h.deps.Cgroups.Create(p.spec.Linux.CgroupsPath, p.spec.Linux.Resources)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
 	p.group = group
-	p.undo.add(func() {
-		if err := clearGroup(group); err != nil {
+	p.undo.Add(func() {
+		if err := ClearGroup(group); err != nil {
 			h.deps.Warn("%v", err)
 		}
 	})
@@ -192,7 +180,7 @@ func (h *host) makeGroup(p *prepared) error {
 }
 
 // enterGroup has the process born in the group, where that is possible.
-func (p *prepared) enterGroup(names *[]string) error {
+func (p *Prepared) enterGroup(names *[]string) error {
 	dir, err := p.group.Open()
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the control group cannot be opened")
@@ -205,19 +193,19 @@ func (p *prepared) enterGroup(names *[]string) error {
 }
 
 // openStreams makes the standard streams; without OpenStdin the input is empty.
-func (p *prepared) openStreams(c Container) error {
+func (p *Prepared) openStreams(c record.Container) error {
 	io, err := stdio.Open(stdio.Request{TTY: c.Config.Tty, Stdin: c.Config.OpenStdin, Stdout: true, Stderr: true, Size: c.HostConfig.ConsoleSize, UID: p.process.User.UID})
 	if err != nil {
 		return err
 	}
 	p.io = io
-	p.undo.add(io.CloseAll)
+	p.undo.Add(io.CloseAll)
 	p.held = append(p.held, io.Held()...)
 	return nil
 }
 
 // compile turns the spec into the program and encodes it.
-func (h *host) compile(c Container, spec *specs.Spec, p *prepared, names []string) error {
+func (h *Host) compile(c record.Container, spec *specs.Spec, p *Prepared, names []string) error {
 	in := runtime.Inputs{Fds: names, Staging: h.deps.Paths.Exec + "/rootfs", Cgroup: h.cgroupInputs(p.group)}
 	filter, err := h.filter(c.HostConfig, spec.Process)
 	if err != nil {

@@ -1,4 +1,4 @@
-package container
+package provision
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/delegate"
 	"berth/internal/fault"
@@ -24,14 +25,15 @@ const OwnRuntime = "berth"
 // ownNames are what clients call the runtime that an engine has by itself.
 func ownNames() []string { return []string{OwnRuntime, "runc", "io.containerd.runc.v2"} }
 
-// others are what the host has of other OCI runtimes.
-type others struct{ *host }
+// Others are what the host has of other OCI runtimes.
+type Others struct{ *Host }
 
-func (h *host) others() others { return others{h} }
+// Others returns what the host has of other OCI runtimes.
+func (h *Host) Others() Others { return Others{h} }
 
-// choose checks the runtime of a new container and records it by its
+// Choose checks the runtime of a new container and records it by its
 // name; "" stands for our own.
-func (h others) choose(hc *config.HostConfig) error {
+func (h Others) Choose(hc *config.HostConfig) error {
 	name := cmp.Or(hc.Runtime, h.deps.DefaultRuntime, OwnRuntime)
 	_, configured := h.deps.Runtimes[name]
 	switch {
@@ -61,7 +63,7 @@ const foreignTime = 10 * time.Second
 const initProcess = "init"
 
 // of returns what a container's runtime needs, or nil for our own.
-func (h others) of(c Container, process string) (*delegated, error) {
+func (h Others) of(c record.Container, process string) (*delegated, error) {
 	if c.HostConfig.Runtime == "" {
 		return nil, nil
 	}
@@ -69,12 +71,12 @@ func (h others) of(c Container, process string) (*delegated, error) {
 	if !ok {
 		return nil, fault.New(fault.Conflict, "the runtime %q of this container is not configured any more", c.HostConfig.Runtime)
 	}
-	return &delegated{runtime: r, process: process, group: h.cgroupPath(c), bundle: delegate.Bundle{ID: c.ID, Dir: h.deps.Paths.Exec + "/bundles/" + c.ID}}, nil
+	return &delegated{runtime: r, process: process, group: h.CgroupPath(c), bundle: delegate.Bundle{ID: c.ID, Dir: h.deps.Paths.Exec + "/bundles/" + c.ID}}, nil
 }
 
 // prepare makes the bundle and the program that has the runtime create
 // the container.
-func (h others) prepare(c Container, p *prepared) error {
+func (h Others) prepare(c record.Container, p *Prepared) error {
 	d := p.delegated
 	if err := h.spec(c, p.spec, p.netns); err != nil {
 		return err
@@ -82,12 +84,12 @@ func (h others) prepare(c Container, p *prepared) error {
 	if err := d.bundle.Write(p.spec); err != nil {
 		return err
 	}
-	p.undo.add(func() { h.delete(d) })
+	p.undo.Add(func() { h.delete(d) })
 	if err := d.openStreams(p, stdio.Request{TTY: c.Config.Tty, Stdin: c.Config.OpenStdin, Stdout: true, Stderr: true, UID: p.process.User.UID}); err != nil {
 		return err
 	}
-	p.undo.add(p.io.CloseAll)
-	p.undo.add(d.close)
+	p.undo.Add(p.io.CloseAll)
+	p.undo.Add(d.close)
 	p.fds = append([]*os.File{p.rootfs}, p.io.Child...)
 	p.prog = d.runtime.Create(d.bundle, d.console())
 	var err error
@@ -97,7 +99,7 @@ func (h others) prepare(c Container, p *prepared) error {
 
 // spec makes of our own spec one that anybody can read: namespaces by
 // path, and the profile of seccomp itself.
-func (h others) spec(c Container, spec *specs.Spec, netns *os.File) error {
+func (h Others) spec(c record.Container, spec *specs.Spec, netns *os.File) error {
 	spec.Version = "1.0.2" // nothing in it is newer, and old runtimes look at it
 	for i, ns := range spec.Linux.Namespaces {
 		if ns.Type == specs.NetworkNamespace && netns != nil {
@@ -129,7 +131,7 @@ func (h others) spec(c Container, spec *specs.Spec, netns *os.File) error {
 
 // openStreams makes the streams that the runtime hands on, or the place where
 // it sends a terminal to.
-func (d *delegated) openStreams(p *prepared, r stdio.Request) error {
+func (d *delegated) openStreams(p *Prepared, r stdio.Request) error {
 	if r.TTY {
 		t, err := d.bundle.OpenTerminal(d.process)
 		if err != nil {
@@ -161,9 +163,10 @@ func (d *delegated) close() {
 	}
 }
 
-// takeTerminal takes the terminal that the runtime made, and has the keeper hold it too.
-func (d *delegated) takeTerminal(ctx context.Context, client *keeper.Client, id string, io *stdio.Streams) error {
-	if d.terminal == nil {
+// TakeTerminal takes the terminal that another runtime made, if one did, and has the keeper hold it too.
+func (p *Prepared) TakeTerminal(ctx context.Context, client *keeper.Client, id string) error {
+	d := p.delegated
+	if d == nil || d.terminal == nil {
 		return nil
 	}
 	defer d.close()
@@ -171,17 +174,20 @@ func (d *delegated) takeTerminal(ctx context.Context, client *keeper.Client, id 
 	if err != nil {
 		return err
 	}
-	io.Pty = pty
+	p.io.Pty = pty
 	return client.Hold(ctx, id, keeper.Held{Name: keeper.StreamPty, File: pty})
 }
 
-// begin lets a created container run.
-func (h others) begin(ctx context.Context, c Container, p *prepared, client *keeper.Client) error {
+// Begin lets a container run that another runtime has created; of our own it runs already.
+func (h Others) Begin(ctx context.Context, c record.Container, p *Prepared, client *keeper.Client) error {
 	d := p.delegated
-	if err := d.takeTerminal(ctx, client, c.ID, p.io); err != nil {
+	if d == nil {
+		return nil
+	}
+	if err := p.TakeTerminal(ctx, client, c.ID); err != nil {
 		return err
 	}
-	if g, err := h.deps.Cgroups.Open(h.cgroupPath(c)); err == nil {
+	if g, err := h.deps.Cgroups.Open(h.CgroupPath(c)); err == nil {
 		p.group = g
 	}
 	if err := d.runtime.Start(ctx, d.bundle); err != nil {
@@ -190,8 +196,8 @@ func (h others) begin(ctx context.Context, c Container, p *prepared, client *kee
 	return nil
 }
 
-// resume starts a container whose daemon died between create and start.
-func (h others) resume(ctx context.Context, c Container) error {
+// Resume starts a container whose daemon died between create and start.
+func (h Others) Resume(ctx context.Context, c record.Container) error {
 	d, err := h.of(c, initProcess)
 	if d == nil {
 		return err
@@ -205,14 +211,14 @@ func (h others) resume(ctx context.Context, c Container) error {
 }
 
 // delete has the runtime forget a container, and removes the bundle.
-func (h others) delete(d *delegated) {
+func (h Others) delete(d *delegated) {
 	ctx, cancel := context.WithTimeout(context.Background(), foreignTime)
 	defer cancel()
 	if err := d.runtime.Delete(ctx, d.bundle); err != nil && d.runtime.Known(ctx, d.bundle) {
 		h.deps.Warn("container %s: its runtime cannot delete it: %v", d.bundle.ID, err)
 	}
 	if g, err := h.deps.Cgroups.Open(d.group); err == nil { // it left something
-		if err := clearGroup(g); err != nil {
+		if err := ClearGroup(g); err != nil {
 			h.deps.Warn("container %s: %v", d.bundle.ID, err)
 		}
 	}
@@ -221,8 +227,8 @@ func (h others) delete(d *delegated) {
 	}
 }
 
-// forget does the same for a container that has ended.
-func (h others) forget(c Container) {
+// Forget does the same for a container that has ended.
+func (h Others) Forget(c record.Container) {
 	d, err := h.of(c, initProcess)
 	switch {
 	case err != nil:
@@ -233,9 +239,9 @@ func (h others) forget(c Container) {
 }
 
 // prepareExec describes a further process to the container's runtime.
-func (h others) prepareExec(p *prepared, d *delegated, cfg ExecConfig, size [2]uint) error {
+func (h Others) prepareExec(p *Prepared, d *delegated, cfg record.ExecConfig) error {
 	p.delegated = d
-	if size != [2]uint{} && cfg.Tty {
+	if size := cfg.ConsoleSize; size != [2]uint{} && cfg.Tty {
 		p.process.ConsoleSize = &specs.Box{Height: size[0], Width: size[1]}
 	}
 	if err := d.bundle.WriteProcess(d.process, p.process); err != nil {
@@ -254,14 +260,20 @@ func (h others) prepareExec(p *prepared, d *delegated, cfg ExecConfig, size [2]u
 	return nil
 }
 
-// endExec removes what only the start of an exec needed.
+// EndExec removes what only the start of an exec needed.
+func (p *Prepared) EndExec() {
+	if p.delegated != nil {
+		p.delegated.endExec()
+	}
+}
+
 func (d *delegated) endExec() {
 	d.close()
 	d.bundle.RemoveProcess(d.process)
 }
 
 // pidfile is where the process's ID will be; "" when the keeper knows it anyway.
-func (p *prepared) pidfile() string {
+func (p *Prepared) pidfile() string {
 	if p.delegated == nil {
 		return ""
 	}
@@ -269,7 +281,7 @@ func (p *prepared) pidfile() string {
 }
 
 // explain gives the runtime's own words and the exit code that Docker makes of them.
-func (d *delegated) explain(err error) *exitError {
+func (d *delegated) explain(err error) *ExitError {
 	verb := "create"
 	if d.process != initProcess {
 		verb = "exec"
@@ -278,5 +290,5 @@ func (d *delegated) explain(err error) *exitError {
 	if text == "" {
 		text = err.Error()
 	}
-	return &exitError{code: code, text: "OCI runtime " + verb + " failed: " + text}
+	return &ExitError{Code: code, text: "OCI runtime " + verb + " failed: " + text}
 }

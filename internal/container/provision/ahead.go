@@ -1,4 +1,4 @@
-package container
+package provision
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/linux/mount"
 )
@@ -18,8 +19,8 @@ import (
 
 // ahead is the getting ready of one container.
 type ahead struct {
-	c    Container // as it was then
-	p    *prepared
+	c    record.Container // as it was then
+	p    *Prepared
 	done chan struct{}
 	ok   bool // valid once done is closed
 }
@@ -31,10 +32,10 @@ type sourceTree struct {
 }
 
 // begin gets a container ready that has just been made with the ID of a sandbox.
-func (w warmth) begin(b *sandbox, c Container) {
-	a := &ahead{c: c, p: &prepared{io: &stdio.Streams{}, box: b}, done: make(chan struct{})}
+func (w Warmth) begin(b *sandbox, c record.Container) {
+	a := &ahead{c: c, p: &Prepared{io: &stdio.Streams{}, box: b}, done: make(chan struct{})}
 	b.ahead.Store(a)
-	began := w.later(func() {
+	began := w.Later(func() {
 		defer close(a.done)
 		if w.pool.Reserved(b.id) { // else it is not ours any more; who drops it later waits for us
 			a.ok = w.getReady(a) == nil && a.p.sandbox != ""
@@ -45,14 +46,14 @@ func (w warmth) begin(b *sandbox, c Container) {
 	}
 }
 
-func (w warmth) getReady(a *ahead) error {
-	a.p.endpoint = Endpoint{Network: "none"}
+func (w Warmth) getReady(a *ahead) error {
+	a.p.endpoint = record.Endpoint{Network: "none"}
 	if place := a.p.box.place; place != nil {
 		a.p.endpoint = place.Endpoint()
 	}
 	err := w.furnish(context.Background(), a.c, a.p)
 	if err == nil {
-		err = w.writeFiles(a.c, a.p)
+		err = w.wiring().writeFiles(a.c, a.p)
 	}
 	if err == nil {
 		err = w.makePlaces(a.c, a.p)
@@ -68,7 +69,7 @@ func (w warmth) getReady(a *ahead) error {
 
 // makePlaces makes the places for our files in the container's root, as Docker has
 // them in a layer of every container: the start finds them.
-func (w warmth) makePlaces(c Container, p *prepared) error {
+func (w Warmth) makePlaces(c record.Container, p *Prepared) error {
 	for _, m := range p.spec.Mounts {
 		if !w.ours(c, m) {
 			continue
@@ -81,20 +82,20 @@ func (w warmth) makePlaces(c Container, p *prepared) error {
 }
 
 // ours reports whether a bind mount's source is a file of the engine's.
-func (h *host) ours(c Container, m specs.Mount) bool {
-	return strings.HasPrefix(m.Source, h.deps.Paths.dir(c.ID)+"/")
+func (h *Host) ours(c record.Container, m specs.Mount) bool {
+	return strings.HasPrefix(m.Source, h.deps.Paths.Dir(c.ID)+"/")
 }
 
 // take is what is ready for a container's start: all, a sandbox, or nothing.
-func (w warmth) take(c Container) *prepared {
+func (w Warmth) take(c record.Container) *Prepared {
 	b, ok := w.pool.Take(c.ID)
 	if !ok {
-		return &prepared{io: &stdio.Streams{}}
+		return &Prepared{io: &stdio.Streams{}}
 	}
 	if a := b.ahead.Load(); a != nil {
 		if !a.ended() { // a source that does not answer: without all that, it finds the words
-			w.later(func() { w.drop(b) })
-			return &prepared{io: &stdio.Streams{}}
+			w.Later(func() { w.drop(b) })
+			return &Prepared{io: &stdio.Streams{}}
 		}
 		b.ahead.Store(nil)
 		if a.ok && a.c.Name == c.Name && reflect.DeepEqual(a.c.Config, c.Config) && reflect.DeepEqual(a.c.HostConfig, c.HostConfig) {
@@ -102,7 +103,7 @@ func (w warmth) take(c Container) *prepared {
 		}
 		a.p.giveBack()
 	}
-	return &prepared{io: &stdio.Streams{}, box: b}
+	return &Prepared{io: &stdio.Streams{}, box: b}
 }
 
 // aheadPatience bounds the wait for a container that is being got ready: a bind's
@@ -119,6 +120,16 @@ func (a *ahead) ended() bool {
 	}
 }
 
+// isReady reports that everything is ready by now.
+func (a *ahead) isReady() bool {
+	select {
+	case <-a.done:
+		return a.ok
+	default:
+		return false
+	}
+}
+
 // giveBack returns what has been got ready, perhaps later.
 func (a *ahead) giveBack() {
 	if a.ended() {
@@ -131,8 +142,8 @@ func (a *ahead) giveBack() {
 	}()
 }
 
-// forget drops the sandbox of a container that is not to be started.
-func (w warmth) forget(id string) {
+// Forget drops the sandbox of a container that is not to be started.
+func (w Warmth) Forget(id string) {
 	if b, ok := w.pool.Take(id); ok {
 		w.drop(b)
 	}
@@ -140,11 +151,11 @@ func (w warmth) forget(id string) {
 
 // refresh looks again at what may have changed since a start was got ready. It is
 // false when the sandbox is of no use any more.
-func (p *prepared) refresh(h *host, c Container) bool {
+func (p *Prepared) refresh(h *Host, c record.Container) bool {
 	if !p.box.waits(h.deps.Keeper) {
 		return false
 	}
-	if h.writeFiles(c, p) != nil {
+	if h.wiring().writeFiles(c, p) != nil {
 		return false
 	}
 	for _, t := range p.trees {
@@ -162,7 +173,24 @@ func (p *prepared) refresh(h *host, c Container) bool {
 }
 
 // giveBack returns what was taken, but for the network.
-func (p *prepared) giveBack() {
-	p.closeChildEnds()
-	p.undo.run()
+func (p *Prepared) giveBack() {
+	p.CloseChildEnds()
+	p.undo.Run()
+}
+
+// Waiting is a sandbox that waits for its container.
+type Waiting struct {
+	ID    string
+	Pid   int
+	Ready bool // its container's start has been got ready
+}
+
+// Waiting returns the sandboxes that wait.
+func (w Warmth) Waiting() []Waiting {
+	var list []Waiting
+	for _, b := range w.pool.Things() {
+		a := b.ahead.Load()
+		list = append(list, Waiting{ID: b.id, Pid: b.pid, Ready: a != nil && a.isReady()})
+	}
+	return list
 }

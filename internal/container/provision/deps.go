@@ -1,14 +1,14 @@
-package container
+package provision
 
 import (
 	"context"
 	"os"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/delegate"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
-	"berth/internal/state"
 )
 
 // Images finds images and the unpacked layers of their file systems.
@@ -23,22 +23,22 @@ type Images interface {
 type Networks interface {
 	// Connect gives a container its endpoint, at a place that was kept for it or,
 	// with nil, at any. The place is taken when it succeeds, and only then.
-	Connect(ctx context.Context, c Container, ports []config.PortBinding, at Place) (*Connection, error)
+	Connect(ctx context.Context, c record.Container, ports []config.PortBinding, at Place) (*Connection, error)
 	Reserve(ctx context.Context) (Place, error)
 	ConnectNone(ctx context.Context) (*os.File, error)
-	Disconnect(ctx context.Context, ep Endpoint) error
+	Disconnect(ctx context.Context, ep record.Endpoint) error
 	// Restore makes the endpoints of running containers the only ones that
 	// there are. The sockets in Holds become the network's.
 	Restore(ctx context.Context, running []Connection) error
 	// ResolvConf and Hosts are the contents of a container's /etc/resolv.conf and /etc/hosts.
 	ResolvConf(hc config.HostConfig) ([]byte, error)
-	Hosts(hc config.HostConfig, ep Endpoint, names ...string) ([]byte, error)
+	Hosts(hc config.HostConfig, ep record.Endpoint, names ...string) ([]byte, error)
 }
 
 // Place is a network namespace that is kept for a container to come.
 type Place interface {
 	NetNS() *os.File
-	Endpoint() Endpoint // as Connect will give it, but for IDs and ports
+	Endpoint() record.Endpoint // as Connect will give it, but for IDs and ports
 	Release()
 }
 
@@ -47,7 +47,7 @@ type Place interface {
 type Connection struct {
 	ID       string // the container's
 	Name     string
-	Endpoint Endpoint
+	Endpoint record.Endpoint
 	NetNS    *os.File
 	Holds    []*os.File // the network's; the keeper gets duplicates
 }
@@ -60,13 +60,12 @@ type Volumes interface {
 	Remove(name string) error
 }
 
-// Deps is what a Service works with.
+// Deps is what a Host works with.
 type Deps struct {
 	Images   Images
 	Networks Networks
 	Volumes  Volumes
 	Keeper   func() (*keeper.Client, error) // the live connection
-	Store    *state.Store
 	Cgroups  cgroup.Hierarchy
 	Paths    Paths
 	Runtimes map[string]delegate.Runtime // other OCI runtimes, by name
@@ -83,9 +82,9 @@ type Paths struct {
 	CgroupParent string // "/berth"
 }
 
-// dir is the container's directory under the data root.
-func (p Paths) dir(id string) string { return p.Data + "/" + id }
+// Dir is the container's directory under the data root.
+func (p Paths) Dir(id string) string { return p.Data + "/" + id }
 
-// exitFile and spool are the keeper's files about one process.
-func (p Paths) exitFile(id string) string { return p.Exec + "/exits/" + id }
-func (p Paths) spool(id string) string    { return p.Exec + "/spool/" + id }
+// ExitFile and Spool are the keeper's files about one process.
+func (p Paths) ExitFile(id string) string { return p.Exec + "/exits/" + id }
+func (p Paths) Spool(id string) string    { return p.Exec + "/spool/" + id }

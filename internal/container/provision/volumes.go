@@ -1,4 +1,4 @@
-package container
+package provision
 
 import (
 	"context"
@@ -11,13 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 )
 
-// makeVolumes makes what the container's mounts need on the host: missing bind
+// Storage is what the host has of directories for containers.
+type Storage struct{ *Host }
+
+// Storage returns the host's directories for containers.
+func (h *Host) Storage() Storage { return Storage{h} }
+
+// MakeVolumes makes what the container's mounts need on the host: missing bind
 // sources, named and anonymous volumes. Fresh volumes are filled from the image.
-func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error {
+func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Undo) error {
 	mounts := slices.Clone(c.HostConfig.Mounts)
 	taken := map[string]bool{}
 	for _, m := range mounts {
@@ -41,7 +48,7 @@ func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error 
 			}
 		case "volume":
 			if m.Source == "" {
-				m.Source, m.Anonymous = newID(), true
+				m.Source, m.Anonymous = record.NewID(), true
 			}
 			_, isNew, err := h.deps.Volumes.Ensure(m.Source)
 			if err != nil {
@@ -49,7 +56,7 @@ func (h *host) makeVolumes(ctx context.Context, c *Container, undo *undo) error 
 			}
 			if isNew {
 				name := m.Source
-				undo.add(func() { h.deps.Volumes.Remove(name) })
+				undo.Add(func() { h.deps.Volumes.Remove(name) })
 				fresh = append(fresh, *m)
 			}
 		}
@@ -76,7 +83,7 @@ func bindSource(m config.Mount) error {
 }
 
 // fill copies what the image has at a volume's target into the fresh volume.
-func (h *host) fill(ctx context.Context, c Container, fresh []config.Mount) error {
+func (h Storage) fill(ctx context.Context, c record.Container, fresh []config.Mount) error {
 	if len(fresh) == 0 {
 		return nil
 	}
@@ -106,18 +113,18 @@ func (h *host) fill(ctx context.Context, c Container, fresh []config.Mount) erro
 }
 
 // mountRoot mounts the container's file system, detached from the host's tree.
-func (h *host) mountRoot(ctx context.Context, c Container) (*os.File, error) {
+func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, error) {
 	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
 	if err != nil {
 		return nil, err
 	}
-	layer := h.deps.Paths.dir(c.ID) + "/layer"
+	layer := h.deps.Paths.Dir(c.ID) + "/layer"
 	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work")
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
 }
 
-// removeVolumes removes the anonymous volumes of a container that is gone.
-func (h *host) removeVolumes(c Container) {
+// RemoveVolumes removes the anonymous volumes of a container that is gone.
+func (h Storage) RemoveVolumes(c record.Container) {
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" && m.Anonymous {
 			if err := h.deps.Volumes.Remove(m.Source); err != nil {
@@ -125,4 +132,27 @@ func (h *host) removeVolumes(c Container) {
 			}
 		}
 	}
+}
+
+// ThrowAway moves a container's directory out of sight and deletes it in the
+// background: a large layer keeps nobody waiting. What a crash leaves in the
+// trash the next start of the daemon deletes. A full disk may have no room for
+// that: the directory is then deleted where it is.
+func (h Storage) ThrowAway(id string) error {
+	trash := h.deps.Paths.Data + "/.trash"
+	if err := os.MkdirAll(trash, 0o700); err != nil {
+		return os.RemoveAll(h.deps.Paths.Dir(id))
+	}
+	to := trash + "/" + id
+	if err := os.Rename(h.deps.Paths.Dir(id), to); os.IsNotExist(err) {
+		return nil
+	} else if err != nil {
+		return os.RemoveAll(h.deps.Paths.Dir(id))
+	}
+	h.Later(func() {
+		if err := os.RemoveAll(to); err != nil {
+			h.deps.Warn("%s: %v", to, err)
+		}
+	})
+	return nil
 }

@@ -1,20 +1,20 @@
-package container
+package provision
 
 import (
 	"strings"
 
 	"berth/internal/container/netfiles"
+	"berth/internal/container/record"
 )
 
 // withFiles is the container with the network files that are mounted into it:
 // another one's when the network is shared, and that one is there.
-func (h *host) withFiles(c Container) Container {
+func (h wiring) withFiles(c record.Container) record.Container {
 	id, shared := strings.CutPrefix(c.HostConfig.NetworkMode, "container:")
 	if !shared {
 		return c
 	}
-	if other, err := h.index.find(id); err == nil {
-		o := other.snapshot()
+	if o, _, err := h.find(id); err == nil {
 		c.HostsPath, c.HostnamePath, c.ResolvConfPath = o.HostsPath, o.HostnamePath, o.ResolvConfPath
 		c.Config.Hostname, c.Config.Domainname = o.Config.Hostname, o.Config.Domainname
 	}
@@ -23,7 +23,7 @@ func (h *host) withFiles(c Container) Container {
 
 // writeFiles writes the container's hosts, hostname and resolv.conf for this
 // run, if they are its own and not what p has written already.
-func (h *host) writeFiles(c Container, p *prepared) error {
+func (h wiring) writeFiles(c record.Container, p *Prepared) error {
 	if strings.HasPrefix(c.HostConfig.NetworkMode, "container:") {
 		return nil
 	}

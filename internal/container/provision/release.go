@@ -1,0 +1,33 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"berth/internal/container/record"
+)
+
+// releaseTime bounds the giving back of what a run held.
+const releaseTime = 2 * time.Minute
+
+// Release gives back what a run held: addresses, ports, control group, descriptors.
+func (h *Host) Release(c record.Container, endpoint record.Endpoint, run Holdings) {
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
+	defer cancel()
+	if endpoint.Address.IsValid() {
+		if err := h.deps.Networks.Disconnect(ctx, endpoint); err != nil {
+			h.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
+	h.Others().Forget(c)
+	if run.Group != nil {
+		if err := run.Group.Remove(ctx); err != nil {
+			h.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
+	closeAll(run.Pidfd)
+	if run.Rootfs != nil {
+		// The last reference unmounts, and unmounting syncs: nobody waits for it.
+		h.Later(func() { run.Rootfs.Close() })
+	}
+}

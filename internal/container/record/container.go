@@ -1,0 +1,55 @@
+// Package record is what is known of a container: what every reader gets a copy
+// of, and what is written down.
+package record
+
+import (
+	"net/netip"
+	"time"
+
+	"berth/internal/container/config"
+)
+
+// Container is a snapshot of one container. Readers get copies and never wait
+// for a running verb.
+type Container struct {
+	ID                                      string // 64 hex digits
+	Name                                    string // without the leading slash
+	Created                                 time.Time
+	ImageID                                 string // digest of the image's manifest or index
+	Config                                  config.Config
+	HostConfig                              config.HostConfig
+	State                                   State
+	Wanted                                  Wanted // whether the user wants it up
+	Run                                     Run    // the present or last run
+	Endpoint                                Endpoint
+	Restarts                                int
+	Path                                    string   // the program as run
+	Args                                    []string // its arguments
+	LogPath                                 string
+	HostsPath, HostnamePath, ResolvConfPath string
+	SizeRw, SizeRootFs                      *int64 // bytes of its layer, and with the image; both set when asked for
+	Driver                                  string // "overlayfs"
+	Execs                                   []string
+}
+
+// Run is one run of a container's program.
+type Run struct {
+	Pid       int // 0 when not running
+	Started   time.Time
+	Finished  time.Time
+	ExitCode  int
+	OOMKilled bool
+	Error     string // why the start failed, for State.Error
+}
+
+// Endpoint is how a running container is connected.
+type Endpoint struct {
+	Network    string // "bridge", "none", "host"
+	NetworkID  string
+	EndpointID string
+	Address    netip.Prefix
+	Gateway    netip.Addr
+	MAC        string
+	HostLink   string               // name of the bridge port in the host's namespace
+	Ports      []config.PortBinding // as bound, host ports filled in
+}

@@ -1,0 +1,25 @@
+package record
+
+// State is where a container is in its life. Docker's booleans are computed
+// from it at the border.
+type State string
+
+// The states.
+const (
+	Created  State = "created"
+	Starting State = "starting" // being started; reported as created
+	Running  State = "running"
+	Exited   State = "exited"
+	Removing State = "removing"
+	Dead     State = "dead" // a removal failed; remove again
+	Removed  State = "removed"
+)
+
+// Wanted is the user's intent, kept apart from what is.
+type Wanted string
+
+// What a user can want.
+const (
+	WantedUp   Wanted = "up"
+	WantedDown Wanted = "down"
+)
