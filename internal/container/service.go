@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/container/provision"
 	"berth/internal/container/stdio"
+	"berth/internal/container/usage"
 )
 
 // Service is all containers of one daemon.
@@ -15,13 +16,14 @@ type Service struct {
 	deps  Deps
 	index *index
 	execs *execIndex
+	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
 }
 
 // New returns a Service without containers; Recover brings those of the store.
 func New(deps Deps) *Service {
 	x := newIndex()
-	return &Service{deps: deps, index: x, execs: newExecIndex(), host: provision.New(deps.Deps, x.neighbour)}
+	return &Service{deps: deps, index: x, execs: newExecIndex(), feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour)}
 }
 
 // runs is how the containers' runs begin and end.

@@ -41,12 +41,12 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/exec/{id}/start", handle: execs.start},
 		{method: "POST", path: "/exec/{id}/resize", handle: execs.resize},
 		{method: "GET", path: "/exec/{id}/json", handle: execs.inspect},
+		{method: "GET", path: "/containers/{id}/stats", handle: usageRoutes{cfg.Usage, life}.stats},
 
 		// Known, and answered 501 for now.
 		{method: "GET", path: "/containers/{id}/top"},
 		{method: "GET", path: "/containers/{id}/changes"},
 		{method: "GET", path: "/containers/{id}/export"},
-		{method: "GET", path: "/containers/{id}/stats"},
 		{method: "POST", path: "/containers/{id}/restart"},
 		{method: "POST", path: "/containers/{id}/update"},
 		{method: "POST", path: "/containers/{id}/rename"},

@@ -13,6 +13,7 @@ type Config struct {
 	Containers Containers
 	Streams    Streams
 	Execs      Execs
+	Usage      Usage
 	Images     Images
 	System     System
 	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil

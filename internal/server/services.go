@@ -36,6 +36,11 @@ type Execs interface {
 	ExecResize(ctx context.Context, id string, height, width uint) error
 }
 
+// Usage is what the border needs to tell and change what containers use.
+type Usage interface {
+	Stats(ctx context.Context, ref string, opts container.StatsOptions, tell func(container.Stats) error) error
+}
+
 // Images is what the border needs of the image store.
 type Images interface {
 	Get(ctx context.Context, ref string) (image.Image, error)

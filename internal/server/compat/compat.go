@@ -28,6 +28,7 @@ const (
 	WaitConditions Change = iota
 	WaitReportsErrors
 	CreatePlatform
+	OneShotStats
 	StopSignal
 	ConsoleSize
 	MultiplexedType
@@ -50,6 +51,7 @@ var changes = [...]struct {
 	WaitConditions:       {30, "wait takes a condition and sends its header at once"},
 	WaitReportsErrors:    {34, "wait for removal reports a failed removal in Error instead of an empty body"},
 	CreatePlatform:       {41, "create takes a platform"},
+	OneShotStats:         {41, "stats takes one-shot; before, it is not looked at"},
 	StopSignal:           {42, "stop takes a signal"},
 	ConsoleSize:          {42, "create, exec create and exec start take ConsoleSize"},
 	MultiplexedType:      {42, "upgraded streams say that they are framed in their Content-Type"},
