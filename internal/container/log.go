@@ -51,5 +51,5 @@ func readLog(ctx context.Context, e *entry, o logfile.ReadOptions, f func(logfil
 		return l.Read(ctx, o, f)
 	}
 	o.Follow = false // nothing more comes
-	return logfile.Read(ctx, c.LogPath, o, f)
+	return logfile.Read(ctx, c.LogPath, logfile.JSON(nil), o, f)
 }

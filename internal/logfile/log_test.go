@@ -19,6 +19,9 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 123456000, time.UTC)
 
 func open(t testing.TB, path string, o Options) *Log {
 	t.Helper()
+	if o.Format == nil {
+		o.Format = JSON(nil)
+	}
 	l, err := Open(path, o)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +50,7 @@ func contents(t testing.TB, path string) string {
 func texts(t testing.TB, path string, o ReadOptions) []string {
 	t.Helper()
 	var list []string
-	err := Read(t.Context(), path, o, func(e Entry) error {
+	err := Read(t.Context(), path, JSON(nil), o, func(e Entry) error {
 		list = append(list, string(e.Line))
 		return nil
 	})
@@ -62,7 +65,7 @@ var all = ReadOptions{Tail: -1}
 func TestEntriesAreWrittenAsDockerWritesThem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x-json.log")
 	o := DefaultOptions()
-	o.Attrs = map[string]string{"b": "<2>", "a": "1"}
+	o.Format = JSON(map[string]string{"b": "<2>", "a": "1"})
 	l := open(t, path, o)
 	write(t, l, "stdout", "plain\na\tb \"q\" \\ <&>\r\n\xff \u2028 ünï\n\n")
 	write(t, l, "stderr", "x\x00\x7f\n")
@@ -81,7 +84,7 @@ func TestEntriesAreWrittenAsDockerWritesThem(t *testing.T) {
 	}
 }
 
-func TestALineInPiecesBecomesOneEntryWithTheTimeOfItsFirst(t *testing.T) {
+func TestALineInPiecesBecomesOneEntryWithTheTimeOfItsEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	l := open(t, path, DefaultOptions())
 	write(t, l, "stdout", "one ")
@@ -96,11 +99,11 @@ func TestALineInPiecesBecomesOneEntryWithTheTimeOfItsFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	err := Read(t.Context(), path, all, func(e Entry) error {
+	err := Read(t.Context(), path, JSON(nil), all, func(e Entry) error {
 		got = append(got, fmt.Sprintf("%s %q %d", e.Stream, e.Line, e.Time.Hour()))
 		return nil
 	})
-	want := `[stdout "one line\n" 12 stdout "next" 13 stderr "other " 12]`
+	want := `[stdout "one line\n" 13 stdout "next" 13 stderr "other " 12]`
 	if fmt.Sprint(got) != want || err != nil {
 		t.Errorf("%v, not %v, %v", got, want, err)
 	}
@@ -129,7 +132,7 @@ func TestALongLineIsSplitIntoParts(t *testing.T) {
 				write(t, l, "stdout", text[:n])
 				text = text[n:]
 			}
-			if err := l.Flush(); err != nil {
+			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
 			got := texts(t, path, all)
@@ -185,7 +188,7 @@ func TestOptionsAreReadAndRefusedAsDockerDoes(t *testing.T) {
 		want Options
 		err  string
 	}{
-		{nil, Options{MaxSize: 10 << 20, MaxFile: 3}, ""},
+		{nil, Options{MaxSize: 10 << 20, MaxFile: 3, Compress: true}, ""},
 		{map[string]string{"max-size": "10m", "max-file": "5", "compress": "true"}, Options{MaxSize: 10_000_000, MaxFile: 5, Compress: true}, ""},
 		{map[string]string{"max-size": "-1", "tag": "x", "labels": "y"}, Options{MaxFile: 3}, ""},
 		{map[string]string{"max-size": "0"}, Options{}, "max-size must be a positive number"},
@@ -196,6 +199,7 @@ func TestOptionsAreReadAndRefusedAsDockerDoes(t *testing.T) {
 		{map[string]string{"foo": "bar"}, Options{}, "unknown log opt 'foo' for json-file log driver"},
 	} {
 		got, err := ParseOptions(c.in)
+		got.Format = nil
 		if c.err == "" && (err != nil || fmt.Sprint(got) != fmt.Sprint(c.want)) {
 			t.Errorf("%v: %+v, %v", c.in, got, err)
 		}
@@ -273,7 +277,7 @@ func FuzzParse(f *testing.F) {
 		var p parser
 		got, ok := p.fast(b)
 		if !ok {
-			p.parse(b)
+			p.Parse(b)
 			return
 		}
 		var want struct {
@@ -304,7 +308,7 @@ func FuzzEncode(f *testing.F) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	l := open(b, filepath.Join(b.TempDir(), "log"), DefaultOptions())
+	l := open(b, filepath.Join(b.TempDir(), "log"), Options{MaxSize: DefaultMaxSize, MaxFile: DefaultMaxFile})
 	chunk := bytes.Repeat([]byte(strings.Repeat("x", 99)+"\n"), 640) // what a pipe holds
 	b.SetBytes(int64(len(chunk)))
 	for b.Loop() {

@@ -1,11 +1,9 @@
 package logfile
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/docker/go-units"
 
@@ -20,14 +18,16 @@ const (
 
 // Options are a log's.
 type Options struct {
-	MaxSize  int64             // bytes in a file before it is rotated; 0 means never
-	MaxFile  int               // how many files are kept, the newest included; at least 1
-	Compress bool              // gzip the rotated files
-	Attrs    map[string]string // written into every entry ("labels", "env", "tag")
+	Format   Format
+	MaxSize  int64 // bytes in a file before it is rotated; 0 means never
+	MaxFile  int   // how many files are kept, the newest included; at least 1
+	Compress bool  // gzip the rotated files
 }
 
 // DefaultOptions returns what holds without any --log-opt.
-func DefaultOptions() Options { return Options{MaxSize: DefaultMaxSize, MaxFile: DefaultMaxFile} }
+func DefaultOptions() Options {
+	return Options{Format: JSON(nil), MaxSize: DefaultMaxSize, MaxFile: DefaultMaxFile, Compress: true}
+}
 
 // ParseOptions reads --log-opt values of the json-file driver. What Docker
 // refuses is an Invalid fault in Docker's words. A max-size of "-1", Docker's
@@ -35,6 +35,11 @@ func DefaultOptions() Options { return Options{MaxSize: DefaultMaxSize, MaxFile:
 // tag are accepted here and become Attrs by whoever knows the container.
 func ParseOptions(opts map[string]string) (Options, error) {
 	o := DefaultOptions()
+	for _, key := range []string{"max-size", "max-file", "compress"} {
+		if _, set := opts[key]; set {
+			o.Compress = false // as Docker's is, for who chooses how it rotates
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(opts)) {
 		value := opts[key]
 		var err error
@@ -73,17 +78,4 @@ func parseSize(value string) (int64, error) {
 		err = fault.New(fault.Invalid, "max-size must be a positive number")
 	}
 	return n, err
-}
-
-// attrsJSON is the piece of an entry that holds the attributes, or "".
-func attrsJSON(attrs map[string]string) string {
-	if len(attrs) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString(`,"attrs":`)
-	// A map of strings always marshals, with its keys in order.
-	text, _ := json.Marshal(attrs)
-	b.Write(text)
-	return b.String()
 }

@@ -2,6 +2,7 @@ package logfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"time"
@@ -9,24 +10,20 @@ import (
 	"unicode/utf8"
 )
 
-// Entry is one entry of the log: a line, or a part of a long one.
-type Entry struct {
-	Stream string // "stdout" or "stderr"
-	Time   time.Time
-	Line   []byte            // with its newline if it had one; valid during the call only
-	Attrs  map[string]string // nil when there are none
-}
-
 var errLine = errors.New("logfile: this line is not an entry")
 
-// parser reads entries; it reuses its memory.
+// parser reads lines; it reuses its memory.
 type parser struct {
-	line []byte
+	line  []byte
+	raw   []byte            // the attributes of the latest entry that had some, as they lie in the file
+	attrs map[string]string // the same
+	clock clock
 }
 
-// parse reads one line of the file, without its newline. What we or Docker
-// write is read directly, any other JSON by the standard library.
-func (p *parser) parse(b []byte) (Entry, error) {
+// Parse reads one line of the file. What we or Docker write is read directly,
+// any other JSON by the standard library.
+func (p *parser) Parse(b []byte) (Entry, error) {
+	b = bytes.TrimSuffix(b, []byte("\n"))
 	if e, ok := p.fast(b); ok {
 		return e, nil
 	}
@@ -43,7 +40,7 @@ func (p *parser) parse(b []byte) (Entry, error) {
 	return Entry{Stream: slow.Stream, Time: slow.Time, Line: p.line, Attrs: slow.Attrs}, nil
 }
 
-// fast reads {"log":"…","stream":"…","time":"…"}.
+// fast reads {"log":"…","stream":"…","attrs":{…},"time":"…"}.
 func (p *parser) fast(b []byte) (e Entry, ok bool) {
 	b, ok = bytes.CutPrefix(b, []byte(`{"log":"`))
 	if !ok {
@@ -60,12 +57,30 @@ func (p *parser) fast(b []byte) (e Entry, ok bool) {
 	} else {
 		return e, false
 	}
+	if rest, is := bytes.CutPrefix(b, []byte(`,"attrs":`)); is {
+		if e.Attrs, b, ok = p.attributes(rest); !ok {
+			return e, false
+		}
+	}
 	b, ok = bytes.CutPrefix(b, []byte(`,"time":"`))
 	if !ok || !bytes.HasSuffix(b, []byte(`"}`)) {
 		return e, false
 	}
-	e.Time, ok = parseTime(b[:len(b)-2])
+	e.Time, ok = p.clock.read(b[:len(b)-2])
 	return e, ok
+}
+
+// attributes reads what every entry of a log repeats.
+func (p *parser) attributes(b []byte) (attrs map[string]string, rest []byte, ok bool) {
+	if len(p.raw) > 0 && bytes.HasPrefix(b, p.raw) {
+		return p.attrs, b[len(p.raw):], true
+	}
+	end := bytes.LastIndex(b, []byte(`},"time":"`)) + 1
+	if end == 0 || json.Unmarshal(b[:end], &attrs) != nil {
+		return nil, nil, false
+	}
+	p.raw, p.attrs = append(p.raw[:0], b[:end]...), attrs
+	return attrs, b[end:], true
 }
 
 // unescape reads a JSON string up to its closing quote into p.line and
@@ -74,15 +89,9 @@ func (p *parser) unescape(b []byte) (rest []byte, ok bool) {
 	line := p.line[:0]
 	defer func() { p.line = line }()
 	for {
-		i := 0
-		for i < len(b) && b[i] != '"' && b[i] != '\\' {
-			if b[i] < ' ' {
-				return nil, false // not JSON
-			}
-			i++
-		}
-		if i == len(b) || !utf8.Valid(b[:i]) {
-			return nil, false
+		i := plainText(b)
+		if i == len(b) || b[i] < ' ' || !utf8.Valid(b[:i]) {
+			return nil, false // not JSON
 		}
 		line = append(line, b[:i]...)
 		if b[i] == '"' {
@@ -92,6 +101,22 @@ func (p *parser) unescape(b []byte) (rest []byte, ok bool) {
 			return nil, false
 		}
 	}
+}
+
+// plainText returns where in b the first quote, backslash or control character is.
+func plainText(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		// The subtraction also marks bytes from 0xa0 on, which are looked at again.
+		if ((w-' '*ones)|zeros(w^'"'*ones)|zeros(w^'\\'*ones))&tops != 0 {
+			break
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+		i++
+	}
+	return i
 }
 
 // unescapeOne reads what follows a backslash.
@@ -150,10 +175,4 @@ func hex4(b []byte) (r rune, ok bool) {
 		}
 	}
 	return r, true
-}
-
-// parseTime reads RFC 3339, UTC without a detour.
-func parseTime(b []byte) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339Nano, string(b))
-	return t, err == nil
 }

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -24,9 +25,9 @@ type ReadOptions struct {
 var errUntil = errors.New("logfile: the end of what was asked for")
 
 // Read calls fn for every entry of a log that nobody writes, oldest first. A
-// log that does not exist has no entries. Lines that are no entries are passed
+// log that does not exist has no entries. What is no entry is passed
 // over. It ends with fn's error or ctx's.
-func Read(ctx context.Context, path string, o ReadOptions, fn func(Entry) error) error {
+func Read(ctx context.Context, path string, format Format, o ReadOptions, fn func(Entry) error) error {
 	parts, err := openParts(path)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func Read(ctx context.Context, path string, o ReadOptions, fn func(Entry) error)
 	if gone(err) != nil {
 		return err
 	}
-	r := &reader{ctx: ctx, opts: o, fn: fn}
+	r := newReader(ctx, format, o, fn)
 	return r.result(r.parts(parts))
 }
 
@@ -56,7 +57,7 @@ func (l *Log) Read(ctx context.Context, o ReadOptions, fn func(Entry) error) err
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		return Read(ctx, l.path, o, fn)
+		return Read(ctx, l.path, l.opts.Format, o, fn)
 	}
 	parts, err := openParts(l.path)
 	seg := l.cur
@@ -78,7 +79,8 @@ func (l *Log) Read(ctx context.Context, o ReadOptions, fn func(Entry) error) err
 		ctx, cancel = context.WithDeadlineCause(ctx, o.Until, errUntil)
 		defer cancel()
 	}
-	r := &reader{ctx: ctx, opts: o, fn: fn, written: written}
+	r := newReader(ctx, l.opts.Format, o, fn)
+	r.written = written
 	err = r.parts(append(parts, part{file: seg.file, end: st.Size(), shared: true}))
 	closeParts(parts)
 	parts = nil
@@ -101,10 +103,14 @@ type reader struct {
 	ctx     context.Context
 	opts    ReadOptions
 	fn      func(Entry) error
-	parser  parser
-	lines   lines
+	parser  Parser
+	records records
 	offset  int64  // in the segment that is followed
 	written uint64 // its count when we last looked
+}
+
+func newReader(ctx context.Context, format Format, o ReadOptions, fn func(Entry) error) *reader {
+	return &reader{ctx: ctx, opts: o, fn: fn, parser: format.Parser(), records: records{format: format}}
 }
 
 // result turns the end of what was asked for into no error.
@@ -127,13 +133,13 @@ func (r *reader) done() error {
 // parts reads all parts, the last of which may be followed afterwards.
 func (r *reader) parts(parts []part) error {
 	if r.opts.Tail >= 0 {
-		if err := tail(parts, r.opts.Tail); err != nil {
+		if err := tail(r.records.format, parts, r.opts.Tail); err != nil {
 			return err
 		}
 	}
 	for i := range parts {
 		p := &parts[i]
-		r.lines.reset()
+		r.records.reset()
 		if err := r.part(p); err != nil {
 			return err
 		}
@@ -145,45 +151,35 @@ func (r *reader) parts(parts []part) error {
 }
 
 func (r *reader) part(p *part) error {
-	if p.start < 0 || p.start >= p.end && !p.gz || r.isOlder(p) {
+	if p.start < 0 || p.start >= p.end || p.isOlder(r.opts.Since) {
 		return nil
 	}
-	if !p.gz {
-		return r.all(io.NewSectionReader(p.file, p.start, p.end-p.start))
+	if err := p.seek(r.records.format, r.opts.Since); err != nil {
+		return err
 	}
-	z, err := rewound(p.file)
+	if p.start < 0 {
+		return nil
+	}
+	rest := io.NewSectionReader(p.file, p.start, p.end-p.start)
+	if !p.gz {
+		return r.all(rest)
+	}
+	z, err := gzip.NewReader(bufio.NewReader(rest))
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	r.lines.skip = p.start
+	r.records.skip = p.skip
 	return r.all(z)
 }
 
-// isOlder reports whether a file was last written before all that is asked for.
-func (r *reader) isOlder(p *part) bool {
-	if r.opts.Since.IsZero() || p.shared {
-		return false
-	}
-	st, err := p.file.Stat()
-	// The file's clock ticks coarsely.
-	return err == nil && st.ModTime().Add(time.Second).Before(r.opts.Since)
-}
-
-func rewound(f *os.File) (*gzip.Reader, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return gzip.NewReader(f)
-}
-
-// all passes on every whole line that comes from f.
+// all passes on every whole entry that comes from f.
 func (r *reader) all(f io.Reader) error {
 	for {
 		if err := r.done(); err != nil {
 			return err
 		}
-		n, err := r.lines.fill(f)
+		n, err := r.records.fill(f)
 		if n > 0 {
 			if err := r.emit(); err != nil {
 				return err
@@ -198,14 +194,14 @@ func (r *reader) all(f io.Reader) error {
 	}
 }
 
-// emit passes on the whole lines that are in memory.
+// emit passes on the whole entries that are in memory.
 func (r *reader) emit() error {
 	for {
-		line, ok := r.lines.next()
+		record, ok := r.records.next()
 		if !ok {
 			return nil
 		}
-		e, err := r.parser.parse(line)
+		e, err := r.parser.Parse(record)
 		if err != nil || e.Time.Before(r.opts.Since) {
 			continue
 		}
@@ -237,7 +233,7 @@ func (r *reader) follow(l *Log, seg **segment) error {
 			s.next.refs++
 			l.drop(s)
 			r.offset, r.written = 0, 0
-			r.lines.reset()
+			r.records.reset()
 		case l.closed:
 			l.mu.Unlock()
 			return nil
@@ -271,7 +267,7 @@ func (r *reader) drain(s *segment) error {
 	// Somebody has truncated the file: begin again with what is new.
 	if st, err := s.file.Stat(); err == nil && st.Size() < r.offset {
 		r.offset = 0
-		r.lines.reset()
+		r.records.reset()
 		return r.drain(s)
 	}
 	return nil

@@ -2,14 +2,11 @@ package logfile
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 )
 
 // segment is one file of the log from when it becomes the current one until
@@ -117,7 +114,7 @@ func (l *Log) compress(path string) {
 	go func() {
 		defer close(done)
 		// A failure leaves the file as it is, which reads as well.
-		_ = compressFile(path)
+		_ = compressFile(path, l.opts.Format)
 	}()
 }
 
@@ -125,36 +122,6 @@ func (l *Log) waitCompressed() {
 	if l.gz != nil {
 		<-l.gz
 	}
-}
-
-// compressFile puts path.gz in place of path. At every moment one of them is whole.
-func compressFile(path string) (err error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	tmp := path + ".gz.tmp"
-	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-		}
-	}()
-	z, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
-	if err == nil {
-		_, err = io.Copy(z, in)
-	}
-	if err = errors.Join(err, z.Close(), out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp, path+".gz"); err != nil {
-		return err
-	}
-	return os.Remove(path)
 }
 
 // Remove deletes the log at path and all that was rotated. Those who read it
