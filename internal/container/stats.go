@@ -84,7 +84,7 @@ func (s Usage) measure(e *entry) (usage.Sample, error) {
 		return usage.Sample{}, nil
 	}
 	if l.Group == nil {
-		return usage.Sample{}, fault.New(fault.Internal, "the control group of container %s cannot be found", e.id)
+		return usage.Sample{}, noGroup(e.id)
 	}
 	from := usage.Source{Group: l.Group, Unified: s.deps.Cgroups.Version() == cgroup.V2, Memory: proc.Memory()}
 	if s.hasNetwork(e) {

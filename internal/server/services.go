@@ -6,6 +6,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/top"
 	"berth/internal/image"
 )
 
@@ -39,6 +40,7 @@ type Execs interface {
 // Usage is what the border needs to tell and change what containers use.
 type Usage interface {
 	Stats(ctx context.Context, ref string, opts container.StatsOptions, tell func(container.Stats) error) error
+	Top(ctx context.Context, ref, args string) (top.Table, error)
 }
 
 // Images is what the border needs of the image store.
