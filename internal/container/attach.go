@@ -39,6 +39,9 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	if c.State == Removed || c.State == Removing || c.State == Dead {
 		return fault.New(fault.Conflict, "container %s is being removed", e.id)
 	}
+	if c.State == Restarting {
+		return idle(e)
+	}
 	var place *stream.Member
 	if opts.Stream {
 		place = e.hub.Join(c.State == Running)

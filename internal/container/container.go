@@ -28,6 +28,7 @@ const (
 	Created    = record.Created
 	Starting   = record.Starting
 	Running    = record.Running
+	Restarting = record.Restarting
 	Exited     = record.Exited
 	Removing   = record.Removing
 	Dead       = record.Dead

@@ -36,6 +36,7 @@ type entry struct {
 type live struct {
 	provision.Holdings
 	stopping atomic.Bool   // the user asked for the end that is coming
+	asked    atomic.Int32  // a restart.Asked: see ask
 	down     chan struct{} // closed when the run has ended for all to see
 }
 

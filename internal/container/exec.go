@@ -81,7 +81,7 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 		return "", err
 	}
 	if e.live.Load() == nil {
-		return "", notRunning(e.id)
+		return "", idle(e)
 	}
 	if len(cfg.Cmd) == 0 {
 		return "", fault.New(fault.Invalid, "No exec command specified")

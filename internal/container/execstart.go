@@ -27,7 +27,7 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 	}
 	l := e.live.Load()
 	if l == nil {
-		return notRunning(e.id)
+		return idle(e)
 	}
 	keys, err := stream.DetachKeys(x.config.DetachKeys)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"berth/internal/container/provision"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -91,11 +92,20 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		oom = err == nil && n > 0
 	}
 	endpoint := e.snapshot().Endpoint
-	c, err := e.step(Exit, func(c *Container) {
+	plan, ev := afterExit(e.snapshot(), l, exit), Exit
+	if plan.Again {
+		ev = ExitForNow
+	}
+	c, err := e.step(ev, func(c *Container) {
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished, c.Run.OOMKilled = 0, exit.Code, exit.Time.UTC(), oom
 		c.Endpoint = Endpoint{Network: endpoint.Network, NetworkID: endpoint.NetworkID}
 		if l.stopping.Load() {
 			c.Wanted = WantedDown
+		}
+		c.Restart = c.Restart.Follow(plan, exit.Time)
+		c.Restart.Asked = max(c.Restart.Asked, restart.Asked(l.asked.Load()))
+		if plan.Again {
+			c.Restarts++
 		}
 	})
 	if err != nil {
@@ -106,7 +116,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	e.live.Store(nil)
 	e.hub.Settle()
 	if !c.HostConfig.AutoRemove {
-		err = s.deps.Store.Commit(put(c))
+		err = s.deps.Store.Commit(unasked(c)...)
 	}
 	if err != nil { // the keeper goes on knowing it, for the next daemon
 		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
@@ -119,6 +129,9 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	s.execs.orphan(c.ID)
 	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
+	if plan.Again {
+		s.arm(e)
+	}
 	if c.HostConfig.AutoRemove {
 		if err := s.discard(e, true); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)

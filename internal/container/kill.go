@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -25,15 +26,18 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	if err != nil {
 		return err
 	}
-	l, err := e.present(ctx)
-	if err != nil {
+	var own unix.Signal // the container's stop signal, if it has one
+	if e.snapshot().Config.StopSignal != "" {
+		if own, err = stopSignal(e.snapshot(), ""); err != nil {
+			return err
+		}
+	}
+	l, off, err := s.runs().interrupt(ctx, e, restart.ByKill(sig, own))
+	if err != nil || off {
 		return err
 	}
 	if l == nil {
 		return notRunning(e.id)
-	}
-	if sig == unix.SIGKILL || sig == unix.SIGTERM {
-		l.stopping.Store(true)
 	}
 	switch err := pidfd.Send(l.Pidfd, sig); {
 	case isGone(err):

@@ -12,6 +12,9 @@ const (
 	AgainFailed  Event = "restart failed" // it ran before
 	StartDone    Event = "start done"
 	Exit         Event = "exit"
+	ExitForNow   Event = "exit for now"  // its policy starts it again
+	StartPlanned Event = "start planned" // by its policy, as the daemon starts
+	CalledOff    Event = "called off"    // nothing starts it
 	RemoveBegan  Event = "remove began"
 	RemoveFailed Event = "remove failed"
 	RemoveDone   Event = "remove done"
@@ -19,12 +22,13 @@ const (
 
 // transitions is the whole life of a container. What is not here cannot happen.
 var transitions = map[State]map[Event]State{
-	Created:  {StartBegan: Starting, RemoveBegan: Removing},
-	Starting: {StartDone: Running, StartFailed: Created, AgainFailed: Exited},
-	Running:  {Exit: Exited},
-	Exited:   {StartBegan: Starting, RemoveBegan: Removing},
-	Removing: {RemoveDone: Removed, RemoveFailed: Dead},
-	Dead:     {RemoveBegan: Removing},
+	Created:    {StartBegan: Starting, RemoveBegan: Removing},
+	Starting:   {StartDone: Running, StartFailed: Created, AgainFailed: Exited},
+	Running:    {Exit: Exited, ExitForNow: Restarting},
+	Restarting: {StartBegan: Starting, CalledOff: Exited},
+	Exited:     {StartBegan: Starting, StartPlanned: Restarting, RemoveBegan: Removing},
+	Removing:   {RemoveDone: Removed, RemoveFailed: Dead},
+	Dead:       {RemoveBegan: Removing},
 }
 
 // next returns the state after event e, or a Conflict when the table has no such path.

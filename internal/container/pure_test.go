@@ -15,8 +15,8 @@ import (
 )
 
 func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
-	states := []State{Created, Starting, Running, Exited, Removing, Dead, Removed}
-	events := []Event{StartBegan, StartFailed, AgainFailed, StartDone, Exit, RemoveBegan, RemoveFailed, RemoveDone}
+	states := []State{Created, Starting, Running, Restarting, Exited, Removing, Dead, Removed}
+	events := []Event{StartBegan, StartFailed, AgainFailed, StartDone, Exit, ExitForNow, StartPlanned, CalledOff, RemoveBegan, RemoveFailed, RemoveDone}
 	var got []string
 	for _, s := range states {
 		for _, ev := range events {
@@ -31,8 +31,9 @@ func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
 	want := []string{
 		"created: start began -> starting", "created: remove began -> removing",
 		"starting: start failed -> created", "starting: restart failed -> exited", "starting: start done -> running",
-		"running: exit -> exited",
-		"exited: start began -> starting", "exited: remove began -> removing",
+		"running: exit -> exited", "running: exit for now -> restarting",
+		"restarting: start began -> starting", "restarting: called off -> exited",
+		"exited: start began -> starting", "exited: start planned -> restarting", "exited: remove began -> removing",
 		"removing: remove failed -> dead", "removing: remove done -> removed",
 		"dead: remove began -> removing",
 	}

@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -25,17 +26,21 @@ const lostExit = 255
 // are adopted, ends that happened meanwhile are recorded, and what a crash
 // left half-done is cleaned up. It is called once, before any other method.
 func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
-	return recovery{s, client}.run(ctx)
+	return recovery{s, client, map[string]restart.Asked{}}.run(ctx)
 }
 
 // recovery is the boot's work, with the keeper that knows what runs.
 type recovery struct {
 	*Service
 	client *keeper.Client
+	asks   map[string]restart.Asked // of runs whose ends are not recorded
 }
 
 func (s recovery) run(ctx context.Context) error {
 	if err := s.readRecords(); err != nil {
+		return err
+	}
+	if err := s.readAsks(); err != nil {
 		return err
 	}
 	procs, err := s.client.List(ctx)
@@ -84,6 +89,8 @@ func (s recovery) run(ctx context.Context) error {
 		f()
 	}
 	s.settle()
+	s.recovered.Store(true)
+	s.resume()
 	return nil
 }
 
@@ -125,6 +132,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	if err := s.host.Others().Resume(ctx, c); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
+	l.ask(s.asks[e.id])
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
@@ -198,6 +206,7 @@ func (s recovery) settle() {
 			s.lost(e)
 			c = e.snapshot()
 		}
+		s.revive(e)
 		if c.HostConfig.AutoRemove && c.State == Exited || c.State == Removing || c.State == Dead {
 			e.change(func(c *Container) { c.State = Exited })
 			if err := s.runs().discard(e, true); err != nil {
@@ -217,9 +226,10 @@ func (s recovery) lost(e *entry) {
 	c := e.change(func(c *Container) {
 		c.State, c.Endpoint = Exited, Endpoint{}
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
+		c.Restart.Asked = max(c.Restart.Asked, s.asks[c.ID])
 	})
 	os.Remove(s.deps.Paths.ExitFile(e.id))
-	if err := s.deps.Store.Commit(put(c)); err != nil {
+	if err := s.deps.Store.Commit(unasked(c)...); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 	"berth/internal/state"
@@ -38,21 +39,27 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 		}
 	}
 	defer e.unlock()
+	if opts.Force && e.snapshot().State == Restarting {
+		if err := s.runs().stayDown(e, restart.Stopped); err != nil {
+			return err
+		}
+	}
 	switch c := e.snapshot(); c.State {
 	case Removed: // an AutoRemove, or another client, came first
 		if opts.Force {
 			return nil
 		}
 		return fault.New(fault.NotFound, "No such container: %s", ref)
-	case Running, Starting:
-		return fault.New(fault.Conflict, "cannot remove container %q: container is running: stop the container before removing or force remove", "/"+c.Name)
+	case Running, Starting, Restarting:
+		word := map[bool]string{true: "restarting", false: "running"}[c.State == Restarting]
+		return fault.New(fault.Conflict, "cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, word)
 	}
 	return s.runs().discard(e, opts.Volumes)
 }
 
 // end kills a run and waits until its end is recorded.
 func (l *live) end(ctx context.Context) error {
-	l.stopping.Store(true)
+	l.ask(restart.Stopped)
 	if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
 		return err
 	}

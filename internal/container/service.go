@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"berth/internal/container/provision"
 	"berth/internal/container/stdio"
@@ -18,6 +19,8 @@ type Service struct {
 	execs *execIndex
 	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
+
+	recovered atomic.Bool // Recover has done its work
 }
 
 // New returns a Service without containers; Recover brings those of the store.
@@ -62,7 +65,7 @@ func (s *Service) Users(imageID string) map[string]bool {
 	users := map[string]bool{}
 	for _, e := range s.index.all() {
 		if c := e.snapshot(); c.ImageID == imageID {
-			users[c.ID] = c.State == Running || c.State == Starting
+			users[c.ID] = c.State == Running || c.State == Starting || c.State == Restarting
 		}
 	}
 	return users

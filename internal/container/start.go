@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/container/provision"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -37,14 +38,23 @@ func (s *Service) Start(ctx context.Context, ref string) error {
 func (s runs) start(ctx context.Context, e *entry) error {
 	before := e.snapshot()
 	switch before.State {
-	case Running:
+	case Running, Restarting:
 		return fault.New(fault.NotModified, "container %s is already running", e.id)
 	case Removed:
 		return fault.New(fault.NotFound, "No such container: %s", e.id)
 	case Removing, Dead:
 		return fault.New(fault.Conflict, "container is marked for removal and cannot be started")
 	}
-	c, err := e.step(StartBegan, func(c *Container) { c.Wanted, c.Run.Error = WantedUp, "" })
+	return s.begin(ctx, e, func(c *Container) { c.Restarts, c.Restart = 0, restart.Memory{} })
+}
+
+// begin starts a container, for whoever has the right to, with what that means for its record.
+func (s runs) begin(ctx context.Context, e *entry, change func(*Container)) error {
+	before := e.snapshot()
+	c, err := e.step(StartBegan, func(c *Container) {
+		c.Wanted, c.Run.Error = WantedUp, ""
+		change(c)
+	})
 	if err != nil {
 		return err
 	}
@@ -83,7 +93,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		go func() {
 			c := c
 			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
-			recorded <- s.deps.Store.Commit(put(c))
+			recorded <- s.deps.Store.Commit(unasked(c)...)
 		}()
 	})
 	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
@@ -151,7 +161,7 @@ func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequ
 // startFailed puts the container back and says why, in its state.
 func (s runs) startFailed(e *entry, before Container, cause error) {
 	ev := StartFailed
-	if before.State == Exited {
+	if before.State == Exited || before.State == Restarting {
 		ev = AgainFailed
 	}
 	var exit *provision.ExitError

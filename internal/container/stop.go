@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/provision"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -34,14 +35,13 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	if err != nil {
 		return err
 	}
-	l, err := e.present(ctx)
-	if err != nil {
+	l, off, err := s.runs().interrupt(ctx, e, restart.Stopped)
+	if err != nil || off {
 		return err
 	}
 	if l == nil {
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
 	}
-	l.stopping.Store(true)
 	if err := pidfd.Send(l.Pidfd, sig); err != nil && !isGone(err) {
 		return err
 	}
@@ -98,6 +98,14 @@ func stopTimeout(c Container, asked *int) int {
 		return *c.Config.StopTimeout
 	}
 	return defaultStopTimeout
+}
+
+// idle is why a verb that needs a running container cannot have this one.
+func idle(e *entry) error {
+	if e.snapshot().State == Restarting {
+		return fault.New(fault.Conflict, "Container %s is restarting, wait until the container is running", e.id)
+	}
+	return notRunning(e.id)
 }
 
 // notRunning is the answer to a verb that needs a running container.

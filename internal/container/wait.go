@@ -46,7 +46,7 @@ func (s *Service) Wait(ctx context.Context, ref string, cond WaitCondition) (<-c
 	e.mu.Lock()
 	c := e.snapshot()
 	switch {
-	case cond == WaitNotRunning && c.State != Running && c.State != Starting,
+	case cond == WaitNotRunning && c.State != Running && c.State != Starting && c.State != Restarting,
 		cond == WaitRemoved && c.State == Removed:
 		w.ch <- WaitResult{Code: c.Run.ExitCode}
 		e.mu.Unlock()

@@ -79,7 +79,7 @@ func (r containerRoutes) selection(c *call) (*selection, error) {
 	}
 	all := c.flag("all") || sel.limit > 0 || len(f["status"]) > 0 || len(f["exited"]) > 0
 	if !all {
-		sel.add(func(c *container.Container) bool { return c.State == container.Running })
+		sel.add(func(c *container.Container) bool { return show.Up(c) })
 	}
 	if err := sel.addState(f); err != nil {
 		return nil, err

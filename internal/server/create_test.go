@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"berth/internal/container/config"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 	"berth/internal/server/grammar"
 	"berth/internal/server/show"
@@ -54,7 +55,7 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 
 func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"Image":"x","HostConfig":{"RestartPolicy":{"Name":"always"}}}`:                                                            "HostConfig.RestartPolicy is not supported yet",
+		`{"Image":"x","HostConfig":{"RestartPolicy":{"Name":"always"}}}`:                                                            "",
 		`{"Image":"x","HostConfig":{"BlkioWeight":10}}`:                                                                             "HostConfig.BlkioWeight is not supported yet",
 		`{"Image":"x","HostConfig":{"MemorySwappiness":0}}`:                                                                         "",
 		`{"Image":"x","HostConfig":{"MemorySwappiness":10}}`:                                                                        "HostConfig.MemorySwappiness is not supported yet",
@@ -153,7 +154,7 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 	list := []string{"/proc/x"}
 	none := []string{}
 	want := config.HostConfig{
-		AutoRemove: true, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
+		AutoRemove: true, RestartPolicy: restart.Policy{Name: "on-failure", Max: 3}, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
 		DNSOptions: []string{"o"}, DNSSearch: []string{"s"}, ExtraHosts: []string{"a:1.2.3.4"}, CapAdd: []string{"A"}, CapDrop: []string{"B"}, GroupAdd: []string{"g"},
 		Privileged: true, ReadonlyRootfs: true, SecurityOpt: []string{"x"}, Devices: []config.Device{{Host: "/dev/a", Container: "/dev/b", Permissions: "r"}},
 		IpcMode: "host", PidMode: "host", UTSMode: "host", CgroupnsMode: "host", CgroupParent: "/p", Runtime: "crun", ShmSize: 5, OomScoreAdj: 7, Sysctls: map[string]string{"a": "b"},

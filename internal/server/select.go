@@ -23,7 +23,7 @@ func (s *selection) addState(f filters) error {
 		}
 	}
 	if words := f["status"]; len(words) > 0 {
-		s.add(func(c *container.Container) bool { return slices.Contains(words, string(show.Status(c.State))) })
+		s.add(func(c *container.Container) bool { return slices.Contains(words, string(show.Status(c))) })
 	}
 	var codes []int
 	for _, word := range f["exited"] {

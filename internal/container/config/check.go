@@ -30,6 +30,7 @@ func Check(req *CreateRequest) error {
 		}
 	}
 	for _, f := range []func() error{
+		func() error { return checkRestart(h) },
 		func() error { return checkMemory(h.Resources) },
 		func() error { return checkCPU(h.Resources) },
 		func() error { return checkTargets(h.Mounts, h.Tmpfs) },
@@ -53,6 +54,16 @@ func Check(req *CreateRequest) error {
 		return err
 	}
 	return checkLog(h)
+}
+
+func checkRestart(h *HostConfig) error {
+	if err := h.RestartPolicy.Check(); err != nil {
+		return err
+	}
+	if h.AutoRemove && !h.RestartPolicy.None() {
+		return fault.New(fault.Invalid, "can't create 'AutoRemove' container with restart policy")
+	}
+	return nil
 }
 
 func checkMemory(r Resources) error {

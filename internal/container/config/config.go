@@ -2,7 +2,11 @@
 // its image adds, and what contradicts itself.
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"berth/internal/container/restart"
+)
 
 // Config is what a container was asked to be, apart from the host's side. It
 // does not change after create.
@@ -31,6 +35,7 @@ type Config struct {
 // HostConfig is the host's side of a container: limits, rights, mounts, network.
 type HostConfig struct {
 	AutoRemove     bool
+	RestartPolicy  restart.Policy
 	Binds          []string // "-v" words as the user wrote them
 	Mounts         []Mount  // parsed from Binds and from --mount
 	Tmpfs          map[string]string

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"berth/internal/container/config"
+	"berth/internal/container/restart"
 )
 
 // Container is a snapshot of one container. Readers get copies and never wait
@@ -22,7 +23,8 @@ type Container struct {
 	Wanted                                  Wanted // whether the user wants it up
 	Run                                     Run    // the present or last run
 	Endpoint                                Endpoint
-	Restarts                                int
+	Restarts                                int // by its policy, since it was started by hand
+	Restart                                 restart.Memory
 	Path                                    string   // the program as run
 	Args                                    []string // its arguments
 	LogPath                                 string

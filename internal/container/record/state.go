@@ -6,13 +6,14 @@ type State string
 
 // The states.
 const (
-	Created  State = "created"
-	Starting State = "starting" // being started; reported as created
-	Running  State = "running"
-	Exited   State = "exited"
-	Removing State = "removing"
-	Dead     State = "dead" // a removal failed; remove again
-	Removed  State = "removed"
+	Created    State = "created"
+	Starting   State = "starting" // being started; reported as created
+	Running    State = "running"
+	Restarting State = "restarting" // it has ended, and waits for its next start by its policy
+	Exited     State = "exited"
+	Removing   State = "removing"
+	Dead       State = "dead" // a removal failed; remove again
+	Removed    State = "removed"
 )
 
 // Wanted is the user's intent, kept apart from what is.

@@ -7,6 +7,7 @@ import (
 	wire "github.com/moby/moby/api/types/container"
 
 	"berth/internal/container/config"
+	"berth/internal/container/restart"
 	"berth/internal/fault"
 )
 
@@ -14,6 +15,7 @@ import (
 func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 	*to = config.HostConfig{
 		AutoRemove:     take(&from.AutoRemove),
+		RestartPolicy:  restartPolicy(take(&from.RestartPolicy)),
 		Binds:          take(&from.Binds),
 		Tmpfs:          take(&from.Tmpfs),
 		NetworkMode:    string(take(&from.NetworkMode)),
@@ -73,6 +75,14 @@ func takeResources(from *wire.Resources) config.Resources {
 	}
 }
 
+// restartPolicy gives the default's two names one.
+func restartPolicy(p wire.RestartPolicy) restart.Policy {
+	if p.IsNone() && p.MaximumRetryCount == 0 {
+		return restart.Policy{}
+	}
+	return restart.Policy{Name: string(p.Name), Max: p.MaximumRetryCount}
+}
+
 func pidsLimit(p *int64) int64 {
 	if p == nil {
 		return 0
@@ -91,9 +101,6 @@ func pathList(list []string) *[]string {
 // dropDefaults takes out what clients send to mean the default, and what is
 // already so without doing anything.
 func dropDefaults(from *wire.HostConfig) {
-	if from.RestartPolicy.IsNone() && from.RestartPolicy.MaximumRetryCount == 0 {
-		from.RestartPolicy = wire.RestartPolicy{}
-	}
 	if p := from.MemorySwappiness; p != nil && *p == -1 {
 		from.MemorySwappiness = nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/restart"
 	"berth/internal/server/grammar"
 )
 
@@ -21,7 +22,7 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 		LogConfig:       wire.LogConfig{Type: cmp.Or(h.LogDriver, "json-file"), Config: h.LogOptions},
 		NetworkMode:     wire.NetworkMode(grammar.PlainNetwork(h.NetworkMode)),
 		PortBindings:    portMap(h.PortBindings, false),
-		RestartPolicy:   wire.RestartPolicy{Name: wire.RestartPolicyDisabled},
+		RestartPolicy:   wire.RestartPolicy{Name: wire.RestartPolicyMode(cmp.Or(h.RestartPolicy.Name, restart.No)), MaximumRetryCount: h.RestartPolicy.Max},
 		AutoRemove:      h.AutoRemove,
 		ConsoleSize:     h.ConsoleSize,
 		CapAdd:          h.CapAdd,

@@ -52,8 +52,9 @@ func inspectResponse(c *container.Container) *wire.InspectResponse {
 // stateOf computes Docker's booleans.
 func stateOf(c *container.Container) *wire.State {
 	return &wire.State{
-		Status:     Status(c.State),
-		Running:    c.State == container.Running,
+		Status:     Status(c),
+		Running:    Up(c),
+		Restarting: Status(c) == wire.StateRestarting,
 		Dead:       c.State == container.Dead,
 		OOMKilled:  c.Run.OOMKilled,
 		Pid:        c.Run.Pid,
@@ -64,15 +65,24 @@ func stateOf(c *container.Container) *wire.State {
 	}
 }
 
-// Status is Docker's word for a state.
-func Status(s container.State) wire.ContainerState {
-	switch s {
-	case container.Starting:
+// Status is Docker's word for a container's state. One that is being started by its
+// policy is restarting until it runs.
+func Status(c *container.Container) wire.ContainerState {
+	switch {
+	case c.State == container.Starting && c.Restarts > 0:
+		return wire.StateRestarting
+	case c.State == container.Starting:
 		return wire.StateCreated
-	case container.Removed:
+	case c.State == container.Removed:
 		return wire.StateRemoving
 	}
-	return wire.ContainerState(s)
+	return wire.ContainerState(c.State)
+}
+
+// Up reports what counts as running: Docker's Running, which ps shows without -a.
+func Up(c *container.Container) bool {
+	s := Status(c)
+	return s == wire.StateRunning || s == wire.StateRestarting
 }
 
 func wireConfig(c *config.Config) *wire.Config {

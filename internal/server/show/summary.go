@@ -24,7 +24,7 @@ func Summary(c *container.Container, now time.Time, v compat.Version) *wire.Summ
 		Created:         c.Created.Unix(),
 		Ports:           Ports(c),
 		Labels:          c.Config.Labels,
-		State:           Status(c.State),
+		State:           Status(c),
 		Status:          statusLine(c, now),
 		NetworkSettings: &wire.NetworkSettingsSummary{Networks: Networks(c)},
 	}
@@ -55,6 +55,9 @@ func commandLine(path string, args []string) string {
 
 // statusLine is the STATUS column of ps.
 func statusLine(c *container.Container, now time.Time) string {
+	if Status(c) == wire.StateRestarting {
+		return fmt.Sprintf("Restarting (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
+	}
 	switch c.State {
 	case container.Running:
 		return "Up " + units.HumanDuration(now.Sub(c.Run.Started))
