@@ -27,6 +27,7 @@ func allowed() map[string][]string {
 		"internal/runtime":   append([]string{"internal/program"}, linux...),
 		"internal/oci":       append([]string{"internal/program", "internal/launch", "internal/runtime"}, linux...),
 		"internal/keeper":    append([]string{"internal/program", "internal/launch"}, ground...),
+		"internal/archive":   linux,
 		"internal/image":     linux,
 		"internal/network":   linux,
 		"internal/volume":    linux,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -125,40 +124,17 @@ func explain(fs int, what string, err error) error {
 // overlayOld mounts with mount(2) on a thread that never comes back: it has a
 // mount namespace and a working directory of its own, where each directory
 // has a short name, and clones the mount to take it out of there.
-func overlayOld(lowers []string, upper, work string, options []string) (*os.File, error) {
-	type result struct {
-		file *os.File
-		err  error
-	}
-	done := make(chan result)
-	away := func() { // on a locked thread
-		file, err := overlayAway(lowers, upper, work, options)
-		done <- result{file, err}
-	}
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
-			away() // never unlocked: the thread ends with the goroutine
-			return
-		}
-		// The main thread cannot be thrown away. While it is held here, the
-		// other goroutine gets another one.
-		defer runtime.UnlockOSThread()
-		other := make(chan struct{})
-		go func() {
-			defer close(other)
-			runtime.LockOSThread()
-			away()
-		}()
-		<-other
-	}()
-	r := <-done
-	return r.file, r.err
+func overlayOld(lowers []string, upper, work string, options []string) (file *os.File, err error) {
+	err = aside(func() error {
+		file, err = overlayAway(lowers, upper, work, options)
+		return err
+	})
+	return file, err
 }
 
 // overlayAway runs on the thrown-away thread.
 func overlayAway(lowers []string, upper, work string, options []string) (*os.File, error) {
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return nil, os.NewSyscallError("unshare", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
