@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 	"berth/internal/fault"
 
@@ -14,25 +15,25 @@ import (
 
 // NewRm returns `rm`.
 func NewRm(s *session.Session) *cobra.Command {
-	var force, volumes bool
+	var o engine.RemoveOptions
 	cmd := &cobra.Command{
 		Use:     "rm [OPTIONS] CONTAINER [CONTAINER...]",
 		Aliases: []string{"remove"},
 		Short:   "Remove one or more containers",
 		Args:    session.MinArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runRm(cmd.Context(), s, args, force, volumes)
+			return runRm(cmd.Context(), s, args, o)
 		},
 		Annotations: aliases("berth container rm, berth container remove, berth rm"),
 	}
 	fs := cmd.Flags()
-	fs.BoolVarP(&force, "force", "f", false, "Force the removal of a running container (uses SIGKILL)")
-	fs.BoolVarP(&volumes, "volumes", "v", false, "Remove anonymous volumes associated with the container")
-	session.Refuse(fs, session.Refused{Name: "link", Short: "l", Bool: true})
+	fs.BoolVarP(&o.Force, "force", "f", false, "Force the removal of a running container (uses SIGKILL)")
+	fs.BoolVarP(&o.Volumes, "volumes", "v", false, "Remove anonymous volumes associated with the container")
+	fs.BoolVarP(&o.Link, "link", "l", false, "Remove the specified link")
 	return cmd
 }
 
-func runRm(ctx context.Context, s *session.Session, names []string, force, volumes bool) error {
+func runRm(ctx context.Context, s *session.Session, names []string, o engine.RemoveOptions) error {
 	client, err := s.Engine()
 	if err != nil {
 		return err
@@ -42,13 +43,13 @@ func runRm(ctx context.Context, s *session.Session, names []string, force, volum
 		if name = strings.Trim(name, "/"); name == "" {
 			return errors.New("container name cannot be empty")
 		}
-		return client.Containers().Remove(ctx, name, force, volumes)
+		return client.Containers().Remove(ctx, name, o)
 	}
 	session.Each(ctx, names, op, func(name string, err error) {
 		switch {
 		case err == nil:
 			_, _ = fmt.Fprintln(s.Out, name)
-		case force && fault.Is(err, fault.NotFound):
+		case o.Force && fault.Is(err, fault.NotFound):
 			// It is told, but what was to be gone is gone.
 			_, _ = fmt.Fprintln(s.Err, err)
 		default:

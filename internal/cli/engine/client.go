@@ -84,6 +84,12 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Containers returns the calls under /containers.
 func (c *Client) Containers() Containers { return Containers{c} }
 
+// Files returns the calls about a container's file system.
+func (c *Client) Files() Files { return Files{c} }
+
+// Readings returns the calls that tell how a container does.
+func (c *Client) Readings() Readings { return Readings{c} }
+
 // Execs returns the calls under /exec.
 func (c *Client) Execs() Execs { return Execs{c} }
 
@@ -129,8 +135,11 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 			c.learn(resp)
 			return resp, nil
 		}
-		older := resp.StatusCode == http.StatusBadRequest && c.learn(resp)
-		if older && r.body == nil && c.Version() != version {
+		if resp.StatusCode == http.StatusBadRequest {
+			c.learn(resp)
+		}
+		// Another request may have learned the version while this one was on its way.
+		if resp.StatusCode == http.StatusBadRequest && r.body == nil && c.Version() != version {
 			drain(resp)
 			continue
 		}

@@ -125,11 +125,19 @@ func (x Containers) Stop(ctx context.Context, id, signal string, timeout *int) e
 	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "stop"), query: q}, nil)
 }
 
-// Remove removes a container, with its anonymous volumes if asked.
-func (x Containers) Remove(ctx context.Context, id string, force, volumes bool) error {
+// RemoveOptions say what goes with a container, or instead of it.
+type RemoveOptions struct {
+	Force   bool // also one that runs
+	Volumes bool // its anonymous ones
+	Link    bool // the name is a link's, and only that goes
+}
+
+// Remove removes a container.
+func (x Containers) Remove(ctx context.Context, id string, o RemoveOptions) error {
 	q := url.Values{}
-	boolQuery(q, "force", force)
-	boolQuery(q, "v", volumes)
+	boolQuery(q, "force", o.Force)
+	boolQuery(q, "v", o.Volumes)
+	boolQuery(q, "link", o.Link)
 	return x.c.json(ctx, request{method: http.MethodDelete, path: "/containers/" + url.PathEscape(id), query: q}, nil)
 }
 

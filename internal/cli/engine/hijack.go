@@ -70,10 +70,13 @@ func (c *Client) hijack(ctx context.Context, r request) (*Stream, error) {
 			s.Media, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
 			return s, nil
 		}
-		older := resp.StatusCode == http.StatusBadRequest && c.learn(resp)
+		if resp.StatusCode == http.StatusBadRequest {
+			c.learn(resp)
+		}
 		err = responseError(resp)
 		_ = s.Close()
-		if !older || c.Version() == version {
+		// Another request may have learned the version while this one was on its way.
+		if resp.StatusCode != http.StatusBadRequest || c.Version() == version {
 			return nil, err
 		}
 	}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/moby/moby/api/types/container"
+)
+
+// Restart stops a container and starts it again; signal and timeout (seconds)
+// are as for Stop.
+func (x Containers) Restart(ctx context.Context, id, signal string, timeout *int) error {
+	q := url.Values{}
+	if signal != "" {
+		q.Set("signal", signal)
+	}
+	if timeout != nil {
+		q.Set("t", strconv.Itoa(*timeout))
+	}
+	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "restart"), query: q}, nil)
+}
+
+// Pause freezes all processes of a container.
+func (x Containers) Pause(ctx context.Context, id string) error {
+	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "pause")}, nil)
+}
+
+// Unpause lets a frozen container run on.
+func (x Containers) Unpause(ctx context.Context, id string) error {
+	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "unpause")}, nil)
+}
+
+// Rename gives a container another name.
+func (x Containers) Rename(ctx context.Context, id, name string) error {
+	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "rename"), query: url.Values{"name": {name}}}, nil)
+}
+
+// Update changes a container's limits and restart policy.
+func (x Containers) Update(ctx context.Context, id string, config container.UpdateConfig) (container.UpdateResponse, error) {
+	var out container.UpdateResponse
+	err := x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "update"), in: config}, &out)
+	return out, err
+}
