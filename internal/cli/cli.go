@@ -47,7 +47,7 @@ func Main(s *session.Session, b system.Build, args []string) int {
 
 // report prints an error and returns the exit code for it.
 func report(s *session.Session, err error) int {
-	if err == nil {
+	if err == nil || errors.As(err, new(session.Cancelled)) {
 		return 0
 	}
 	if text := err.Error(); text != "" {

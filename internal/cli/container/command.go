@@ -14,7 +14,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Args:  session.NoArgs,
 	}
 	cmd.AddCommand(verbs(s)...)
-	cmd.AddCommand(NewLs(s), NewInspect(s))
+	cmd.AddCommand(NewLs(s), NewInspect(s), NewPrune(s))
 	return cmd
 }
 
@@ -23,7 +23,8 @@ func TopLevel(s *session.Session) []*cobra.Command { return append(verbs(s), New
 
 func verbs(s *session.Session) []*cobra.Command {
 	return []*cobra.Command{
-		NewAttach(s), NewCreate(s), NewExec(s), NewKill(s), NewLogs(s), NewRm(s),
-		NewRun(s), NewStart(s), NewStop(s), NewWait(s),
+		NewAttach(s), NewCommit(s), NewCp(s), NewCreate(s), NewDiff(s), NewExec(s), NewExplain(s), NewExport(s), NewKill(s),
+		NewLogs(s), NewPause(s), NewPort(s), NewRename(s), NewRestart(s), NewRm(s), NewRun(s), NewStart(s), NewStats(s),
+		NewStop(s), NewTop(s), NewUnpause(s), NewUpdate(s), NewWait(s),
 	}
 }

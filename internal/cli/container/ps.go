@@ -79,11 +79,11 @@ func runPs(ctx context.Context, s *session.Session, o *psOptions, sizeGiven bool
 	if err != nil {
 		return err
 	}
-	rows := make([]*psRow, 0, len(containers))
+	rows := make([]*Row, 0, len(containers))
 	for _, c := range containers {
-		rows = append(rows, &psRow{c: c, trunc: !o.noTrunc})
+		rows = append(rows, NewRow(c, !o.noTrunc))
 	}
-	return format.Write(s.Out, psFormat(text, o.quiet, list.Size), psHeader(), rows)
+	return format.Write(s.Out, psFormat(text, o.quiet, list.Size), Header(), rows)
 }
 
 func psFormat(text string, quiet, size bool) string {
@@ -98,7 +98,14 @@ func psFormat(text string, quiet, size bool) string {
 			text += `\t{{.Size}}`
 		}
 	case text == "raw":
-		text = `container_id: {{.ID}}
+		return RawFormat(size)
+	}
+	return text
+}
+
+// RawFormat is the template behind --format raw.
+func RawFormat(size bool) string {
+	text := `container_id: {{.ID}}
 image: {{.Image}}
 command: {{.Command}}
 created_at: {{.CreatedAt}}
@@ -108,9 +115,8 @@ names: {{.Names}}
 labels: {{- pad .Labels 1 0}}
 ports: {{- pad .Ports 1 0}}
 `
-		if size {
-			text += `size: {{.Size}}\n`
-		}
+	if size {
+		text += `size: {{.Size}}\n`
 	}
 	return text
 }
@@ -122,7 +128,7 @@ func wantsSize(text string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("failed to parse template: %w", err)
 	}
-	row := &psRow{}
+	row := &Row{}
 	if err := tmpl.Execute(io.Discard, row); err != nil {
 		return false, fmt.Errorf("failed to execute template: %w", err)
 	}

@@ -16,7 +16,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-func psHeader() format.Header {
+// Header names the columns of a list of containers.
+func Header() format.Header {
 	return format.Header{
 		"ID": "CONTAINER ID", "Names": "NAMES", "Image": "IMAGE", "Command": "COMMAND",
 		"CreatedAt": "CREATED AT", "RunningFor": "CREATED", "Ports": "PORTS", "State": "STATE",
@@ -26,25 +27,28 @@ func psHeader() format.Header {
 	}
 }
 
-// psRow is a container in a list; its exported methods are the placeholders of
+// Row is a container in a list; its exported methods are the placeholders of
 // --format, so there are as many as docker has.
-type psRow struct {
+type Row struct {
 	c        container.Summary
 	trunc    bool
 	sizeUsed bool
 }
 
-// MarshalJSON shows all placeholders.
-func (r *psRow) MarshalJSON() ([]byte, error) { return format.JSON(r) }
+// NewRow returns the row of a container; trunc shortens what is long.
+func NewRow(c container.Summary, trunc bool) *Row { return &Row{c: c, trunc: trunc} }
 
-func (r *psRow) ID() string {
+// MarshalJSON shows all placeholders.
+func (r *Row) MarshalJSON() ([]byte, error) { return format.JSON(r) }
+
+func (r *Row) ID() string {
 	if r.trunc {
 		return format.ShortID(r.c.ID)
 	}
 	return r.c.ID
 }
 
-func (r *psRow) Names() string {
+func (r *Row) Names() string {
 	var names []string
 	for _, n := range r.c.Names {
 		n = strings.TrimPrefix(n, "/")
@@ -60,7 +64,7 @@ func (r *psRow) Names() string {
 	return strings.Join(names, ",")
 }
 
-func (r *psRow) Image() string {
+func (r *Row) Image() string {
 	switch {
 	case r.c.Image == "":
 		return "<no image>"
@@ -78,16 +82,16 @@ func (r *psRow) Image() string {
 	return ref.Familiar()
 }
 
-func (r *psRow) Command() string {
+func (r *Row) Command() string {
 	if r.trunc {
 		return strconv.Quote(format.Ellipsis(r.c.Command, 20))
 	}
 	return strconv.Quote(r.c.Command)
 }
 
-func (r *psRow) CreatedAt() string { return time.Unix(r.c.Created, 0).String() }
+func (r *Row) CreatedAt() string { return time.Unix(r.c.Created, 0).String() }
 
-func (r *psRow) RunningFor() string {
+func (r *Row) RunningFor() string {
 	return units.HumanDuration(time.Since(time.Unix(r.c.Created, 0))) + " ago"
 }
 
@@ -103,7 +107,7 @@ func (p platform) String() string {
 	return name
 }
 
-func (r *psRow) Platform() *platform {
+func (r *Row) Platform() *platform {
 	d := r.c.ImageManifestDescriptor
 	if d == nil || d.Platform == nil {
 		return nil
@@ -111,11 +115,11 @@ func (r *psRow) Platform() *platform {
 	return &platform{*d.Platform}
 }
 
-func (r *psRow) Ports() string  { return displayPorts(r.c.Ports) }
-func (r *psRow) State() string  { return string(r.c.State) }
-func (r *psRow) Status() string { return r.c.Status }
+func (r *Row) Ports() string  { return displayPorts(r.c.Ports) }
+func (r *Row) State() string  { return string(r.c.State) }
+func (r *Row) Status() string { return r.c.Status }
 
-func (r *psRow) Size() string {
+func (r *Row) Size() string {
 	r.sizeUsed = true
 	size := units.HumanSizeWithPrecision(float64(r.c.SizeRw), 3)
 	if r.c.SizeRootFs > 0 {
@@ -124,7 +128,7 @@ func (r *psRow) Size() string {
 	return size
 }
 
-func (r *psRow) Labels() string {
+func (r *Row) Labels() string {
 	labels := make([]string, 0, len(r.c.Labels))
 	for k, v := range r.c.Labels {
 		labels = append(labels, k+"="+v)
@@ -134,9 +138,9 @@ func (r *psRow) Labels() string {
 }
 
 // Label returns one label's value.
-func (r *psRow) Label(name string) string { return r.c.Labels[name] }
+func (r *Row) Label(name string) string { return r.c.Labels[name] }
 
-func (r *psRow) Mounts() string {
+func (r *Row) Mounts() string {
 	var mounts []string
 	for _, m := range r.c.Mounts {
 		name := m.Name
@@ -151,7 +155,7 @@ func (r *psRow) Mounts() string {
 	return strings.Join(mounts, ",")
 }
 
-func (r *psRow) LocalVolumes() string {
+func (r *Row) LocalVolumes() string {
 	n := 0
 	for _, m := range r.c.Mounts {
 		if m.Driver == "local" {
@@ -161,14 +165,14 @@ func (r *psRow) LocalVolumes() string {
 	return strconv.Itoa(n)
 }
 
-func (r *psRow) Networks() string {
+func (r *Row) Networks() string {
 	if r.c.NetworkSettings == nil {
 		return ""
 	}
 	return strings.Join(slices.Sorted(maps.Keys(r.c.NetworkSettings.Networks)), ",")
 }
 
-func (r *psRow) HealthStatus() string {
+func (r *Row) HealthStatus() string {
 	if r.c.Health != nil {
 		return string(r.c.Health.Status)
 	}

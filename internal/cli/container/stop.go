@@ -26,35 +26,26 @@ func each(ctx context.Context, s *session.Session, names []string, op func(conte
 
 // NewStop returns `stop`.
 func NewStop(s *session.Session) *cobra.Command {
-	var signal string
-	var timeout int
+	g := &grace{}
 	cmd := &cobra.Command{
 		Use:   "stop [OPTIONS] CONTAINER [CONTAINER...]",
 		Short: "Stop one or more running containers",
 		Args:  session.MinArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			fs := cmd.Flags()
-			if fs.Changed("time") && fs.Changed("timeout") {
-				return errors.New("conflicting options: cannot specify both --timeout and --time")
-			}
-			var seconds *int
-			if fs.Changed("time") || fs.Changed("timeout") {
-				seconds = &timeout
+			seconds, err := g.seconds(cmd.Flags())
+			if err != nil {
+				return err
 			}
 			client, err := s.Engine()
 			if err != nil {
 				return err
 			}
 			return each(cmd.Context(), s, args, func(ctx context.Context, name string) error {
-				return client.Containers().Stop(ctx, name, signal, seconds)
+				return client.Containers().Stop(ctx, name, g.signal, seconds)
 			})
 		},
 		Annotations: aliases("berth container stop, berth stop"),
 	}
-	fs := cmd.Flags()
-	fs.StringVarP(&signal, "signal", "s", "", "Signal to send to the container")
-	fs.IntVarP(&timeout, "timeout", "t", 0, "Seconds to wait before killing the container")
-	fs.IntVar(&timeout, "time", 0, "Seconds to wait before killing the container (deprecated: use --timeout)")
-	_ = fs.MarkDeprecated("time", "use --timeout instead")
+	g.install(cmd.Flags())
 	return cmd
 }

@@ -14,7 +14,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Short: "Manage images",
 		Args:  session.NoArgs,
 	}
-	cmd.AddCommand(NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewRm(s), NewTag(s))
+	cmd.AddCommand(NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewPrune(s), NewRm(s), NewTag(s))
 	return cmd
 }
 

@@ -74,11 +74,11 @@ func runImages(ctx context.Context, s *session.Session, o *imagesOptions, args [
 		text = "table"
 	}
 	text = imagesFormat(text, o.quiet, o.digests)
-	var rows []*imageRow
+	var rows []*Row
 	for _, img := range images {
 		rows = append(rows, expand(img, needsDigests(text, o.digests), o.digests, !o.noTrunc)...)
 	}
-	return len(images), format.Write(s.Out, text, imageHeader(), rows)
+	return len(images), format.Write(s.Out, text, Header(), rows)
 }
 
 func imagesFormat(text string, quiet, digests bool) string {
@@ -95,13 +95,19 @@ func imagesFormat(text string, quiet, digests bool) string {
 		return `table {{.Repository}}\t{{.Tag}}\t` + digest +
 			`{{.ID}}\t{{if .CreatedSince }}{{.CreatedSince}}{{else}}N/A{{end}}\t{{.Size}}`
 	case text == "raw":
-		if digests {
-			digest = "digest: {{.Digest}}\n"
-		}
-		return "repository: {{ .Repository }}\ntag: {{.Tag}}\n" + digest +
-			"image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
+		return RawFormat(digests)
 	}
 	return text
+}
+
+// RawFormat is the template behind --format raw.
+func RawFormat(digests bool) string {
+	digest := ""
+	if digests {
+		digest = "digest: {{.Digest}}\n"
+	}
+	return "repository: {{ .Repository }}\ntag: {{.Tag}}\n" + digest +
+		"image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\nvirtual_size: {{.Size}}\n"
 }
 
 // hint helps those who typed `images ls` and meant `image ls`.

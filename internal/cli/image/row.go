@@ -16,7 +16,8 @@ import (
 
 const none = "<none>"
 
-func imageHeader() format.Header {
+// Header names the columns of a list of images.
+func Header() format.Header {
 	return format.Header{
 		"ID": "IMAGE ID", "Repository": "REPOSITORY", "Tag": "TAG", "Digest": "DIGEST",
 		"CreatedSince": "CREATED", "CreatedAt": "CREATED AT", "Size": "SIZE",
@@ -24,9 +25,9 @@ func imageHeader() format.Header {
 	}
 }
 
-// imageRow is one name of an image in a list; its exported methods are the
+// Row is one name of an image in a list; its exported methods are the
 // placeholders of --format.
-type imageRow struct {
+type Row struct {
 	i                 image.Summary
 	trunc             bool
 	repo, tag, digest string
@@ -38,15 +39,15 @@ func needsDigests(text string, digests bool) bool {
 
 // expand makes a row of every name of an image. With digests every digest of a
 // tag has its own row; digestRows also gives rows to digests without a tag.
-func expand(img image.Summary, digests, digestRows, trunc bool) []*imageRow {
-	row := func(repo, tag, digest string) *imageRow {
-		return &imageRow{i: img, trunc: trunc, repo: repo, tag: tag, digest: digest}
+func expand(img image.Summary, digests, digestRows, trunc bool) []*Row {
+	row := func(repo, tag, digest string) *Row {
+		return &Row{i: img, trunc: trunc, repo: repo, tag: tag, digest: digest}
 	}
 	tagged, digested := names(img.RepoTags, false), names(img.RepoDigests, true)
 	if len(tagged) == 0 && len(digested) == 0 {
-		return []*imageRow{row(none, none, none)}
+		return []*Row{row(none, none, none)}
 	}
-	var rows []*imageRow
+	var rows []*Row
 	for _, repo := range slices.Sorted(maps.Keys(tagged)) {
 		of := digested[repo]
 		delete(digested, repo)
@@ -71,6 +72,21 @@ func expand(img image.Summary, digests, digestRows, trunc bool) []*imageRow {
 	return rows
 }
 
+// FirstName is the row of an image under its first name, or nil when that is
+// not a name.
+func FirstName(img image.Summary, trunc bool) *Row {
+	row := &Row{i: img, trunc: trunc, repo: none, tag: none}
+	if len(img.RepoTags) == 0 || img.RepoTags[0] == none+":"+none {
+		return row
+	}
+	ref, err := imageref.Parse(img.RepoTags[0])
+	if err != nil {
+		return nil
+	}
+	row.repo, row.tag = ref.FamiliarName(), ref.Tag
+	return row
+}
+
 // names sorts tags or digests by repository. Names such as <none>:<none> are no names.
 func names(refs []string, digests bool) map[string][]string {
 	out := map[string][]string{}
@@ -89,41 +105,41 @@ func names(refs []string, digests bool) map[string][]string {
 }
 
 // MarshalJSON shows all placeholders.
-func (r *imageRow) MarshalJSON() ([]byte, error) { return format.JSON(r) }
+func (r *Row) MarshalJSON() ([]byte, error) { return format.JSON(r) }
 
-func (r *imageRow) ID() string {
+func (r *Row) ID() string {
 	if r.trunc {
 		return format.ShortID(r.i.ID)
 	}
 	return r.i.ID
 }
 
-func (r *imageRow) Repository() string { return r.repo }
-func (r *imageRow) Tag() string        { return r.tag }
-func (r *imageRow) Digest() string     { return r.digest }
+func (r *Row) Repository() string { return r.repo }
+func (r *Row) Tag() string        { return r.tag }
+func (r *Row) Digest() string     { return r.digest }
 
-func (r *imageRow) CreatedSince() string {
+func (r *Row) CreatedSince() string {
 	return units.HumanDuration(time.Since(time.Unix(r.i.Created, 0))) + " ago"
 }
 
-func (r *imageRow) CreatedAt() string { return time.Unix(r.i.Created, 0).String() }
-func (r *imageRow) Size() string      { return units.HumanSizeWithPrecision(float64(r.i.Size), 3) }
+func (r *Row) CreatedAt() string { return time.Unix(r.i.Created, 0).String() }
+func (r *Row) Size() string      { return units.HumanSizeWithPrecision(float64(r.i.Size), 3) }
 
-func (r *imageRow) Containers() string {
+func (r *Row) Containers() string {
 	if r.i.Containers == -1 {
 		return "N/A"
 	}
 	return strconv.FormatInt(r.i.Containers, 10)
 }
 
-func (r *imageRow) SharedSize() string {
+func (r *Row) SharedSize() string {
 	if r.i.SharedSize == -1 {
 		return "N/A"
 	}
 	return units.HumanSize(float64(r.i.SharedSize))
 }
 
-func (r *imageRow) UniqueSize() string {
+func (r *Row) UniqueSize() string {
 	if r.i.Size == -1 || r.i.SharedSize == -1 {
 		return "N/A"
 	}

@@ -12,6 +12,8 @@ type Config struct {
 	DetachKeys   string           `json:"detachKeys"`
 	PsFormat     string           `json:"psFormat"`
 	ImagesFormat string           `json:"imagesFormat"`
+	StatsFormat  string           `json:"statsFormat"`
+	PruneFilters []string         `json:"pruneFilters"`
 	Proxies      map[string]Proxy `json:"proxies"`
 }
 

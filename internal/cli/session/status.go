@@ -71,6 +71,16 @@ func MaxArgs(n int) cobra.PositionalArgs {
 	}
 }
 
+// RangeArgs wants at least from and at most to arguments.
+func RangeArgs(from, to int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= from && len(args) <= to {
+			return nil
+		}
+		return argError(cmd, fmt.Sprintf("requires at least %d and at most %d %s", from, to, plural(to)), "Run")
+	}
+}
+
 func argError(cmd *cobra.Command, what, see string) error {
 	return &StatusError{Code: 1, Text: fmt.Sprintf(
 		"berth: '%s' %s\n\nUsage:  %s\n\n%s '%[1]s --help' for more information",
