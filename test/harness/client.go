@@ -43,7 +43,7 @@ func (d *Daemon) Berth(args ...string) Result {
 }
 
 // Client is the client of a name, "berth" or "docker", for a test or a part of it.
-func (d *Daemon) Client(t testing.TB, name string) Client {
+func (d Place) Client(t testing.TB, name string) Client {
 	t.Helper()
 	path := ""
 	if name == "berth" {

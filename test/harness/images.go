@@ -52,15 +52,27 @@ func (d *Daemon) Debian() string {
 // Import makes an image of a root file system's tar.
 func (d *Daemon) Import(name string, root io.Reader, changes ...string) {
 	d.t.Helper()
+	d.load(d.t, name, root, changes)
+}
+
+// Busybox imports a small image with the usual commands and returns its name.
+func (d *Stock) Busybox(t testing.TB) string {
+	t.Helper()
+	d.load(t, "busybox", bytes.NewReader(BusyboxTar(t)), []string{`CMD ["sh"]`})
+	return "busybox"
+}
+
+func (d Place) load(t testing.TB, name string, root io.Reader, changes []string) {
+	t.Helper()
 	query := url.Values{"fromSrc": {"-"}, "repo": {name}, "tag": {"latest"}, "changes": changes}
-	resp, err := d.HTTP().Post("http://berth/v1.47/images/create?"+query.Encode(), "application/x-tar", root)
+	resp, err := d.HTTP().Post("http://berth/images/create?"+query.Encode(), "application/x-tar", root)
 	if err != nil {
-		d.t.Fatalf("import %s: %v", name, err)
+		t.Fatalf("import %s: %v", name, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK || bytes.Contains(b, []byte(`"error"`)) {
-		d.t.Fatalf("import %s: %s: %s (%v)", name, resp.Status, b, err)
+		t.Fatalf("import %s: %s: %s (%v)", name, resp.Status, b, err)
 	}
 }
 
