@@ -83,7 +83,7 @@ func TestPortsAreAlike(t *testing.T) {
 
 func TestExportsAreAlike(t *testing.T) {
 	t.Parallel()
-	eachDaemon(t, func(p pair) {
+	onStock(t, func(p pair) {
 		p.docker.Must("create", "--name", "some", p.busybox)
 		file := filepath.Join(p.dir, "out.tar")
 		p.same("export", "-o", file, "some")

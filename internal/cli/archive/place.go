@@ -75,7 +75,9 @@ func Absolute(p string) (string, error) {
 func endsInSlash(p string) bool { return p != "" && os.IsPathSeparator(p[len(p)-1]) }
 
 // wantsDir reports a path that can only be a directory's.
-func wantsDir(p string) bool { return endsInSlash(p) || strings.HasSuffix(p, "/") || path.Base(p) == "." }
+func wantsDir(p string) bool {
+	return endsInSlash(p) || strings.HasSuffix(p, "/") || path.Base(p) == "."
+}
 
 // Source finds what is to be copied from this machine. A link at the end is
 // followed when that is asked for, or when a slash behind it says so; links

@@ -118,7 +118,7 @@ func pull(ctx context.Context, s *session.Session, o *options, ref imageref.Ref)
 	if ref.Digest != "" {
 		tag = ref.Digest
 	}
-	body, err := client.Images().Pull(ctx, ref.FamiliarName(), tag, o.platform)
+	body, err := client.Images().Pull(ctx, ref.Domain+"/"+ref.Path, tag, o.platform)
 	if err != nil {
 		return err
 	}
