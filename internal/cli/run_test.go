@@ -129,7 +129,7 @@ func TestAMissingImageIsPulledAndTheDaemonsRefusalIsShown(t *testing.T) {
 	f := newFake(t)
 	f.on("POST /containers/create", refusal(http.StatusNotFound, "No such image: busybox:latest"))
 	f.on("POST /images/create", func(w http.ResponseWriter, r *http.Request) {
-		if q := r.URL.Query(); q.Get("fromImage") != "busybox" || q.Get("tag") != "latest" {
+		if q := r.URL.Query(); q.Get("fromImage") != "docker.io/library/busybox" || q.Get("tag") != "latest" {
 			t.Errorf("query %v", q)
 		}
 		refusal(http.StatusNotImplemented, "pulling images is not supported yet")(w, r)
