@@ -42,13 +42,13 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/exec/{id}/resize", handle: execs.resize},
 		{method: "GET", path: "/exec/{id}/json", handle: execs.inspect},
 		{method: "GET", path: "/containers/{id}/stats", handle: usageRoutes{cfg.Usage, life}.stats},
+		{method: "POST", path: "/containers/{id}/update", handle: usageRoutes{cfg.Usage, life}.update},
 		{method: "GET", path: "/containers/{id}/top", handle: usageRoutes{cfg.Usage, life}.top},
 
 		// Known, and answered 501 for now.
 		{method: "GET", path: "/containers/{id}/changes"},
 		{method: "GET", path: "/containers/{id}/export"},
 		{method: "POST", path: "/containers/{id}/restart"},
-		{method: "POST", path: "/containers/{id}/update"},
 		{method: "POST", path: "/containers/{id}/rename"},
 		{method: "POST", path: "/containers/{id}/pause"},
 		{method: "POST", path: "/containers/{id}/unpause"},

@@ -41,6 +41,7 @@ type Execs interface {
 type Usage interface {
 	Stats(ctx context.Context, ref string, opts container.StatsOptions, tell func(container.Stats) error) error
 	Top(ctx context.Context, ref, args string) (top.Table, error)
+	Update(ctx context.Context, ref string, u config.Update) error
 }
 
 // Images is what the border needs of the image store.

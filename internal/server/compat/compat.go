@@ -27,6 +27,7 @@ type Change int
 const (
 	WaitConditions Change = iota
 	WaitReportsErrors
+	UpdatePids
 	CreatePlatform
 	OneShotStats
 	StopSignal
@@ -50,6 +51,7 @@ var changes = [...]struct {
 }{
 	WaitConditions:       {30, "wait takes a condition and sends its header at once"},
 	WaitReportsErrors:    {34, "wait for removal reports a failed removal in Error instead of an empty body"},
+	UpdatePids:           {40, "update takes PidsLimit; before, it is not looked at"},
 	CreatePlatform:       {41, "create takes a platform"},
 	OneShotStats:         {41, "stats takes one-shot; before, it is not looked at"},
 	StopSignal:           {42, "stop takes a signal"},
