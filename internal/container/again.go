@@ -112,9 +112,13 @@ func (s runs) policyChanged(e *entry) error {
 
 // afterExit is what follows on a run's end, by the container's policy.
 func afterExit(c Container, l *live, exit keeper.Exit) restart.Plan {
+	asked := max(c.Restart.Asked, restart.Asked(l.asked.Load()))
+	if l.renew.Load() && asked == restart.Nothing {
+		return restart.Plan{Again: true, Why: "it was unhealthy"}
+	}
 	return c.HostConfig.RestartPolicy.AfterExit(restart.End{
 		Code: exit.Code, Ran: exit.Time.Sub(c.Run.Started), Count: c.Restarts, Delay: c.Restart.Delay,
-		Asked: max(c.Restart.Asked, restart.Asked(l.asked.Load())),
+		Asked: asked,
 	})
 }
 

@@ -1,6 +1,10 @@
 package container
 
-import "berth/internal/stream"
+import (
+	"time"
+
+	"berth/internal/stream"
+)
 
 // Close lets go of the running containers, which the keeper goes on with, and
 // waits for what runs in the background. Ends that come from now on are the
@@ -8,6 +12,7 @@ import "berth/internal/stream"
 // closed next. It reports whether anything runs.
 func (s *Service) Close() (running bool) {
 	s.host.Close()
+	s.endProbes()
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
 			running = true
@@ -19,6 +24,26 @@ func (s *Service) Close() (running bool) {
 		letGo(x.hub)
 	}
 	return running
+}
+
+// endProbes ends all probing; the next daemon goes on with what is known. Probes
+// that are under way are killed.
+func (s *Service) endProbes() {
+	var ending []*watch
+	for _, e := range s.index.all() {
+		if w := e.watch.Load(); w != nil {
+			w.stop()
+			ending = append(ending, w)
+		}
+	}
+	late := time.After(cutTime)
+	for _, w := range ending {
+		select {
+		case <-w.done:
+		case <-late:
+			return
+		}
+	}
 }
 
 // letGo stops the reading of a run's output, so that the keeper finds what is

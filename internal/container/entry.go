@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/health"
 	"berth/internal/container/provision"
 	"berth/internal/fault"
 	"berth/internal/logfile"
@@ -26,6 +27,9 @@ type entry struct {
 	live atomic.Pointer[live] // what the present run holds; nil when not running
 	log  atomic.Pointer[logfile.Log]
 
+	health atomic.Pointer[health.State] // nil without a check, or before the first run
+	watch  atomic.Pointer[watch]        // who probes the present run; nil when nobody does
+
 	forgetting sync.WaitGroup // the keeper is being told to forget the last run; a start waits for it
 
 	mu      sync.Mutex // guards waiters
@@ -37,6 +41,8 @@ type live struct {
 	provision.Holdings
 	stopping atomic.Bool   // the user asked for the end that is coming
 	asked    atomic.Int32  // a restart.Asked: see ask
+	renew    atomic.Bool   // it is unhealthy and ends to begin again, whatever its policy
+	acting   atomic.Bool   // something is being done about its health
 	down     chan struct{} // closed when the run has ended for all to see
 }
 
@@ -78,6 +84,7 @@ func (e *entry) change(f func(*Container)) Container {
 	c := e.snapshot()
 	f(&c)
 	e.snap.Store(&c)
+	e.answer(WaitResult{}, waitChange)
 	return c
 }
 

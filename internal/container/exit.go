@@ -85,6 +85,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}
+	s.unwatch(e)
 	drain(e.hub)
 	oom := false
 	if l.Group != nil {
@@ -132,7 +133,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	if plan.Again {
 		s.arm(e)
 	}
-	if c.HostConfig.AutoRemove {
+	if c.HostConfig.AutoRemove && !plan.Again {
 		if err := s.discard(e, true); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 		}

@@ -103,7 +103,9 @@ func (s recovery) readRecords() error {
 		if err := s.index.reserve(c.Name, c.ID); err != nil {
 			return err
 		}
-		s.index.add(newEntry(c))
+		e := newEntry(c)
+		s.runs().readHealth(e)
+		s.index.add(e)
 		return nil
 	})
 }
@@ -133,6 +135,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	l.ask(s.asks[e.id])
+	defer s.runs().watch(e, l, false)
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)

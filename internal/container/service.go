@@ -57,6 +57,7 @@ func (s *Service) List() []Container {
 func (s *Service) view(e *entry) Container {
 	c := e.snapshot()
 	c.Execs = s.execs.of(e.id)
+	c.Health = e.health.Load()
 	return c
 }
 

@@ -124,6 +124,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.Endpoint()
 	})
+	s.watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
 }
 

@@ -30,9 +30,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	if err != nil {
 		return err
 	}
-	c := e.snapshot()
-	sig, err := stopSignal(c, opts.Signal)
-	if err != nil {
+	if _, err := stopSignal(e.snapshot(), opts.Signal); err != nil {
 		return err
 	}
 	l, off, err := s.runs().interrupt(ctx, e, restart.Stopped)
@@ -41,6 +39,16 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	}
 	if l == nil {
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
+	}
+	return s.runs().stop(ctx, e, l, opts)
+}
+
+// stop asks a run to end, and kills it when it has not after a while.
+func (s runs) stop(ctx context.Context, e *entry, l *live, opts StopOptions) error {
+	c := e.snapshot()
+	sig, err := stopSignal(c, opts.Signal)
+	if err != nil {
+		return err
 	}
 	if err := pidfd.Send(l.Pidfd, sig); err != nil && !isGone(err) {
 		return err

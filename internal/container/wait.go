@@ -15,6 +15,8 @@ const (
 	WaitNotRunning WaitCondition = "not-running"
 	WaitNextExit   WaitCondition = "next-exit"
 	WaitRemoved    WaitCondition = "removed"
+
+	waitChange WaitCondition = "change" // of anything; not for users
 )
 
 // WaitResult is how the container ended.

@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/network"
@@ -33,7 +34,10 @@ func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image
 	c := img.Config.Config
 	out := config.Image{
 		ID: img.ID.String(), Env: c.Env, Cmd: c.Cmd, Entrypoint: c.Entrypoint, User: c.User,
-		WorkingDir: c.WorkingDir, Labels: c.Labels, StopSignal: c.StopSignal,
+		WorkingDir: c.WorkingDir, Labels: c.Labels, StopSignal: c.StopSignal, Shell: c.Shell,
+	}
+	if h := c.Healthcheck; h != nil {
+		out.Healthcheck = &health.Check{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, StartInterval: h.StartInterval, Retries: h.Retries}
 	}
 	for port := range c.ExposedPorts {
 		out.ExposedPorts = append(out.ExposedPorts, port)

@@ -44,8 +44,7 @@ func (s *selection) addState(f filters) error {
 		}
 	}
 	if words := f["health"]; len(words) > 0 {
-		none := slices.Contains(words, string(wire.NoHealthcheck))
-		s.add(func(*container.Container) bool { return none }) // there are no health checks yet
+		s.add(func(c *container.Container) bool { return slices.Contains(words, string(show.HealthStatus(c))) })
 	}
 	task, ok, err := f.boolean("is-task")
 	if ok {

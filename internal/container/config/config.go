@@ -5,6 +5,7 @@ package config
 import (
 	"net/netip"
 
+	"berth/internal/container/health"
 	"berth/internal/container/restart"
 )
 
@@ -23,7 +24,9 @@ type Config struct {
 	ExposedPorts []string // "80/tcp"
 	Volumes      []string // anonymous volume targets, image's included
 	StopSignal   string
-	StopTimeout  *int // seconds; nil means the default of 10
+	StopTimeout  *int          // seconds; nil means the default of 10
+	Healthcheck  *health.Check // merged with the image's; nil for none
+	Shell        []string      // what shell forms are given to; none means /bin/sh -c
 	Tty          bool
 	OpenStdin    bool
 	StdinOnce    bool
@@ -143,5 +146,7 @@ type Image struct {
 	ExposedPorts []string
 	Volumes      []string
 	StopSignal   string
+	Healthcheck  *health.Check
+	Shell        []string
 	Unsupported  string // what the image asks for that is not supported yet, or ""
 }

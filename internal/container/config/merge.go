@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/container/health"
 	"berth/internal/fault"
 )
 
@@ -29,6 +30,13 @@ func Merge(req CreateRequest, img Image, id string) (Config, error) {
 	}
 	if c.StopSignal == "" {
 		c.StopSignal = img.StopSignal
+	}
+	if len(c.Shell) == 0 {
+		c.Shell = img.Shell
+	}
+	c.Healthcheck = health.Merge(c.Healthcheck, img.Healthcheck)
+	if err := c.Healthcheck.Validate(); err != nil {
+		return Config{}, err
 	}
 	labels := maps.Clone(img.Labels)
 	if labels == nil {

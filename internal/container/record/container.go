@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/container/restart"
 )
 
@@ -25,8 +26,9 @@ type Container struct {
 	Endpoint                                Endpoint
 	Restarts                                int // by its policy, since it was started by hand
 	Restart                                 restart.Memory
-	Path                                    string   // the program as run
-	Args                                    []string // its arguments
+	Health                                  *health.State `json:"-"` // nil without a check, or before the first run
+	Path                                    string        // the program as run
+	Args                                    []string      // its arguments
 	LogPath                                 string
 	HostsPath, HostnamePath, ResolvConfPath string
 	SizeRw, SizeRootFs                      *int64 // bytes of its layer, and with the image; both set when asked for

@@ -49,6 +49,21 @@ func Send(pidfd *os.File, sig unix.Signal) error {
 	return fault.Wrap(fault.Internal, serr, "the signal cannot be sent")
 }
 
+// SendGroup sends a signal to the process group that the process behind a pidfd
+// leads, or to the process alone where the kernel cannot (before 6.9). Errors are Send's.
+func SendGroup(pidfd *os.File, sig unix.Signal) error {
+	conn, err := pidfd.SyscallConn()
+	if err != nil {
+		return unix.ESRCH
+	}
+	var serr error
+	cerr := conn.Control(func(fd uintptr) { serr = unix.PidfdSendSignal(int(fd), sig, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP) })
+	if cerr == nil && serr == nil {
+		return nil
+	}
+	return Send(pidfd, sig)
+}
+
 // Watch calls ended when the process has ended, with its exit code if the
 // kernel tells it. It has a descriptor of its own; of a process that is known to have
 // ended (a closed pidfd) nothing is told.

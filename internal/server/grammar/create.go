@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/fault"
 )
 
@@ -20,9 +21,24 @@ import (
 type Body struct {
 	*wire.Config
 	Cmd, Entrypoint  words // in the place of Config's
+	Healthcheck      *HealthConfig
 	HostConfig       *wire.HostConfig
 	NetworkingConfig *network.NetworkingConfig
 	MacAddress       string
+}
+
+// HealthConfig is Docker's, and what we do to an unhealthy container beyond it.
+type HealthConfig struct {
+	wire.HealthConfig
+	OnFailure string `json:",omitempty"` // none, restart, stop, kill
+}
+
+// healthcheck reads a check; clients that mean the image's send an empty one.
+func healthcheck(h *HealthConfig) *health.Check {
+	if h == nil {
+		return nil
+	}
+	return &health.Check{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, StartInterval: h.StartInterval, Retries: h.Retries, OnFailure: h.OnFailure}
 }
 
 // words is a list of strings; a client may also send one string, which is one word.
@@ -41,7 +57,7 @@ func (w *words) UnmarshalJSON(text []byte) error {
 // query, are the caller's to add. Errors are fault.Invalid and fault.Unsupported.
 func Create(body *Body) (config.CreateRequest, error) {
 	var req config.CreateRequest
-	if body.Config == nil && (body.Cmd != nil || body.Entrypoint != nil) {
+	if body.Config == nil && (body.Cmd != nil || body.Entrypoint != nil || body.Healthcheck != nil) {
 		body.Config = &wire.Config{}
 	}
 	if body.Config == nil {
@@ -58,6 +74,7 @@ func Create(body *Body) (config.CreateRequest, error) {
 	if err := takeConfig(body.Config, &req.Config); err != nil {
 		return req, err
 	}
+	req.Config.Healthcheck = healthcheck(body.Healthcheck)
 	if body.HostConfig == nil {
 		body.HostConfig = &wire.HostConfig{}
 	}
@@ -85,6 +102,7 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 		Labels:       take(&from.Labels),
 		StopSignal:   take(&from.StopSignal),
 		StopTimeout:  take(&from.StopTimeout),
+		Shell:        take(&from.Shell),
 		Tty:          take(&from.Tty),
 		OpenStdin:    take(&from.OpenStdin),
 		StdinOnce:    take(&from.StdinOnce),
@@ -106,9 +124,6 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 		to.Volumes = append(to.Volumes, path.Clean(target))
 	}
 	slices.Sort(to.Volumes)
-	if h := from.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] == "NONE" {
-		from.Healthcheck = nil // no health check is what there is
-	}
 	return refuseRest("Config", from)
 }
 

@@ -9,19 +9,43 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/server/compat"
+	"berth/internal/server/grammar"
 )
 
-// Inspect shows everything about a container: a *wire.InspectResponse, or that with
-// what older clients look for beside it.
+// inspect is Docker's answer with what is beyond it in the configuration.
+type inspect struct {
+	*wire.InspectResponse
+	Config shownConfig
+}
+
+type shownConfig struct {
+	*wire.Config
+	Healthcheck *grammar.HealthConfig `json:",omitempty"`
+}
+
+// healthcheck shows a check as it can be sent again.
+func healthcheck(c *health.Check) *grammar.HealthConfig {
+	if c == nil {
+		return nil
+	}
+	return &grammar.HealthConfig{OnFailure: c.OnFailure, HealthConfig: wire.HealthConfig{
+		Test: c.Test, Interval: c.Interval, Timeout: c.Timeout, StartPeriod: c.StartPeriod, StartInterval: c.StartInterval, Retries: c.Retries,
+	}}
+}
+
+// Inspect shows everything about a container: a wire.InspectResponse with what is ours,
+// and what older clients look for beside it.
 func Inspect(c *container.Container, volumeDir func(name string) string, v compat.Version) any {
 	answer := inspectResponse(c)
 	answer.Mounts = MountPoints(c, volumeDir)
+	extended := inspect{InspectResponse: answer, Config: shownConfig{answer.Config, healthcheck(c.Config.Healthcheck)}}
 	if v.Has(compat.NoLegacyNetwork) {
-		return answer
+		return extended
 	}
 	answer.GraphDriver = &storage.DriverData{Name: c.Driver}
-	return legacyInspect{InspectResponse: answer, NetworkSettings: legacyNetworkOf(c, answer.NetworkSettings)}
+	return legacyInspect{inspect: extended, NetworkSettings: legacyNetworkOf(c, answer.NetworkSettings)}
 }
 
 func inspectResponse(c *container.Container) *wire.InspectResponse {
@@ -62,7 +86,20 @@ func stateOf(c *container.Container) *wire.State {
 		Error:      c.Run.Error,
 		StartedAt:  c.Run.Started.UTC().Format(time.RFC3339Nano),
 		FinishedAt: c.Run.Finished.UTC().Format(time.RFC3339Nano),
+		Health:     healthOf(c),
 	}
+}
+
+// healthOf is nil for a container without a check, or that never ran.
+func healthOf(c *container.Container) *wire.Health {
+	if c.Health == nil {
+		return nil
+	}
+	h := &wire.Health{Status: wire.HealthStatus(c.Health.Status), FailingStreak: c.Health.FailingStreak, Log: []*wire.HealthcheckResult{}}
+	for _, r := range c.Health.Log {
+		h.Log = append(h.Log, (*wire.HealthcheckResult)(&r))
+	}
+	return h
 }
 
 // Status is Docker's word for a container's state. One that is being started by its
@@ -104,6 +141,7 @@ func wireConfig(c *config.Config) *wire.Config {
 		Labels:       c.Labels,
 		StopSignal:   c.StopSignal,
 		StopTimeout:  c.StopTimeout,
+		Shell:        c.Shell,
 	}
 	if out.Labels == nil {
 		out.Labels = map[string]string{}

@@ -15,7 +15,7 @@ import (
 
 // legacyInspect is inspect before network settings of the default bridge left.
 type legacyInspect struct {
-	*wire.InspectResponse
+	inspect
 	NetworkSettings *legacyNetwork
 }
 

@@ -36,7 +36,10 @@ func Summary(c *container.Container, now time.Time, v compat.Version) *wire.Summ
 	}
 	out.HostConfig.NetworkMode = grammar.PlainNetwork(c.HostConfig.NetworkMode)
 	if v.Has(compat.ListHealth) {
-		out.Health = &wire.HealthSummary{Status: wire.NoHealthcheck}
+		out.Health = &wire.HealthSummary{Status: HealthStatus(c)}
+		if c.Health != nil {
+			out.Health.FailingStreak = c.Health.FailingStreak
+		}
 	}
 	return out
 }
@@ -53,6 +56,26 @@ func commandLine(path string, args []string) string {
 	return strings.Join(words, " ")
 }
 
+// HealthStatus is how a container is, as far as its probes tell.
+func HealthStatus(c *container.Container) wire.HealthStatus {
+	if c.Health == nil {
+		return wire.NoHealthcheck
+	}
+	return wire.HealthStatus(c.Health.Status)
+}
+
+// healthWord is what ps shows of it.
+func healthWord(c *container.Container) string {
+	switch s := HealthStatus(c); s {
+	case wire.NoHealthcheck:
+		return ""
+	case wire.Starting:
+		return " (health: starting)"
+	default:
+		return " (" + string(s) + ")"
+	}
+}
+
 // statusLine is the STATUS column of ps.
 func statusLine(c *container.Container, now time.Time) string {
 	if Status(c) == wire.StateRestarting {
@@ -60,7 +83,7 @@ func statusLine(c *container.Container, now time.Time) string {
 	}
 	switch c.State {
 	case container.Running:
-		return "Up " + units.HumanDuration(now.Sub(c.Run.Started))
+		return "Up " + units.HumanDuration(now.Sub(c.Run.Started)) + healthWord(c)
 	case container.Exited:
 		return fmt.Sprintf("Exited (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
 	case container.Removing, container.Removed:

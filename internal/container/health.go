@@ -1,0 +1,225 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/container/health"
+	"berth/internal/container/restart"
+	"berth/internal/fault"
+	"berth/internal/linux/pidfd"
+)
+
+// watch is the probing of one run. Its verdicts come beside the verbs, so that a
+// probe keeps none of them waiting.
+type watch struct {
+	live  *live
+	stop  context.CancelFunc
+	done  chan struct{} // closed when no probe is under way any more
+	mu    sync.Mutex    // guards ended and the order of what is reported
+	ended bool          // what a probe still reports is of no run any more
+}
+
+// watch begins to probe the present run, which has just begun or is taken over (or
+// paused no longer) with what was known of it. The caller holds the verb lock.
+func (s runs) watch(e *entry, l *live, begins bool) {
+	c := e.snapshot()
+	if !c.Config.Healthcheck.Enabled() {
+		return
+	}
+	state := health.State{}
+	if old := e.health.Load(); old != nil {
+		state = *old
+	}
+	if begins || state.Status == "" {
+		state = state.Begun()
+	}
+	e.health.Store(&state)
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watch{live: l, stop: cancel, done: make(chan struct{})}
+	e.watch.Store(w)
+	m := &health.Monitor{
+		Check: c.Config.Healthcheck, Shell: c.Config.Shell, Target: target{s, e, l}, Started: c.Run.Started,
+		Report: func(st health.State) { s.probed(e, w, st) },
+	}
+	go func() {
+		defer close(w.done)
+		m.Run(ctx, state)
+	}()
+}
+
+// unwatch ends the probing, without waiting for a probe that is under way.
+func (s runs) unwatch(e *entry) {
+	w := e.watch.Swap(nil)
+	if w == nil {
+		return
+	}
+	w.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	state := e.health.Load().Halted()
+	e.health.Store(&state)
+	s.keepHealth(e, state)
+}
+
+// probed takes a new state in, and has done what the check says of it.
+func (s runs) probed(e *entry, w *watch, state health.State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	before := e.health.Swap(&state)
+	s.keepHealth(e, state)
+	if before.Status != state.Status {
+		e.answer(WaitResult{}, waitChange)
+	}
+	check := e.snapshot().Config.Healthcheck
+	if action := check.Action(state); action != health.None {
+		go s.act(e, w.live, action) // a daemon that ends does not wait for a container's end
+	}
+}
+
+// act does to an unhealthy container what its check says.
+func (s runs) act(e *entry, l *live, action string) {
+	if !l.acting.CompareAndSwap(false, true) {
+		return // it is being done
+	}
+	defer l.acting.Store(false)
+	if err := s.heal(e, l, action); err != nil {
+		s.deps.Warn("container %s is unhealthy, and %s failed: %v", e.id, action, err)
+	}
+}
+
+// heal ends the run. A restart is none of the user's doing: the run's end finds
+// that it is to begin again, unless a user has stopped it meanwhile.
+func (s runs) heal(e *entry, l *live, action string) error {
+	ctx := context.Background()
+	switch action {
+	case health.Kill:
+		if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+			return err
+		}
+		return nil
+	case health.Restart:
+		l.renew.Store(true)
+	case health.Stop:
+		if err := s.note(e, l, restart.Stopped); err != nil {
+			return err
+		}
+	}
+	return s.stop(ctx, e, l, StopOptions{})
+}
+
+// healthFile is where the state of a container's health outlives the daemon. It is
+// not synced: after a loss of power a container begins anew anyway.
+func (s runs) healthFile(id string) string { return s.deps.Paths.Dir(id) + "/health.json" }
+
+func (s runs) keepHealth(e *entry, state health.State) {
+	b, err := json.Marshal(state)
+	if err == nil {
+		tmp := s.healthFile(e.id) + ".new"
+		if err = os.WriteFile(tmp, b, 0o600); err == nil {
+			err = os.Rename(tmp, s.healthFile(e.id))
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // else it has just been removed
+		s.deps.Warn("the health of container %s cannot be kept: %v", e.id, err)
+	}
+}
+
+// readHealth brings back what was known of a container's health. What cannot be
+// read is found out anew.
+func (s runs) readHealth(e *entry) {
+	if !e.snapshot().Config.Healthcheck.Enabled() {
+		return
+	}
+	var state health.State
+	b, err := os.ReadFile(s.healthFile(e.id))
+	if err == nil && json.Unmarshal(b, &state) == nil {
+		e.health.Store(&state)
+	}
+}
+
+// target is a run as its probes see it.
+type target struct {
+	runs
+	e *entry
+	l *live
+}
+
+// NetNS opens the run's network namespace.
+func (t target) NetNS() (*os.File, error) {
+	f, err := os.Open("/proc/" + strconv.Itoa(t.l.Pid) + "/ns/net")
+	if err != nil {
+		return nil, fault.As(fault.Internal, err)
+	}
+	if pidfd.Ended(t.l.Pidfd) { // the pid may have been another process's by then
+		f.Close()
+		return nil, notRunning(t.e.id)
+	}
+	return f, nil
+}
+
+// Start runs a program in the container as exec does.
+func (t target) Start(ctx context.Context, argv []string, out io.Writer) (func(context.Context) (int, error), error) {
+	id, err := t.Execs().ExecCreate(ctx, t.e.id, ExecConfig{Cmd: argv, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return nil, err
+	}
+	x := t.execs.get(id)
+	over := make(chan error, 1)
+	go func() {
+		defer t.execs.drop(id) // nobody asks for it afterwards
+		// Its end is waited for even when nobody wants to know any more: it is killed then.
+		over <- t.Execs().ExecStart(context.WithoutCancel(ctx), id, ExecStartOptions{Open: func(bool) (io.Reader, io.Writer, io.Writer, error) { return nil, out, out, nil }})
+	}()
+	select {
+	case <-x.up:
+	case err := <-over: // it is through already, or cannot run
+		if err != nil {
+			return nil, err
+		}
+		over <- nil
+	}
+	return func(ctx context.Context) (int, error) {
+		select {
+		case err = <-over:
+		case <-ctx.Done():
+			x.kill()
+			<-over // so that probes that hang do not pile up
+			return -1, ctx.Err()
+		}
+		if err != nil {
+			return -1, err
+		}
+		return x.exitCode()
+	}, nil
+}
+
+// kill ends an exec's process with those that it has started in its group: it is
+// the leader of a session.
+func (x *execution) kill() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.pidfd != nil {
+		_ = pidfd.SendGroup(x.pidfd, unix.SIGKILL) // it may have ended
+	}
+}
+
+func (x *execution) exitCode() (int, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.code == nil {
+		return -1, fault.New(fault.Internal, "the exit code of the health check is not known")
+	}
+	return *x.code, nil
+}
