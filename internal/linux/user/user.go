@@ -6,6 +6,7 @@ package user
 import (
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/moby/sys/user"
@@ -50,10 +51,14 @@ func Lookup(root *os.File, spec string, groups []string) (User, error) {
 		if _, err := group.Seek(0, io.SeekStart); err != nil {
 			return User{}, fault.Wrap(fault.Internal, err, "The container's /etc/group cannot be read")
 		}
+		if slices.Contains(groups, "") { // which the package below does not expect
+			return User{}, fault.New(fault.Invalid, "unable to find group : %v", user.ErrNoGroupEntries)
+		}
 		more, err := user.GetAdditionalGroups(groups, group)
 		if err != nil {
 			return User{}, fault.As(fault.Invalid, err)
 		}
+		slices.Sort(more) // they come out of a map
 		gids = append(gids, more...)
 	}
 	seen := map[int]bool{}
