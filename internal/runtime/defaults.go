@@ -19,9 +19,9 @@ type Sandbox struct {
 	HostCgroupNS  bool  // Docker's default on cgroup v1, and for privileged containers there
 	HostNetwork   bool  // no network namespace at all
 	HostPid       bool  // no pid namespace
-	HostIPC       bool  // no IPC namespace; the caller binds the host's /dev/shm and /dev/mqueue
+	HostIPC       bool  // no IPC namespace; the caller binds the host's /dev/shm, and a new /dev/mqueue shows the host's queues
 	HostUTS       bool  // no UTS namespace
-	NoShm         bool  // --ipc=none
+	NoShm         bool  // --ipc=none, or the caller binds another container's
 	ShmSize       int64 // bytes; 0 for DefaultShmSize
 	Capabilities  []string
 	ThermalPaths  []string // existing /sys/devices/system/cpu/cpuN/thermal_throttle, see ThermalThrottle
@@ -99,7 +99,7 @@ func DefaultMounts(o Sandbox) []specs.Mount {
 			mounts[i].Options = slices.DeleteFunc(m.Options, func(s string) bool { return s == "ro" })
 		}
 	}
-	return slices.DeleteFunc(mounts, func(m specs.Mount) bool { return o.HostIPC && m.Destination == "/dev/mqueue" })
+	return mounts
 }
 
 // DefaultCapabilities are Docker's 14.

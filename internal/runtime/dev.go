@@ -66,7 +66,7 @@ func (d *devices) fill(dev program.Arg, fresh bool) {
 			d.add("make the directory /dev/"+dir, "it will be mounted on", unix.SYS_MKDIRAT, dev, program.Str(dir), program.Imm(0o755))
 		}
 	}
-	made := map[string]bool{"pts": true, "shm": true, "mqueue": true}
+	made := taken()
 	for _, node := range append(defaultNodes(), d.nodes...) {
 		d.node(dev, node, fresh, made)
 	}
@@ -77,6 +77,12 @@ func (d *devices) fill(dev program.Arg, fresh bool) {
 		d.tolerate(unix.EEXIST)
 	}
 	d.console(dev)
+}
+
+// taken are the names in /dev that no device of the host's may have: ptmx is a link to the
+// container's own.
+func taken() map[string]bool {
+	return map[string]bool{"pts": true, "shm": true, "mqueue": true, "ptmx": true}
 }
 
 // console makes the place of the terminal.
@@ -90,12 +96,8 @@ func (d *devices) console(dev program.Arg) {
 // node makes one device node and the directories above it.
 func (d *devices) node(dev program.Arg, n specs.LinuxDevice, fresh bool, made map[string]bool) {
 	name := deviceName(n)
-	if name == "" || !fresh && strings.Contains(name, "/") {
-		d.fail(fault.Unsupported, "The device %s is not in /dev, which is not supported yet.", n.Path)
-		return
-	}
-	if made[name] {
-		return
+	if made[name] || elsewhere(n, fresh) {
+		return // finish makes the others
 	}
 	made[name] = true
 	for i, c := range name {
@@ -104,6 +106,13 @@ func (d *devices) node(dev program.Arg, n specs.LinuxDevice, fresh bool, made ma
 			d.add("make the directory /dev/"+dir, "a device goes there", unix.SYS_MKDIRAT, dev, d.pathArg(dir), program.Imm(0o755))
 		}
 	}
+	d.mknod(dev, name, "/dev/"+name, n)
+	d.tolerate(unix.EEXIST)
+	d.own(dev, name, "/dev/"+name, n)
+}
+
+// mknod makes a device's node, or the file that one of the host's is mounted on.
+func (d *devices) mknod(dir program.Arg, name, full string, n specs.LinuxDevice) {
 	kind, ok := map[string]uint32{"c": unix.S_IFCHR, "u": unix.S_IFCHR, "b": unix.S_IFBLK, "p": unix.S_IFIFO}[n.Type]
 	if !ok {
 		d.fail(fault.Invalid, "The device %s has the unknown type %q.", n.Path, n.Type)
@@ -116,13 +125,38 @@ func (d *devices) node(dev program.Arg, n specs.LinuxDevice, fresh bool, made ma
 	if _, ok := d.borrowed[name]; ok {
 		kind, mode, number = unix.S_IFREG, 0o666, 0
 	}
-	d.add("make the device /dev/"+name, "the umask is 0 here, so the mode holds", unix.SYS_MKNODAT,
-		dev, d.pathArg(name), program.Imm(uint64(kind|mode)), program.Imm(number))
-	d.tolerate(unix.EEXIST)
-	if uid, gid := id(n.UID), id(n.GID); (uid != 0 || gid != 0) && kind != unix.S_IFREG {
-		d.add("give /dev/"+name+" its owner", "the spec names one", unix.SYS_FCHOWNAT,
-			dev, d.pathArg(name), program.Imm(uint64(uid)), program.Imm(uint64(gid)), program.Imm(unix.AT_SYMLINK_NOFOLLOW))
+	d.add("make the device "+full, "the umask is 0 here, so the mode holds", unix.SYS_MKNODAT,
+		dir, d.pathArg(name), program.Imm(uint64(kind|mode)), program.Imm(number))
+}
+
+func (d *devices) own(dir program.Arg, name, full string, n specs.LinuxDevice) {
+	if _, borrowed := d.borrowed[name]; borrowed || id(n.UID) == 0 && id(n.GID) == 0 {
+		return
 	}
+	d.add("give "+full+" its owner", "the spec names one", unix.SYS_FCHOWNAT,
+		dir, d.pathArg(name), program.Imm(uint64(id(n.UID))), program.Imm(uint64(id(n.GID))), program.Imm(unix.AT_SYMLINK_NOFOLLOW))
+}
+
+// elsewhere reports whether a device's place is not among those that fill makes: it is outside
+// /dev, or deeper in a /dev that is the image's own, where a name may lead anywhere.
+func elsewhere(n specs.LinuxDevice, fresh bool) bool {
+	name := deviceName(n)
+	return name == "" || !fresh && strings.Contains(name, "/")
+}
+
+// away makes a device in the container's file system. What an earlier run, or the image, has in
+// its place goes away: it may be another device.
+func (d *devices) away(n specs.LinuxDevice) {
+	if d.borrow {
+		d.fail(fault.Unsupported, "The device %s is not in /dev, which is not supported with a user namespace.", n.Path)
+		return
+	}
+	at := mountpoint{path: path.Clean(n.Path), resolve: inRoot}
+	dir, name := parents(d.builder, at)
+	d.add("make room for "+at.path, "it may be there from an earlier run", unix.SYS_UNLINKAT, dir, d.pathArg(name), program.Imm(0))
+	d.tolerate(unix.ENOENT)
+	d.mknod(dir, name, at.path, n)
+	d.own(dir, name, at.path, n)
 }
 
 // readOnly makes /dev read-only once it has been filled, except where the
@@ -166,12 +200,18 @@ func (d *devices) pts(at mountpoint) {
 // /dev/console. It comes after the mounts, one of which may be /dev; bound
 // says that one of them put something of the host's there.
 func (d *devices) finish(bound bool) {
+	fresh := d.filled
 	if !d.filled && !bound {
 		dev := d.open("find /dev", "the image's own is used", "/dev", unix.O_RDONLY|unix.O_DIRECTORY, noLinks)
 		d.fill(program.Res(dev), false)
 	}
 	if d.filled {
 		d.lend()
+	}
+	for _, n := range d.nodes {
+		if elsewhere(n, fresh) && (!bound || deviceName(n) == "") {
+			d.away(n)
+		}
 	}
 	if !d.terminal {
 		return

@@ -107,7 +107,6 @@ func TestWhatIsNotSupportedIsSaidAndNotIgnored(t *testing.T) {
 		"idmap":           func(s *specs.Spec) { s.Mounts[7].UIDMappings = []specs.LinuxIDMapping{{Size: 1}} },
 		"tmpcopyup":       func(s *specs.Spec) { s.Mounts[1].Options = append(s.Mounts[1].Options, "tmpcopyup") },
 		"apparmor":        func(s *specs.Spec) { s.Process.ApparmorProfile = "docker-default" },
-		"device outside":  func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/opt/null", Type: "c"}} },
 		"mount namespace": func(s *specs.Spec) { s.Linux.Namespaces = s.Linux.Namespaces[1:] },
 	} {
 		s := defaultSpec()

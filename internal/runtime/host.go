@@ -35,13 +35,16 @@ func AvailableCapabilities() []string {
 // HostDevices lists the host's device nodes below /dev for a privileged
 // container, without those that belong to terminals and file systems of the
 // host's own.
-func HostDevices() ([]specs.LinuxDevice, error) {
+func HostDevices() ([]specs.LinuxDevice, error) { return DevicesIn("/dev") }
+
+// DevicesIn lists the host's device nodes below a directory, as HostDevices does.
+func DevicesIn(dir string) ([]specs.LinuxDevice, error) {
 	skip := []string{"/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/.lxc", "/dev/.lxd-mounts", "/dev/.udev"}
 	var list []specs.LinuxDevice
-	err := filepath.WalkDir("/dev", func(p string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			if p == "/dev" {
+			if p == dir {
 				return err
 			}
 			return nil // it has just gone, or is nobody's business
@@ -62,7 +65,11 @@ func HostDevices() ([]specs.LinuxDevice, error) {
 // the container. It is NotFound when there is no device.
 func Device(host, container string) (specs.LinuxDevice, error) {
 	var st unix.Stat_t
-	if err := unix.Stat(host, &st); err != nil {
+	err := unix.Stat(host, &st)
+	if !filepath.IsAbs(host) {
+		err = unix.ENOENT // whatever the daemon's working directory has
+	}
+	if err != nil {
 		return specs.LinuxDevice{}, fault.Wrap(fault.NotFound, err, "error gathering device information while adding custom device %q", host)
 	}
 	kind := map[uint32]string{unix.S_IFCHR: "c", unix.S_IFBLK: "b"}[st.Mode&unix.S_IFMT]

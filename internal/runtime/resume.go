@@ -169,7 +169,7 @@ func (r *resumer) sysctls() {
 // devices adds devices and the terminal to the sandbox's /dev.
 func (r *resumer) devices(more []specs.LinuxDevice) {
 	dev := program.Res(r.open("find /dev", "more goes into it", "/dev", unix.O_RDONLY|unix.O_DIRECTORY, noLinks))
-	made := map[string]bool{"pts": true, "shm": true, "mqueue": true}
+	made := taken()
 	for _, node := range append(defaultNodes(), r.parked.Linux.Devices...) {
 		made[deviceName(node)] = true
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"berth/internal/runtime"
 )
@@ -139,6 +140,26 @@ func TestAReadOnlyRootStillHasItsWritablePlaces(t *testing.T) {
 }
 
 func withRoot(s *specs.Spec) *specs.Spec { s.Root.Readonly = true; return s }
+
+func TestADeviceMayBeAnywhereAndTakesThePlaceOfWhatIsThere(t *testing.T) {
+	b := newBox(t, "stat -c '%n %t %T %a %u' /opt/deep/zero /etc/file; ls /out; head -c 1 /opt/deep/zero > /dev/null && echo read")
+	b.must(os.WriteFile(filepath.Join(b.image, "etc/file"), []byte("the image's"), 0o644))
+	outside := t.TempDir()
+	b.must(os.Symlink(outside, filepath.Join(b.image, "out")))
+	b.must(os.MkdirAll(filepath.Join(b.image, outside), 0o755))
+	uid, mode := uint32(7), os.FileMode(0o640)
+	for _, place := range []string{"/opt/deep/zero", "/etc/file", "/out/zero"} {
+		b.spec.Linux.Devices = append(b.spec.Linux.Devices, specs.LinuxDevice{Path: place, Type: "c", Major: 1, Minor: 5, UID: &uid, FileMode: &mode})
+	}
+	b.must(os.MkdirAll(filepath.Join(b.image, "opt/deep"), 0o755))
+	b.must(unix.Mknod(filepath.Join(b.image, "opt/deep/zero"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 3)))) // an earlier run's
+	if got, _ := b.run(); got != "/opt/deep/zero 1 5 640 7\n/etc/file 1 5 640 7\nzero\nread\n" {
+		t.Errorf("got %q", got)
+	}
+	if list, err := os.ReadDir(outside); err != nil || len(list) != 0 {
+		t.Errorf("a device has come to the host: %v, %v", list, err)
+	}
+}
 
 func TestSysctlsLimitsUmaskAndOOMScoreAreSet(t *testing.T) {
 	b := newBox(t, "cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shmmni /proc/self/oom_score_adj; umask; ulimit -n; touch /f; stat -c %a /f")
