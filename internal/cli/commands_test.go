@@ -305,17 +305,38 @@ func TestEveryFlagOfDockersIsSupportedOrRefusedByName(t *testing.T) {
 func TestARefusedFlagIsNamedAndItsDefaultIsAccepted(t *testing.T) {
 	f := newFake(t)
 	f.on("POST /containers/create", answer(http.StatusCreated, container.CreateResponse{ID: id}))
-	for flag, ok := range map[string]bool{
-		"--gpus=all": false, "--restart=always": false, "--restart=no": true, "--init": false, "--init=false": true,
-		"--health-interval=0s": true, "--memory-swappiness=-1": true, "--memory-swappiness=5": false, "--link=a": false,
+	const elsewhere = "\"--cpu-count\" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux\n"
+	f.run("", "create", "--use-api-socket", "busybox").want(t, 125, "", "berth: --use-api-socket is not supported yet\n\nRun 'berth create --help' for more information\n")
+	f.run("", "create", "--cpu-count=2", "busybox").want(t, 1, "", elsewhere)
+	f.run("", "create", "--use-api-socket=false", "--cpu-count=0", "busybox").want(t, 0, id+"\n", "")
+}
+
+func TestAHealthCheckIsOneProbeAndItsFlagsAreChecked(t *testing.T) {
+	f := newFake(t)
+	f.on("POST /containers/create", f.keep("create", answer(http.StatusCreated, container.CreateResponse{ID: id})))
+	for flags, want := range map[string]string{
+		"--health-http=http://localhost:80/x --health-on-failure=kill": `{"Test":["HTTP","http://localhost:80/x"],"OnFailure":"kill"}`,
+		"--health-tcp=127.0.0.1:5432":                                  `{"Test":["TCP","127.0.0.1:5432"]}`,
+		"--health-cmd=true --health-interval=2s":                       `{"Test":["CMD-SHELL","true"],"Interval":2000000000}`,
+		"--health-on-failure=restart":                                  `{"OnFailure":"restart"}`,
+		"--no-healthcheck":                                             `{"Test":["NONE"]}`,
 	} {
-		name, _, _ := strings.Cut(flag, "=")
-		r := f.run("", "create", flag, "busybox")
-		if ok {
-			r.want(t, 0, id+"\n", "")
-		} else {
-			r.want(t, 125, "", "berth: "+name+" is not supported yet\n\nRun 'berth create --help' for more information\n")
+		f.run("", append(append([]string{"create"}, strings.Fields(flags)...), "busybox")...).want(t, 0, id+"\n", "")
+		if !strings.Contains(f.body("create"), `"Healthcheck":`+want) {
+			t.Errorf("%s sends %s", flags, f.body("create"))
 		}
+	}
+	for flags, why := range map[string]string{
+		"--health-http=x":                              `invalid value for --health-http: "x" is not an http:// or https:// URL`,
+		"--health-http=ftp://x":                        `invalid value for --health-http: "ftp://x" is not an http:// or https:// URL`,
+		"--health-tcp=x":                               `invalid value for --health-tcp: "x" is not HOST:PORT`,
+		"--health-tcp=x:1 --health-cmd=true":           "only one of --health-cmd, --health-http and --health-tcp can be given",
+		"--health-on-failure=reboot":                   `invalid value for --health-on-failure: "reboot": must be one of "none", "restart", "stop" or "kill"`,
+		"--health-tcp=x:1 --no-healthcheck":            "--no-healthcheck conflicts with --health-* options",
+		"--health-on-failure=kill --health-retries=-1": "--health-retries cannot be negative",
+	} {
+		f.run("", append(append([]string{"create"}, strings.Fields(flags)...), "busybox")...).want(t, 125, "",
+			"berth: "+why+"\n\nRun 'berth create --help' for more information\n")
 	}
 }
 

@@ -173,6 +173,14 @@ func TestTheCreateRequestIsTheStockClients(t *testing.T) {
 		"-m 1g --memory-swap 2g --cpus .5 --ulimit nofile=1 --ulimit core=-1:-1 busybox", "--security-opt seccomp=unconfined --security-opt systempaths=unconfined busybox",
 		"--device /dev/a --device /dev/a:/dev/b --device /dev/a:rw busybox", "--tmpfs /t --tmpfs /u:size=1m busybox",
 		"-e A=b -e HOME -e NOPE_UNSET -l a -l b=c busybox", "--stop-timeout 0 --stop-signal 9 busybox", "-a stdout -a STDERR busybox", "--rm --read-only --privileged busybox",
+		"--restart always busybox", "--restart on-failure:3 busybox", "--restart= busybox", "--init busybox", "--init=false busybox", "--log-driver none busybox",
+		"--log-driver local --log-opt max-size=1m --log-opt x busybox", "--health-cmd true --health-interval 1s --health-retries 2 busybox", "--no-healthcheck busybox",
+		"--gpus all busybox", "--gpus 2 busybox", "--gpus device=1,driver=d,options=a=b busybox", "--device vendor.com/class=name --device /dev/a busybox",
+		"--blkio-weight 20 --blkio-weight-device /dev/a:30 --device-read-bps /dev/a:1m --device-write-bps /dev/a:2k busybox", "--memory-swappiness 5 --oom-kill-disable busybox",
+		"--device-read-iops /dev/a:5 --device-write-iops /dev/a:6 --cpu-rt-period 1 --cpu-rt-runtime 2 busybox", "--volumes-from a --volumes-from b:ro --volume-driver d busybox",
+		"--storage-opt size=1g --userns host --isolation default --annotation a=b busybox", "--link a --link b:c busybox", "--link a --network n busybox",
+		"--network n --ip 1.2.3.4 --ip6 ::5 --network-alias a --net-alias b --link-local-ip 169.254.1.1 busybox", "--ip 1.2.3.4 busybox",
+		"--network name=n,alias=a --ip 1.2.3.4 busybox", "--network n --network name=m,ip=1.2.3.5 --network-alias a busybox",
 		"--add-host a:host-gateway --add-host b=::1 --dns ::2 --dns-search . busybox", "--cidfile= --name x -h y busybox", "--group-add 1 --cap-add ALL busybox",
 	} {
 		fields := append([]string{"create"}, strings.Fields(args)...)

@@ -173,7 +173,10 @@ func TestTheCreateRequestCarriesEveryFlag(t *testing.T) {
 		"--shm-size", "1g", "--ulimit", "nofile=1:2", "--sysctl", "net.a=1", "--security-opt", "no-new-privileges",
 		"--device", "/dev/null:/dev/x:r", "--add-host", "a=[::1]", "--dns", "1.1.1.1", "--dns-search", "x.y", "--dns-option", "o",
 		"--group-add", "g", "--ipc", "host", "--pid", "host", "--uts", "host", "--cgroup-parent", "/p", "--oom-score-adj", "5",
-		"-l", "k=v", "--stop-signal", "INT", "--stop-timeout", "3", "--rm", "--init=false", "--restart", "no", "busybox", "x", "-y")
+		"-l", "k=v", "--stop-signal", "INT", "--stop-timeout", "3", "--rm", "--init=false", "--restart", "no",
+		"--health-http", "http://localhost:8080/up", "--health-on-failure", "restart", "--health-retries", "3", "--health-start-interval", "1s",
+		"--log-driver", "none", "--annotation", "a=b", "--volumes-from", "v", "--userns", "host", "--umask", "027", "--oom-kill-disable",
+		"--memory-swappiness", "0", "--blkio-weight", "10", "--device-read-bps", "/dev/x:1m", "--device-cgroup-rule", "c 1:* r", "busybox", "x", "-y")
 	r.want(t, 0, id+"\n", "")
 	want, err := os.ReadFile("testdata/create.json")
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
 	"berth/internal/cli/progress"
 	"berth/internal/cli/session"
 	"berth/internal/cli/terminal"
 	"berth/internal/fault"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
@@ -48,15 +48,15 @@ func runCreate(ctx context.Context, s *session.Session, o *options, args []strin
 }
 
 // prepare reads everything that can be wrong without asking the daemon.
-func (o *options) prepare(s *session.Session, args []string, changed func(string) bool) (container.CreateRequest, error) {
+func (o *options) prepare(s *session.Session, args []string, changed func(string) bool) (engine.CreateRequest, error) {
 	if err := checkPull(o.pull); err != nil {
-		return container.CreateRequest{}, err
+		return engine.CreateRequest{}, err
 	}
 	var proxy []string
 	if c := s.Config(); len(c.Proxies) > 0 {
 		client, err := s.Engine()
 		if err != nil {
-			return container.CreateRequest{}, err
+			return engine.CreateRequest{}, err
 		}
 		proxy = c.ProxyEnv(client.Host())
 	}
@@ -65,7 +65,7 @@ func (o *options) prepare(s *session.Session, args []string, changed func(string
 
 // create makes the container, pulling its image first when it must, and
 // returns the full ID.
-func create(ctx context.Context, s *session.Session, o *options, req container.CreateRequest) (id string, err error) {
+func create(ctx context.Context, s *session.Session, o *options, req engine.CreateRequest) (id string, err error) {
 	client, err := s.Engine()
 	if err != nil {
 		return "", err

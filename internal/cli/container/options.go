@@ -25,6 +25,10 @@ type options struct {
 	mounts                           opts.Mounts
 	ulimits                          opts.Ulimits
 	sysctls                          opts.Map
+	health                           health
+	endpoint                         endpoint
+	limits                           limits
+	record                           record
 }
 
 // lists are the flags that may be repeated.
@@ -34,6 +38,16 @@ type lists struct {
 	publish, expose                         opts.List
 	dns, dnsSearch, dnsOptions, extraHosts  opts.List
 	capAdd, capDrop, groupAdd, security     opts.List
+}
+
+// record are the flags on what is kept of a container: its logs, its files and
+// what is done when it ends.
+type record struct {
+	restart                      string
+	init                         bool
+	logOptions, storage, volumes opts.List
+	annotations                  opts.Map
+	umask                        opts.Umask
 }
 
 // sizes are amounts with a unit.
@@ -55,11 +69,14 @@ func (o *options) install(fs *pflag.FlagSet, platform string) {
 	o.installSandbox(fs)
 	o.installNetwork(fs)
 	o.installResources(fs)
+	o.health.install(fs)
+	o.endpoint.install(fs)
+	o.limits.install(fs, &o.host.Resources)
+	o.installRecord(fs)
 	session.Refuse(fs, refusedCreate()...)
 	fs.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
 	_ = fs.MarkDeprecated("disable-content-trust", "support for docker content trust was removed")
-	fs.Var(new(opts.Bytes), "kernel-memory", "Kernel memory limit (deprecated)")
-	_ = fs.MarkDeprecated("kernel-memory", "and no longer supported by the kernel")
+	installKernelMemory(fs)
 }
 
 func (o *options) verb() string {
@@ -150,32 +167,27 @@ func (o *options) installResources(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.pidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 }
 
-// refusedCreate lists docker's flags for new containers that wait for the
-// daemon's side. A flag leaves the list when the daemon honours it.
+func (o *options) installRecord(fs *pflag.FlagSet) {
+	h, r := &o.host, &o.record
+	fs.Var(&r.annotations, "annotation", "Add an annotation to the container (passed through to the OCI runtime)")
+	fs.BoolVar(&r.init, "init", false, "Run an init inside the container that forwards signals and reaps processes")
+	fs.StringVar((*string)(&h.Isolation), "isolation", "", "Container isolation technology")
+	fs.StringVar(&h.LogConfig.Type, "log-driver", "", "Logging driver for the container")
+	fs.Var(&r.logOptions, "log-opt", "Log driver options")
+	fs.StringVar(&r.restart, "restart", "no", "Restart policy to apply when a container exits")
+	fs.Var(&r.storage, "storage-opt", "Storage driver options for the container")
+	fs.Var(&r.umask, "umask", "Set umask for the container")
+	fs.StringVar((*string)(&h.UsernsMode), "userns", "", "User namespace to use")
+	fs.StringVar(&h.VolumeDriver, "volume-driver", "", "Optional volume driver for the container")
+	fs.Var(&r.volumes, "volumes-from", "Mount volumes from the specified container(s)")
+}
+
+// refusedCreate lists docker's flags for new containers that only a daemon on
+// Windows has, and the one that we lack.
 func refusedCreate() []session.Refused {
 	var out []session.Refused
-	for _, name := range []string{
-		"annotation", "blkio-weight-device", "device-cgroup-rule", "device-read-bps", "device-read-iops",
-		"device-write-bps", "device-write-iops", "gpus", "health-cmd", "ip", "ip6", "isolation", "link",
-		"link-local-ip", "log-driver", "log-opt", "mac-address", "net-alias", "network-alias",
-		"storage-opt", "umask", "userns", "volume-driver", "volumes-from",
-	} {
-		out = append(out, session.Refused{Name: name})
+	for _, name := range []string{"cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"} {
+		out = append(out, session.Refused{Name: name, Default: "0", System: "windows"})
 	}
-	for _, name := range []string{
-		"blkio-weight", "cpu-count", "cpu-percent", "cpu-rt-period", "cpu-rt-runtime", "health-retries",
-		"io-maxbandwidth", "io-maxiops",
-	} {
-		out = append(out, session.Refused{Name: name, Default: "0"})
-	}
-	for _, name := range []string{"health-interval", "health-start-interval", "health-start-period", "health-timeout"} {
-		out = append(out, session.Refused{Name: name, Default: "0s"})
-	}
-	for _, name := range []string{"init", "no-healthcheck", "oom-kill-disable", "use-api-socket"} {
-		out = append(out, session.Refused{Name: name, Bool: true})
-	}
-	return append(out,
-		session.Refused{Name: "memory-swappiness", Default: "-1"},
-		session.Refused{Name: "restart", Default: "no"},
-	)
+	return append(out, session.Refused{Name: "use-api-socket", Bool: true})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/opts"
 
 	"github.com/moby/moby/api/types/container"
@@ -16,7 +17,7 @@ import (
 
 // request turns flags and arguments into what the daemon gets. Changed tells
 // whether a flag was given at all; proxy holds the configuration's variables.
-func (o *options) request(args []string, changed func(string) bool, proxy []string) (container.CreateRequest, error) {
+func (o *options) request(args []string, changed func(string) bool, proxy []string) (engine.CreateRequest, error) {
 	c, h := &o.config, &o.host
 	c.Image = args[0]
 	if len(args) > 1 {
@@ -36,21 +37,29 @@ func (o *options) request(args []string, changed func(string) bool, proxy []stri
 	if changed("pids-limit") {
 		h.PidsLimit = &o.pidsLimit
 	}
+	if changed("init") {
+		h.Init = &o.record.init
+	}
 	for _, step := range []func() error{
-		func() error { return o.readEnv(proxy) }, o.readPorts, o.readStorage, o.readModes, o.readSecurity,
+		func() error { return o.readEnv(proxy) }, o.readPorts, o.readStorage, o.readModes, o.readSecurity, o.readRecord,
+		func() error { return o.limits.apply(&h.Resources) }, func() error { return o.endpoint.apply(&o.networks) },
 	} {
 		if err := step(); err != nil {
-			return container.CreateRequest{}, err
+			return engine.CreateRequest{}, err
 		}
 	}
 	o.resources()
 	o.names()
 	endpoints, err := o.networks.Endpoints()
 	if err != nil {
-		return container.CreateRequest{}, err
+		return engine.CreateRequest{}, err
 	}
-	return container.CreateRequest{
-		Config: c, HostConfig: h,
+	check, err := o.health.config()
+	if err != nil {
+		return engine.CreateRequest{}, err
+	}
+	return engine.CreateRequest{
+		Config: c, HostConfig: h, Healthcheck: check,
 		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: endpoints},
 	}, nil
 }
@@ -98,12 +107,21 @@ func (o *options) readStorage() (err error) {
 	}
 	h.Tmpfs = opts.Tmpfs(o.lists.tmpfs.Values)
 	h.Mounts = o.mounts.Values
+	var cdi []string
+	h.Devices = []container.DeviceMapping{} // never null on the wire
 	for _, d := range o.lists.devices.Values {
+		if opts.IsCDI(d) {
+			cdi = append(cdi, d)
+			continue
+		}
 		device, err := opts.Device(d)
 		if err != nil {
 			return err
 		}
 		h.Devices = append(h.Devices, device)
+	}
+	if len(cdi) > 0 {
+		h.DeviceRequests = []container.DeviceRequest{{Driver: "cdi", DeviceIDs: cdi}}
 	}
 	return nil
 }
@@ -115,6 +133,8 @@ func (o *options) readModes() error {
 		return errors.New("--pid: invalid PID mode")
 	case !h.UTSMode.Valid():
 		return errors.New("--uts: invalid UTS mode")
+	case !h.UsernsMode.Valid():
+		return errors.New("--userns: invalid USER mode")
 	case !h.CgroupnsMode.Valid():
 		return errors.New("--cgroupns: invalid CGROUP mode")
 	}
@@ -134,12 +154,31 @@ func (o *options) readSecurity() error {
 	return nil
 }
 
+func (o *options) readRecord() (err error) {
+	h, r := &o.host, &o.record
+	if h.RestartPolicy, err = opts.RestartPolicy(r.restart); err != nil {
+		return err
+	}
+	if h.AutoRemove && !h.RestartPolicy.IsNone() {
+		return errors.New("conflicting options: cannot specify both --restart and --rm")
+	}
+	if h.LogConfig.Type == "none" && len(r.logOptions.Values) > 0 {
+		return errors.New("invalid logging opts for driver none")
+	}
+	h.LogConfig.Config = opts.ToMap(r.logOptions.Values)
+	if h.StorageOpt, err = opts.StorageOptions(r.storage.Values); err != nil {
+		return err
+	}
+	h.Annotations, h.VolumesFrom, h.Links = r.annotations.Values, r.volumes.Values, o.endpoint.links.Values
+	h.Umask = r.umask.Value
+	return nil
+}
+
 func (o *options) resources() {
 	h := &o.host
 	h.Memory, h.MemoryReservation = int64(o.sizes.memory), int64(o.sizes.reservation)
 	h.MemorySwap, h.ShmSize, h.NanoCPUs = int64(o.sizes.swap), int64(o.sizes.shm), int64(o.sizes.cpus)
 	h.Ulimits = o.ulimits.List()
-	h.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyDisabled}
 }
 
 // names fills the name service's part; its lists are never null on the wire.

@@ -12,7 +12,6 @@ import (
 	"berth/internal/cli/terminal"
 	"berth/internal/fault"
 
-	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
@@ -84,7 +83,7 @@ func runRun(ctx context.Context, s *session.Session, o *runOptions, args []strin
 	return err
 }
 
-func runDetached(ctx context.Context, s *session.Session, o *runOptions, req container.CreateRequest) error {
+func runDetached(ctx context.Context, s *session.Session, o *runOptions, req engine.CreateRequest) error {
 	if len(o.lists.attach.Values) > 0 {
 		return errors.New("conflicting options: cannot specify both --attach and --detach")
 	}

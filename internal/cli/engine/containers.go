@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 )
 
 // Containers are the calls under /containers. An id is a name, an ID or a
@@ -39,8 +40,23 @@ func filterQuery(q url.Values, filters map[string][]string) error {
 	return err
 }
 
+// Healthcheck is a health check with what berth's daemon knows beside Docker's:
+// what is done when it fails.
+type Healthcheck struct {
+	container.HealthConfig
+	OnFailure string `json:",omitempty"`
+}
+
+// CreateRequest is a new container; its Healthcheck stands for that of Config.
+type CreateRequest struct {
+	*container.Config
+	Healthcheck      *Healthcheck              `json:",omitempty"`
+	HostConfig       *container.HostConfig     `json:",omitempty"`
+	NetworkingConfig *network.NetworkingConfig `json:",omitempty"`
+}
+
 // Create makes a container. Name and platform may be empty.
-func (x Containers) Create(ctx context.Context, name, platform string, req container.CreateRequest) (container.CreateResponse, error) {
+func (x Containers) Create(ctx context.Context, name, platform string, req CreateRequest) (container.CreateResponse, error) {
 	q := url.Values{}
 	if name != "" {
 		q.Set("name", name)

@@ -85,7 +85,8 @@ func longNetwork(v string) bool {
 	return false
 }
 
-func (n *Network) ipam() *network.EndpointIPAMConfig {
+// IPAM returns the network's addresses, to be filled.
+func (n *Network) IPAM() *network.EndpointIPAMConfig {
 	if n.Endpoint.IPAMConfig == nil {
 		n.Endpoint.IPAMConfig = &network.EndpointIPAMConfig{}
 	}
@@ -99,13 +100,13 @@ func (n *Network) set(key, val string) (err error) {
 	case "alias":
 		n.Endpoint.Aliases = append(n.Endpoint.Aliases, val)
 	case "ip":
-		n.ipam().IPv4Address, err = netip.ParseAddr(val)
+		n.IPAM().IPv4Address, err = netip.ParseAddr(val)
 	case "ip6":
-		n.ipam().IPv6Address, err = netip.ParseAddr(val)
+		n.IPAM().IPv6Address, err = netip.ParseAddr(val)
 	case "link-local-ip":
 		var a netip.Addr
 		a, err = netip.ParseAddr(val)
-		n.ipam().LinkLocalIPs = append(n.ipam().LinkLocalIPs, a)
+		n.IPAM().LinkLocalIPs = append(n.IPAM().LinkLocalIPs, a)
 	case "mac-address":
 		mac, err := net.ParseMAC(val)
 		if err != nil {
@@ -137,10 +138,13 @@ func (n *Networks) Endpoints() (map[string]*network.EndpointSettings, error) {
 		if strings.TrimSpace(v.Target) == "" {
 			return nil, errors.New("no name set for network")
 		}
-		userDefined := isUserDefined(v.Target)
+		userDefined := v.UserDefined()
 		user, other = user || userDefined, other || !userDefined
 		if !userDefined && len(v.Endpoint.Aliases) > 0 {
 			return nil, errors.New("network-scoped aliases are only supported for user-defined networks")
+		}
+		if !userDefined && len(v.Endpoint.Links) > 0 {
+			return nil, errors.New("links are only supported for user-defined networks")
 		}
 		if _, ok := out[v.Target]; ok {
 			return nil, fmt.Errorf("network %q is specified multiple times", v.Target)
@@ -156,11 +160,11 @@ func (n *Networks) Endpoints() (map[string]*network.EndpointSettings, error) {
 	return out, nil
 }
 
-// isUserDefined tells a network's name from the modes, on every client platform alike.
-func isUserDefined(mode string) bool {
-	switch mode {
+// UserDefined tells a network's name from the modes, on every client platform alike.
+func (n *Network) UserDefined() bool {
+	switch n.Target {
 	case "", "default", "bridge", "host", "none":
 		return false
 	}
-	return !container.NetworkMode(mode).IsContainer()
+	return !container.NetworkMode(n.Target).IsContainer()
 }

@@ -1,8 +1,10 @@
 package opts
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/docker/go-connections/nat"
@@ -38,15 +40,41 @@ func Ports(publish, expose []string) (network.PortSet, network.PortMap, error) {
 		}
 	}
 	for _, e := range expose {
+		if strings.Contains(e, ":") {
+			return nil, nil, fmt.Errorf("invalid port format for --expose: %s", e)
+		}
+		err := checkRange(e)
+		if err != nil {
+			return nil, nil, fmt.Errorf("invalid range format for --expose: %s, error: %w", e, err)
+		}
 		r, err := network.ParsePortRange(e)
 		if err != nil {
-			return nil, nil, fmt.Errorf("invalid range format for --expose: %w", err)
+			return nil, nil, fmt.Errorf("invalid range format for --expose: %s, error: %w", e, err)
 		}
 		for p := range r.All() {
 			exposed[p] = struct{}{}
 		}
 	}
 	return exposed, bindings, nil
+}
+
+// checkRange says what is wrong with first[-last][/protocol], in the words of
+// docker's client.
+func checkRange(v string) error {
+	ports, _, _ := strings.Cut(v, "/")
+	if ports == "" {
+		return errors.New("empty string specified for ports")
+	}
+	from, to, ok := strings.Cut(ports, "-")
+	first, err := strconv.ParseUint(from, 10, 16)
+	if err != nil || !ok {
+		return err
+	}
+	last, err := strconv.ParseUint(to, 10, 16)
+	if err == nil && last < first {
+		err = fmt.Errorf("invalid range specified for port: %s", ports)
+	}
+	return err
 }
 
 // shortNotation turns published=8080,target=80,protocol=udp into 8080:80/udp.
