@@ -34,7 +34,7 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	c := e.snapshot()
 	keys, err := stream.DetachKeys(opts.DetachKeys)
 	if err != nil {
-		return fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
+		return fault.New(fault.Invalid, "Invalid detach keys (%s) provided", opts.DetachKeys)
 	}
 	if c.State == Removed || c.State == Removing || c.State == Dead {
 		return fault.New(fault.Conflict, "container %s is being removed", e.id)

@@ -90,7 +90,7 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 		return "", fault.New(fault.Invalid, "OCI runtime exec failed: exec failed: unable to start container process: Cwd must be an absolute path")
 	}
 	if _, err := stream.DetachKeys(cfg.DetachKeys); err != nil {
-		return "", fault.New(fault.Invalid, "Invalid detach keys provided: %v", err)
+		return "", fault.New(fault.Invalid, "Invalid escape keys (%s) provided", cfg.DetachKeys)
 	}
 	x := newExecution(record.NewID(), e.id)
 	x.config = cfg

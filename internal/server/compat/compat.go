@@ -25,12 +25,14 @@ type Change int
 
 // The differences, told in changes.
 const (
-	WaitConditions Change = iota
+	BinarySocket Change = iota
+	WaitConditions
 	WaitReportsErrors
 	UpdatePids
 	CreatePlatform
 	OneShotStats
 	StopSignal
+	SocketStreams
 	ConsoleSize
 	MultiplexedType
 	DanglingHasNoTags
@@ -49,12 +51,14 @@ var changes = [...]struct {
 	since Version
 	what  string
 }{
+	BinarySocket:         {28, "attach/ws sends binary frames; before, text"},
 	WaitConditions:       {30, "wait takes a condition and sends its header at once"},
 	WaitReportsErrors:    {34, "wait for removal reports a failed removal in Error instead of an empty body"},
 	UpdatePids:           {40, "update takes PidsLimit; before, it is not looked at"},
 	CreatePlatform:       {41, "create takes a platform"},
 	OneShotStats:         {41, "stats takes one-shot; before, it is not looked at"},
 	StopSignal:           {42, "stop takes a signal"},
+	SocketStreams:        {42, "attach/ws takes stdin, stdout and stderr; before, it has all of them"},
 	ConsoleSize:          {42, "create, exec create and exec start take ConsoleSize"},
 	MultiplexedType:      {42, "upgraded streams say that they are framed in their Content-Type"},
 	DanglingHasNoTags:    {43, "a dangling image has no RepoTags; before: <none>:<none>"},
