@@ -32,7 +32,9 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := s.host.Others().Choose(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}
-	s.index.resolveNetwork(&req.HostConfig)
+	if err := s.index.resolve(&req.HostConfig); err != nil {
+		return CreateResult{}, err
+	}
 	img, err := s.deps.Images.Resolve(ctx, req.Config.Image, req.Platform)
 	if err != nil {
 		return CreateResult{}, err

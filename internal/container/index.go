@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"berth/internal/container/config"
-	"berth/internal/container/provision"
 	"berth/internal/fault"
 )
 
@@ -92,29 +90,4 @@ func (x *index) all() []*entry {
 		return strings.Compare(a.id, b.id)
 	})
 	return list
-}
-
-// resolveNetwork puts the ID in the place of the name of a container whose
-// network is to be shared. That there is none is for the start to say, as in Docker:
-// to clients, a create that answers "not found" speaks of the image, and they pull it.
-func (x *index) resolveNetwork(h *config.HostConfig) {
-	name, shared := strings.CutPrefix(h.NetworkMode, "container:")
-	if !shared {
-		return
-	}
-	if other, err := x.find(name); err == nil {
-		h.NetworkMode = "container:" + other.id
-	}
-}
-
-// neighbour finds a container that another one shares something with.
-func (x *index) neighbour(id string) (Container, *provision.Holdings, error) {
-	e, err := x.find(id)
-	if err != nil {
-		return Container{}, nil, err
-	}
-	if l := e.live.Load(); l != nil {
-		return e.snapshot(), &l.Holdings, nil
-	}
-	return e.snapshot(), nil, nil
 }

@@ -76,7 +76,12 @@ func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 		},
 		"sysctl":  func(r *config.CreateRequest) { r.HostConfig.Sysctls = map[string]string{"net.ipv4.nothing": "1"} },
 		"seccomp": func(r *config.CreateRequest) { r.HostConfig.SecurityOpt = []string{"seccomp={"} },
-		"cpuset":  func(r *config.CreateRequest) { r.HostConfig.Resources.CpusetCpus = "4000" },
+		"limit": func(r *config.CreateRequest) {
+			r.HostConfig.Resources.BlkioReadBps = []config.DeviceRate{{Path: "/dev/null", Rate: 1}}
+		},
+		"shared mount": func(r *config.CreateRequest) {
+			r.HostConfig.Mounts = []config.Mount{{Type: "bind", Source: "/proc", Target: "/x", Propagation: "rshared"}}
+		},
 	} {
 		id := e.create("true", change, func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" })
 		if err := e.Start(context.Background(), id); err == nil {

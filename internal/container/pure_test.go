@@ -139,13 +139,42 @@ func TestARecordComesBackAsItWas(t *testing.T) {
 	}
 }
 
-func TestASharedNetworkIsRecordedByID(t *testing.T) {
+func TestWhatIsSharedIsRecordedByID(t *testing.T) {
 	x := newIndex()
-	x.add(newEntry(Container{ID: strings.Repeat("a", 64), Name: "one"}))
-	for given, want := range map[string]string{"container:aa": "container:" + strings.Repeat("a", 64), "container:none": "container:none", "bridge": "bridge"} {
+	id := strings.Repeat("a", 64)
+	if err := x.reserve("one", id); err != nil {
+		t.Fatal(err)
+	}
+	x.add(newEntry(Container{ID: id, Name: "one", HostConfig: config.HostConfig{Mounts: []config.Mount{{Type: "volume", Source: "v", Target: "/v"}}}}))
+	for given, want := range map[string]string{"container:aa": "container:" + id, "container:none": "container:none", "bridge": "bridge"} {
 		h := config.HostConfig{NetworkMode: given}
-		if x.resolveNetwork(&h); h.NetworkMode != want {
-			t.Errorf("%s becomes %s", given, h.NetworkMode)
+		if err := x.resolve(&h); err != nil || h.NetworkMode != want {
+			t.Errorf("%s becomes %s, %v", given, h.NetworkMode, err)
 		}
+	}
+	h := config.HostConfig{PidMode: "container:one", IpcMode: "container:aaa", VolumesFrom: []string{"one:ro"}}
+	if err := x.resolve(&h); err != nil || h.PidMode != "container:"+id || h.IpcMode != "container:"+id || len(h.Mounts) != 1 || h.Mounts[0].From != id || !h.Mounts[0].ReadOnly {
+		t.Errorf("%+v, %v", h, err)
+	}
+	for _, h := range []config.HostConfig{{PidMode: "container:none"}, {IpcMode: "container:none"}, {VolumesFrom: []string{"none"}}} {
+		if err := x.resolve(&h); !fault.Is(err, fault.Invalid) || err.Error() != "No such container: none" {
+			t.Errorf("%+v: %v", h, err)
+		}
+	}
+}
+
+func TestAVolumeThatOthersHaveIsNotTheContainersToRemove(t *testing.T) {
+	x := newIndex()
+	mounts := func(sources ...string) (list []config.Mount) {
+		for _, s := range sources {
+			list = append(list, config.Mount{Type: "volume", Source: s, Anonymous: true})
+		}
+		return list
+	}
+	going := Container{ID: "a", HostConfig: config.HostConfig{Mounts: mounts("own", "both")}}
+	x.add(newEntry(going))
+	x.add(newEntry(Container{ID: "b", HostConfig: config.HostConfig{Mounts: mounts("both")}}))
+	if got := x.unshared(going).HostConfig.Mounts; len(got) != 1 || got[0].Source != "own" {
+		t.Errorf("%+v", got)
 	}
 }

@@ -95,11 +95,11 @@ func (s runs) discard(e *entry, volumes bool) error {
 		e.answer(WaitResult{Code: c.Run.ExitCode, Err: err.Error()}, WaitRemoved)
 		return err
 	}
-	if volumes {
-		s.host.Storage().RemoveVolumes(c)
-	}
 	closeLog(e)
 	s.index.drop(c.ID, c.Name)
+	if volumes { // of two that share a volume and go together, the last to be dropped takes it along
+		s.host.Storage().RemoveVolumes(s.index.unshared(c))
+	}
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)

@@ -72,7 +72,7 @@ type networks struct{ *network.Service }
 
 // Connect gives a container its endpoint on the bridge.
 func (a networks) Connect(ctx context.Context, c container.Container, ports []config.PortBinding, at container.Place) (*container.Connection, error) {
-	req := network.ConnectRequest{ID: c.ID, Name: c.Name, Hostname: c.Config.Hostname}
+	req := network.ConnectRequest{ID: c.ID, Name: c.Name, Hostname: c.Config.Hostname, MAC: c.Config.MacAddress}
 	if p, ok := at.(place); ok {
 		req.Place = p.Place
 	}

@@ -2,16 +2,15 @@ package config
 
 import (
 	"path"
-	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/moby/sys/signal"
 
 	"berth/internal/fault"
 	"berth/internal/logfile"
+	"berth/internal/runtime"
 )
-
-const minMemory = 6 << 20
 
 // Check refuses what contradicts itself, in Docker's wording. It may normalize the request.
 func Check(req *CreateRequest) error {
@@ -31,11 +30,12 @@ func Check(req *CreateRequest) error {
 	}
 	for _, f := range []func() error{
 		func() error { return checkRestart(h) },
-		func() error { return checkMemory(h.Resources) },
-		func() error { return checkCPU(h.Resources) },
+		func() error { return checkResources(h.Resources) },
 		func() error { return checkTargets(h.Mounts, h.Tmpfs) },
 		func() error { return checkNetwork(c, h) },
 		func() error { return checkModes(h) },
+		func() error { return checkNames(c, h) },
+		func() error { _, err := DeviceRules(h.DeviceRules); return err },
 	} {
 		if err := f(); err != nil {
 			return err
@@ -47,8 +47,12 @@ func Check(req *CreateRequest) error {
 	if h.ShmSize < 0 {
 		return fault.New(fault.Invalid, "SHM size can not be less than 0")
 	}
-	if _, err := ParseSecurity(h.SecurityOpt); err != nil {
+	sec, err := ParseSecurity(h.SecurityOpt)
+	if err != nil {
 		return err
+	}
+	if sec.WritableCgroups != nil && *sec.WritableCgroups && h.CgroupnsMode == "host" {
+		return fault.New(fault.Invalid, "conflicting options: writable-cgroups and the host's cgroup namespace")
 	}
 	if _, err := Capabilities(*h); err != nil {
 		return err
@@ -62,41 +66,6 @@ func checkRestart(h *HostConfig) error {
 	}
 	if h.AutoRemove && !h.RestartPolicy.None() {
 		return fault.New(fault.Invalid, "can't create 'AutoRemove' container with restart policy")
-	}
-	return nil
-}
-
-func checkMemory(r Resources) error {
-	switch {
-	case r.Memory < 0 || r.Memory > 0 && r.Memory < minMemory:
-		return fault.New(fault.Invalid, "Minimum memory limit allowed is 6MB")
-	case r.MemorySwap > 0 && r.Memory == 0:
-		return fault.New(fault.Invalid, "You should always set the Memory limit when using Memoryswap limit, see usage")
-	case r.MemorySwap > 0 && r.MemorySwap < r.Memory:
-		return fault.New(fault.Invalid, "Minimum memoryswap limit should be larger than memory limit, see usage")
-	case r.MemoryReservation > 0 && r.MemoryReservation < minMemory:
-		return fault.New(fault.Invalid, "Minimum memory reservation allowed is 6MB")
-	case r.Memory > 0 && r.MemoryReservation > r.Memory:
-		return fault.New(fault.Invalid, "Minimum memory limit can not be less than memory reservation limit, see usage")
-	}
-	return nil
-}
-
-func checkCPU(r Resources) error {
-	n := runtime.NumCPU()
-	switch {
-	case r.NanoCPUs > 0 && r.CPUPeriod > 0:
-		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Period cannot both be set")
-	case r.NanoCPUs > 0 && r.CPUQuota > 0:
-		return fault.New(fault.Invalid, "Conflicting options: Nano CPUs and CPU Quota cannot both be set")
-	case r.NanoCPUs < 0 || r.NanoCPUs > int64(n)*1e9:
-		return fault.New(fault.Invalid, "Range of CPUs is from 0.01 to %d.00, as there are only %d CPUs available", n, n)
-	case r.CPUPeriod != 0 && (r.CPUPeriod < 1000 || r.CPUPeriod > 1_000_000):
-		return fault.New(fault.Invalid, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
-	case r.CPUQuota > 0 && r.CPUQuota < 1000:
-		return fault.New(fault.Invalid, "CPU cfs quota can not be less than 1ms (i.e. 1000)")
-	case r.CPUShares < 0:
-		return fault.New(fault.Invalid, "invalid CPU shares (%d): value must be a positive integer", r.CPUShares)
 	}
 	return nil
 }
@@ -135,21 +104,35 @@ func checkNetwork(c *Config, h *HostConfig) error {
 		h.NetworkMode = "bridge"
 	case mode == "host":
 		h.PortBindings = nil
+	case mode == "container:":
+		return fault.New(fault.Invalid, "Invalid network mode: invalid container format container:<name|id>")
 	case strings.HasPrefix(mode, "container:"):
-		if c.Hostname != "" {
-			return fault.New(fault.Invalid, "conflicting options: hostname and the network mode")
-		}
-		if len(h.DNS) > 0 {
-			return fault.New(fault.Invalid, "conflicting options: dns and the network mode")
-		}
-		if len(h.ExtraHosts) > 0 {
-			return fault.New(fault.Invalid, "conflicting options: custom host-to-IP mapping and the network mode")
-		}
-		if len(h.PortBindings) > 0 || h.PublishAll {
-			return fault.New(fault.Invalid, "conflicting options: port publishing and the container type network mode")
-		}
-		if len(c.ExposedPorts) > 0 {
-			return fault.New(fault.Invalid, "conflicting options: port exposing and the container type network mode")
+		return checkShared(c, h)
+	}
+	if c.NetworkDisabled && h.NetworkMode == "bridge" {
+		h.NetworkMode, h.PortBindings, h.PublishAll = "none", nil, false
+	}
+	if c.MacAddress != "" && (h.NetworkMode == "host" || h.NetworkMode == "none") {
+		return fault.New(fault.Invalid, "conflicting options: mac-address and the network mode")
+	}
+	return nil
+}
+
+// checkShared refuses what conflicts with another container's network.
+func checkShared(c *Config, h *HostConfig) error {
+	for _, f := range []struct {
+		set  bool
+		text string
+	}{
+		{c.Hostname != "", "hostname and the network mode"},
+		{c.MacAddress != "", "mac-address and the network mode"},
+		{len(h.DNS) > 0, "dns and the network mode"},
+		{len(h.ExtraHosts) > 0, "custom host-to-IP mapping and the network mode"},
+		{len(h.PortBindings) > 0 || h.PublishAll, "port publishing and the container type network mode"},
+		{len(c.ExposedPorts) > 0, "port exposing and the container type network mode"},
+	} {
+		if f.set {
+			return fault.New(fault.Invalid, "conflicting options: %s", f.text)
 		}
 	}
 	return nil
@@ -159,23 +142,36 @@ func checkModes(h *HostConfig) error {
 	for _, m := range []struct {
 		name, value string
 		allowed     []string
+		shared      bool // another container's may be joined
 	}{
-		{"IPC", h.IpcMode, []string{"", "private", "none", "host", "shareable"}},
-		{"PID", h.PidMode, []string{"", "host"}},
-		{"UTS", h.UTSMode, []string{"", "host"}},
-		{"cgroup namespace", h.CgroupnsMode, []string{"", "private", "host"}},
+		{"IPC", h.IpcMode, []string{"", "private", "none", "host", "shareable"}, true},
+		{"PID", h.PidMode, []string{"", "host"}, true},
+		{"UTS", h.UTSMode, []string{"", "host"}, false},
+		{"cgroup namespace", h.CgroupnsMode, []string{"", "private", "host"}, false},
+		{"user namespace", h.UsernsMode, []string{"", "host"}, false},
 	} {
-		ok := false
-		for _, a := range m.allowed {
-			ok = ok || m.value == a
-		}
-		switch {
-		case ok:
-		case strings.HasPrefix(m.value, "container:"):
-			return fault.New(fault.Unsupported, "sharing the %s namespace of another container is not supported yet", m.name)
-		default:
+		other, joins := strings.CutPrefix(m.value, "container:")
+		if !slices.Contains(m.allowed, m.value) && !(m.shared && joins && other != "") {
 			return fault.New(fault.Invalid, "invalid %s mode: %s", m.name, m.value)
 		}
+	}
+	return nil
+}
+
+// hostNameMax is the longest name that the kernel takes (sethostname(2)).
+const hostNameMax = 64
+
+// checkNames refuses names that the container cannot have.
+func checkNames(c *Config, h *HostConfig) error {
+	switch {
+	case h.UTSMode == "host" && c.Hostname != "":
+		return fault.New(fault.Invalid, "conflicting options: hostname and the UTS mode")
+	case h.UTSMode == "host" && c.Domainname != "":
+		return fault.New(fault.Invalid, "conflicting options: domainname and the UTS mode")
+	case len(c.Hostname) > hostNameMax:
+		return fault.New(fault.Invalid, "invalid Hostname %q: it is longer than %d bytes", c.Hostname, hostNameMax)
+	case len(c.Domainname) > hostNameMax:
+		return fault.New(fault.Invalid, "invalid Domainname %q: it is longer than %d bytes", c.Domainname, hostNameMax)
 	}
 	return nil
 }
@@ -185,6 +181,19 @@ func Warnings(req CreateRequest) []string {
 	var w []string
 	if req.HostConfig.NetworkMode == "host" && len(req.HostConfig.PortBindings) > 0 {
 		w = append(w, "Published ports are discarded when using host network mode")
+	}
+	if r := req.HostConfig.Resources; r.OomKillDisable && r.Memory <= 0 {
+		w = append(w, "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.")
+	}
+	sec, have := Security{}, runtime.HostModules()
+	if s, err := ParseSecurity(req.HostConfig.SecurityOpt); err == nil {
+		sec = s
+	}
+	if sec.AppArmor != "" && sec.AppArmor != "unconfined" && !have.AppArmor {
+		w = append(w, "The host does not have AppArmor: the profile "+sec.AppArmor+" does not confine the container.")
+	}
+	if len(sec.Labels) > 0 && !slices.Equal(sec.Labels, []string{"disable"}) && !have.SELinux {
+		w = append(w, "The host does not have SELinux: the labels "+strings.Join(sec.Labels, ", ")+" have no effect.")
 	}
 	return w
 }

@@ -33,6 +33,11 @@ type Config struct {
 	AttachStdin  bool
 	AttachStdout bool
 	AttachStderr bool
+	// NetworkDisabled leaves the container with a loopback interface only.
+	NetworkDisabled bool   `json:",omitempty"`
+	MacAddress      string `json:",omitempty"` // of the container's interface
+	// OnBuild is for builds, whose base an image is that was committed from the container.
+	OnBuild []string `json:",omitempty"`
 }
 
 // HostConfig is the host's side of a container: limits, rights, mounts, network.
@@ -54,10 +59,10 @@ type HostConfig struct {
 	GroupAdd       []string
 	Privileged     bool
 	ReadonlyRootfs bool
-	SecurityOpt    []string // no-new-privileges[:bool], seccomp=unconfined|<profile JSON>
+	SecurityOpt    []string // see ParseSecurity
 	Devices        []Device
-	IpcMode        string // "", "private", "none", "host", "shareable"
-	PidMode        string // "", "host"
+	IpcMode        string // "", "private", "none", "host", "shareable", "container:<id>"
+	PidMode        string // "", "host", "container:<id>"
 	UTSMode        string // "", "host"
 	CgroupnsMode   string // "", "private", "host"
 	CgroupParent   string
@@ -70,8 +75,16 @@ type HostConfig struct {
 	ConsoleSize    [2]uint // height, width
 	LogDriver      string  // "" or "json-file", "none"
 	LogOptions     map[string]string
-	MaskedPaths    *[]string // nil means the default list
-	ReadonlyPaths  *[]string // nil means the default list
+	MaskedPaths    *[]string         // nil means the default list
+	ReadonlyPaths  *[]string         // nil means the default list
+	VolumesFrom    []string          `json:",omitempty"` // as the user wrote them; Mounts has what they stand for
+	VolumeDriver   string            `json:",omitempty"`
+	UsernsMode     string            `json:",omitempty"` // "", "host"
+	Isolation      string            `json:",omitempty"` // "", "default"
+	IDFile         string            `json:",omitempty"` // where the client has written the container's ID
+	Annotations    map[string]string `json:",omitempty"`
+	DeviceRules    []string          `json:",omitempty"` // "c 1:3 rwm"
+	Umask          *uint32           `json:",omitempty"`
 }
 
 // Resources are the limits that the control groups enforce; zero means none.
@@ -86,6 +99,29 @@ type Resources struct {
 	CpusetCpus        string
 	CpusetMems        string
 	PidsLimit         int64 // <= 0 means unlimited
+
+	MemorySwappiness *int64         `json:",omitempty"` // 0 to 100; nil and -1 are the host's
+	OomKillDisable   bool           `json:",omitempty"`
+	CPURTPeriod      int64          `json:",omitempty"` // microseconds
+	CPURTRuntime     int64          `json:",omitempty"` // microseconds
+	BlkioWeight      uint16         `json:",omitempty"` // 10 to 1000
+	BlkioWeights     []DeviceWeight `json:",omitempty"`
+	BlkioReadBps     []DeviceRate   `json:",omitempty"`
+	BlkioWriteBps    []DeviceRate   `json:",omitempty"`
+	BlkioReadIOps    []DeviceRate   `json:",omitempty"`
+	BlkioWriteIOps   []DeviceRate   `json:",omitempty"`
+}
+
+// DeviceWeight is a block device's share of the block I/O weight.
+type DeviceWeight struct {
+	Path   string
+	Weight uint16
+}
+
+// DeviceRate is how many bytes or operations a second a block device may have.
+type DeviceRate struct {
+	Path string
+	Rate uint64
 }
 
 // Mount is one user mount.
@@ -101,6 +137,14 @@ type Mount struct {
 	Anonymous   bool // a volume that goes away with the container
 	SizeBytes   int64
 	Mode        uint32 // of a tmpfs
+
+	NonRecursive bool   `json:",omitempty"` // what is mounted below the source stays away
+	ReadOnlyTop  bool   `json:",omitempty"` // ReadOnly is not for what is mounted below
+	ReadOnlyAll  bool   `json:",omitempty"` // ReadOnly has to be for what is mounted below, or the start fails
+	Subpath      string `json:",omitempty"` // of a volume: what is mounted of it
+	From         string `json:",omitempty"` // the container whose mount it is (VolumesFrom)
+	// ModeWords are the words of -v or of VolumesFrom, for inspect.
+	ModeWords string `json:",omitempty"`
 }
 
 // PortBinding publishes a container port on a host port.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/fault"
 	"berth/internal/runtime"
 )
 
@@ -82,12 +83,31 @@ func TestWhatContradictsItselfIsRefusedInDockersWords(t *testing.T) {
 		"Duplicate mount point: /a": func(r *CreateRequest) {
 			r.HostConfig.Mounts, r.HostConfig.Tmpfs = []Mount{{Type: "volume", Target: "/a"}}, map[string]string{"/a": ""}
 		},
-		"invalid specification: destination can't be '/'":                     func(r *CreateRequest) { r.HostConfig.Mounts = []Mount{{Type: "bind", Target: "/.."}} },
-		"invalid mount path: 'a' mount path must be absolute":                 func(r *CreateRequest) { r.HostConfig.Tmpfs = map[string]string{"a": ""} },
-		"invalid IPC mode: nope":                                              func(r *CreateRequest) { r.HostConfig.IpcMode = "nope" },
-		"sharing the PID namespace of another container is not supported yet": func(r *CreateRequest) { r.HostConfig.PidMode = "container:a" },
-		`the logging driver "syslog" is not supported yet`:                    func(r *CreateRequest) { r.HostConfig.LogDriver = "syslog" },
-		"the security option apparmor is not supported yet":                   func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"apparmor=x"} },
+		"invalid specification: destination can't be '/'":                    func(r *CreateRequest) { r.HostConfig.Mounts = []Mount{{Type: "bind", Target: "/.."}} },
+		"invalid mount path: 'a' mount path must be absolute":                func(r *CreateRequest) { r.HostConfig.Tmpfs = map[string]string{"a": ""} },
+		"invalid IPC mode: nope":                                             func(r *CreateRequest) { r.HostConfig.IpcMode = "nope" },
+		"invalid PID mode: container:":                                       func(r *CreateRequest) { r.HostConfig.PidMode = "container:" },
+		"invalid UTS mode: container:a":                                      func(r *CreateRequest) { r.HostConfig.UTSMode = "container:a" },
+		"invalid user namespace mode: me":                                    func(r *CreateRequest) { r.HostConfig.UsernsMode = "me" },
+		"Invalid network mode: invalid container format container:<name|id>": func(r *CreateRequest) { r.HostConfig.NetworkMode = "container:" },
+		"conflicting options: hostname and the UTS mode":                     func(r *CreateRequest) { r.HostConfig.UTSMode, r.Config.Hostname = "host", "h" },
+		"conflicting options: mac-address and the network mode":              func(r *CreateRequest) { r.HostConfig.NetworkMode, r.Config.MacAddress = "host", "02:00:00:00:00:01" },
+		"Invalid value: 101, valid memory swappiness range is 0-100":         func(r *CreateRequest) { n := int64(101); r.HostConfig.Resources.MemorySwappiness = &n },
+		"invalid memory value: -2":                                           func(r *CreateRequest) { r.HostConfig.Resources.MemorySwap = -2 },
+		"Minimum memory reservation allowed is 6MB":                          func(r *CreateRequest) { r.HostConfig.Resources.MemoryReservation = 1 },
+		"cpu real-time runtime cannot be higher than cpu real-time period": func(r *CreateRequest) {
+			r.HostConfig.Resources = Resources{CPURTPeriod: 1000, CPURTRuntime: 2000}
+		},
+		"the minimum allowed cpu-shares is 2":                                       func(r *CreateRequest) { r.HostConfig.Resources.CPUShares = 1 },
+		"Invalid value 1-0 for cpuset cpus: invalid format: 1-0":                    func(r *CreateRequest) { r.HostConfig.Resources.CpusetCpus = "1-0" },
+		"Invalid value 0-9999 for cpuset cpus: value of out range, maximum is 8192": func(r *CreateRequest) { r.HostConfig.Resources.CpusetCpus = "0-9999" },
+		"Invalid value x for cpuset mems: invalid format: x":                        func(r *CreateRequest) { r.HostConfig.Resources.CpusetMems = "x" },
+		"Range of blkio weight is from 10 to 1000":                                  func(r *CreateRequest) { r.HostConfig.Resources.BlkioWeight = 9 },
+		"invalid device cgroup rule format: 'x 1:1 r'":                              func(r *CreateRequest) { r.HostConfig.DeviceRules = []string{"x 1:1 r"} },
+		`invalid --security-opt 2: "writable-cgroups=x"`:                            func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"writable-cgroups=x"} },
+		`invalid --security-opt 2: "no-new-privileges:x"`:                           func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"no-new-privileges:x"} },
+		`invalid --security-opt 1: "label"`:                                         func(r *CreateRequest) { r.HostConfig.SecurityOpt = []string{"label"} },
+		`the logging driver "syslog" is not supported yet`:                          func(r *CreateRequest) { r.HostConfig.LogDriver = "syslog" },
 	} {
 		req := CreateRequest{}
 		change(&req)
@@ -123,6 +143,7 @@ func TestCapabilitiesAreAddedAndDropped(t *testing.T) {
 }
 
 func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
+	none, unset := int64(0), int64(-1)
 	for _, c := range []struct {
 		in   Resources
 		want string
@@ -134,6 +155,11 @@ func TestLimitsBecomeDockersControlGroupValues(t *testing.T) {
 		{Resources{NanoCPUs: 1_500_000_000}, `{"cpu":{"quota":150000,"period":100000}}`},
 		{Resources{CPUQuota: -1, CPUShares: 2}, `{"cpu":{"shares":2,"quota":-1}}`},
 		{Resources{CpusetCpus: "0"}, `{"cpu":{"cpus":"0"}}`},
+		{Resources{MemorySwappiness: &none}, `{"memory":{"swappiness":0}}`},
+		{Resources{MemorySwappiness: &unset}, `{}`},
+		{Resources{Memory: 100, OomKillDisable: true}, `{"memory":{"limit":100,"swap":200,"disableOOMKiller":true}}`},
+		{Resources{CPURTPeriod: 7, CPURTRuntime: 5}, `{"cpu":{"realtimeRuntime":5,"realtimePeriod":7}}`},
+		{Resources{BlkioWeight: 10}, `{"blockIO":{"weight":10}}`},
 		{Resources{PidsLimit: 5}, `{"pids":{"limit":5}}`},
 		{Resources{PidsLimit: -1}, `{}`},
 	} {
@@ -165,5 +191,44 @@ func TestPublishAllTakesEveryExposedPortThatIsNotPublishedYet(t *testing.T) {
 	hc.PublishAll = true
 	if got := Ports(c, hc); len(got) != 2 || got[1] != (PortBinding{Port: 53, Proto: "udp"}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestDeviceRulesAreRead(t *testing.T) {
+	got, err := DeviceRules([]string{"c 1:1 rwm", "b *:2 r", "a *:* m"})
+	text, _ := json.Marshal(got)
+	want := `[{"allow":true,"type":"c","major":1,"minor":1,"access":"rwm"},{"allow":true,"type":"b","minor":2,"access":"r"},{"allow":true,"type":"a","access":"m"}]`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	for _, bad := range []string{"", "c 1:1", "c 1:1 x", "c a:1 r", "d 1:1 r", "c 1:1 rwmr", "c 99999999999:1 r", "c -1:1 r", " c 1:1 r", "a 1:1 rwm", "a 1:* r"} {
+		if got, err := DeviceRules([]string{bad}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v, %v", bad, got, err)
+		}
+	}
+}
+
+func TestSecurityOptionsAreRead(t *testing.T) {
+	on, off := true, false
+	for _, c := range []struct {
+		opts []string
+		want Security
+	}{
+		{[]string{"no-new-privileges"}, Security{NoNewPrivs: true}},
+		{[]string{"no-new-privileges:true"}, Security{NoNewPrivs: true}},
+		{[]string{"no-new-privileges", "no-new-privileges=false"}, Security{}},
+		{[]string{"seccomp:unconfined", "apparmor=mine", "label=type:x", "label:disable"}, Security{Unconfined: true, AppArmor: "mine", Labels: []string{"type:x", "disable"}}},
+		{[]string{"seccomp={}", "systempaths=unconfined"}, Security{Profile: []byte("{}"), OpenPaths: true}},
+		{[]string{"writable-cgroups=true"}, Security{WritableCgroups: &on}},
+		{[]string{"writable-cgroups=false"}, Security{WritableCgroups: &off}},
+	} {
+		if got, err := ParseSecurity(c.opts); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v: %+v, %v", c.opts, got, err)
+		}
+	}
+	for _, bad := range []string{"", "=", "x", "x=1", "seccomp", "seccomp=", "apparmor", "systempaths=1", "no-new-privileges=maybe"} {
+		if got, err := ParseSecurity([]string{bad}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %+v, %v", bad, got, err)
+		}
 	}
 }

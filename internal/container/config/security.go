@@ -13,13 +13,16 @@ import (
 
 // Security is what the --security-opt words say.
 type Security struct {
-	NoNewPrivs bool
-	Unconfined bool   // no seccomp filter
-	Profile    []byte // a seccomp profile of the user's, as JSON; nil means the default
+	NoNewPrivs      bool
+	Unconfined      bool     // no seccomp filter
+	Profile         []byte   // a seccomp profile of the user's, as JSON; nil means the default
+	AppArmor        string   // the profile's name; "" and "unconfined" are none
+	Labels          []string // SELinux's: "disable", "type:x", "level:x", …
+	OpenPaths       bool     // nothing of /proc and /sys is masked or read-only
+	WritableCgroups *bool    // /sys/fs/cgroup may be written to; nil leaves that to Privileged
 }
 
-// ParseSecurity reads the words of --security-opt. Errors are fault.Invalid, and
-// fault.Unsupported for options that this engine does not have.
+// ParseSecurity reads the words of --security-opt. Errors are fault.Invalid.
 func ParseSecurity(opts []string) (Security, error) {
 	var sec Security
 	for _, opt := range opts {
@@ -28,31 +31,48 @@ func ParseSecurity(opts []string) (Security, error) {
 			key, value, found = strings.Cut(opt, ":")
 		}
 		switch {
-		case key == "no-new-privileges":
-			on := true
-			if found {
-				var err error
-				if on, err = strconv.ParseBool(value); err != nil {
-					return sec, fault.New(fault.Invalid, "invalid --security-opt 2: %q", opt)
-				}
-			}
-			sec.NoNewPrivs = on
-		case key == "seccomp" && value == "unconfined":
-			sec.Unconfined = true
-		case key == "seccomp" && (value == "builtin" || value == "default"):
-		case key == "seccomp" && found:
-			sec.Profile = []byte(value)
-		case key == "apparmor" && value == "unconfined", key == "label" && value == "disable":
-			// Neither is ever on here.
-		case key == "apparmor" || key == "label" || key == "systempaths" || key == "writable-cgroups":
-			return sec, fault.New(fault.Unsupported, "the security option %s is not supported yet", key)
-		case found:
-			return sec, fault.New(fault.Invalid, "invalid --security-opt 2: %q", opt)
-		default:
+		case key == "no-new-privileges" && !found:
+			sec.NoNewPrivs = true
+			continue
+		case !found || value == "":
 			return sec, fault.New(fault.Invalid, "invalid --security-opt 1: %q", opt)
+		}
+		if !sec.take(key, value) {
+			return sec, fault.New(fault.Invalid, "invalid --security-opt 2: %q", opt)
 		}
 	}
 	return sec, nil
+}
+
+// take sets one option. It is false when there is none such, or no such value.
+func (sec *Security) take(key, value string) bool {
+	var err error
+	switch key {
+	case "no-new-privileges":
+		sec.NoNewPrivs, err = strconv.ParseBool(value)
+	case "writable-cgroups":
+		var on bool
+		on, err = strconv.ParseBool(value)
+		sec.WritableCgroups = &on
+	case "apparmor":
+		sec.AppArmor = value
+	case "label":
+		sec.Labels = append(sec.Labels, value)
+	case "systempaths":
+		sec.OpenPaths = true
+		return value == "unconfined"
+	case "seccomp":
+		switch value {
+		case "unconfined":
+			sec.Unconfined = true
+		case "builtin", "default":
+		default:
+			sec.Profile = []byte(value)
+		}
+	default:
+		return false
+	}
+	return err == nil
 }
 
 // Capabilities returns the container's capability set, as CAP_ names.

@@ -2,8 +2,6 @@
 package ocispec
 
 import (
-	"fmt"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/netfiles"
 	"berth/internal/fault"
-	"berth/internal/linux/mount"
 	"berth/internal/linux/user"
 	"berth/internal/runtime"
 )
@@ -28,6 +25,7 @@ type Wish struct {
 	Files        netfiles.Paths
 	CgroupPath   string                            // below every hierarchy's root
 	ThermalPaths []string                          // of the CPUs, which are masked
+	Modules      runtime.Modules                   // of the kernel's, for security
 	VolumeDir    func(name string) (string, error) // where a volume lies, made when it is not there
 }
 
@@ -40,24 +38,27 @@ func (w Wish) Spec(root *os.File) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	sec, err := config.ParseSecurity(hc.SecurityOpt)
+	if err != nil {
+		return nil, err
+	}
 	spec := runtime.DefaultSpec(runtime.Sandbox{
 		Privileged: hc.Privileged, ReadonlyRoot: hc.ReadonlyRootfs, ShmSize: hc.ShmSize, Capabilities: caps,
 		HostNetwork: hc.NetworkMode == "host", HostPid: hc.PidMode == "host", HostIPC: hc.IpcMode == "host", HostUTS: hc.UTSMode == "host",
-		HostCgroupNS: hc.CgroupnsMode == "host", NoShm: hc.IpcMode == "none", ThermalPaths: w.ThermalPaths,
+		HostCgroupNS: hc.CgroupnsMode == "host", NoShm: hc.IpcMode == "none" || w.sharesShm(), ThermalPaths: w.ThermalPaths,
 	})
 	spec.Hostname, spec.Domainname = w.Config.Hostname, w.Config.Domainname
 	if hc.UTSMode == "host" {
 		spec.Hostname, spec.Domainname = "", ""
 	}
-	NetNSTravels(spec)
+	w.travel(spec)
 	spec.Linux.Sysctl = hc.Sysctls
 	spec.Linux.CgroupsPath = w.CgroupPath
+	spec.Annotations = hc.Annotations
 	hc.Resources.Limit(spec.Linux.Resources)
-	if hc.MaskedPaths != nil {
-		spec.Linux.MaskedPaths = *hc.MaskedPaths
-	}
-	if hc.ReadonlyPaths != nil {
-		spec.Linux.ReadonlyPaths = *hc.ReadonlyPaths
+	w.cover(spec, sec)
+	if err := limitBlocks(spec.Linux.Resources, hc.Resources); err != nil {
+		return nil, err
 	}
 	if err := addDevices(spec, hc); err != nil {
 		return nil, err
@@ -89,6 +90,10 @@ func (w Wish) Process(p *specs.Process, who user.User) error {
 		return err
 	}
 	p.NoNewPrivileges = sec.NoNewPrivs
+	p.User.Umask = w.HostConfig.Umask
+	if err := w.confine(p, sec); err != nil {
+		return err
+	}
 	if w.HostConfig.OomScoreAdj != 0 {
 		adj := w.HostConfig.OomScoreAdj
 		p.OOMScoreAdj = &adj
@@ -99,144 +104,67 @@ func (w Wish) Process(p *specs.Process, who user.User) error {
 	return nil
 }
 
-// addDevices adds the host devices that the user asked for.
-func addDevices(spec *specs.Spec, hc config.HostConfig) error {
-	if hc.Privileged {
-		all, err := runtime.HostDevices()
-		if err != nil {
-			return err
-		}
-		spec.Linux.Devices = all
-		return nil
+// cover says what of /proc and /sys the container may not see or write to.
+func (w Wish) cover(spec *specs.Spec, sec config.Security) {
+	if sec.OpenPaths {
+		spec.Linux.MaskedPaths, spec.Linux.ReadonlyPaths = nil, nil
 	}
-	for _, d := range hc.Devices {
-		dev, err := runtime.Device(d.Host, d.Container)
-		if err != nil {
-			return err
+	if paths := w.HostConfig.MaskedPaths; paths != nil {
+		spec.Linux.MaskedPaths = *paths
+	}
+	if paths := w.HostConfig.ReadonlyPaths; paths != nil {
+		spec.Linux.ReadonlyPaths = *paths
+	}
+	if sec.WritableCgroups == nil {
+		return
+	}
+	for i, m := range spec.Mounts {
+		if m.Type != "cgroup" {
+			continue
 		}
-		spec.Linux.Devices = append(spec.Linux.Devices, dev)
-		spec.Linux.Resources.Devices = append(spec.Linux.Resources.Devices, specs.LinuxDeviceCgroup{
-			Allow: true, Type: dev.Type, Major: &dev.Major, Minor: &dev.Minor, Access: d.Permissions,
-		})
+		options := slices.DeleteFunc(slices.Clone(m.Options), func(o string) bool { return o == "ro" })
+		if !*sec.WritableCgroups {
+			options = append(options, "ro")
+		}
+		spec.Mounts[i].Options = options
+	}
+}
+
+// confine gives a process the profile and the label that the user asked for. Where the kernel does
+// not have the module, there is nothing to give: config.Warnings has said so.
+func (w Wish) confine(p *specs.Process, sec config.Security) error {
+	if sec.AppArmor != "" && sec.AppArmor != "unconfined" && w.Modules.AppArmor && !w.HostConfig.Privileged {
+		p.ApparmorProfile = sec.AppArmor
+	}
+	if w.Modules.SELinux && !slices.Equal(sec.Labels, []string{"disable"}) && len(sec.Labels) > 0 {
+		return fault.New(fault.Unsupported, "HostConfig.SecurityOpt: labels other than label=disable are not supported on a host with SELinux")
 	}
 	return nil
 }
 
-// mounts puts the user's mounts, and the files of the network, behind the
-// default ones; one of the user's at the same place replaces ours. Shallow ones
-// come first, so that none hides another: /etc/hosts is seen in a user's /etc.
-func (w Wish) mounts(root *os.File, defaults []specs.Mount) ([]specs.Mount, error) {
-	list, err := w.userMounts()
-	if err != nil {
-		return nil, err
-	}
-	taken := map[string]bool{}
-	for _, m := range list {
-		taken[path.Clean(m.Destination)] = true
-	}
-	if w.HostConfig.IpcMode == "host" {
-		for _, dir := range []string{"/dev/shm", "/dev/mqueue"} {
-			defaults = append(defaults, specs.Mount{Destination: dir, Type: "bind", Source: dir, Options: []string{"rbind"}})
+// travel says which namespaces come as descriptors: the network's, and those of other
+// containers.
+func (w Wish) travel(spec *specs.Spec) {
+	NetNSTravels(spec)
+	for _, join := range []struct {
+		kind specs.LinuxNamespaceType
+		mode string
+		name string
+	}{{specs.PIDNamespace, w.HostConfig.PidMode, runtime.FdPidNS}, {specs.IPCNamespace, w.HostConfig.IpcMode, runtime.FdIPCNS}} {
+		if strings.HasPrefix(join.mode, "container:") {
+			come(spec, join.kind, join.name)
 		}
 	}
-	defaults = slices.DeleteFunc(defaults, func(m specs.Mount) bool {
-		return taken[m.Destination] || taken["/dev"] && strings.HasPrefix(m.Destination, "/dev/")
-	})
-	mode := "rw"
-	if w.HostConfig.ReadonlyRootfs {
-		mode = "ro"
-	}
-	for _, f := range [][2]string{{"/etc/resolv.conf", w.Files.ResolvConf}, {"/etc/hostname", w.Files.Hostname}, {"/etc/hosts", w.Files.Hosts}} {
-		if !taken[f[0]] {
-			list = append(list, specs.Mount{Destination: f[0], Type: "bind", Source: f[1], Options: []string{"rbind", "rprivate", mode}})
-		}
-	}
-	slices.SortStableFunc(list, func(a, b specs.Mount) int {
-		return strings.Count(path.Clean(a.Destination), "/") - strings.Count(path.Clean(b.Destination), "/")
-	})
-	return resolve(root, append(defaults, list...))
 }
 
-// userMounts are the mounts that the user asked for, in the order of the words.
-func (w Wish) userMounts() (list []specs.Mount, err error) {
-	for _, m := range w.HostConfig.Mounts {
-		om, err := w.mount(m)
-		if err != nil {
-			return nil, err
+// come says that a namespace comes as a descriptor.
+func come(spec *specs.Spec, kind specs.LinuxNamespaceType, name string) {
+	for i, ns := range spec.Linux.Namespaces {
+		if ns.Type == kind {
+			spec.Linux.Namespaces[i].Path = "fd:" + name
 		}
-		list = append(list, om)
 	}
-	for _, target := range slices.Sorted(maps.Keys(w.HostConfig.Tmpfs)) {
-		opts := strings.FieldsFunc(w.HostConfig.Tmpfs[target], func(r rune) bool { return r == ',' })
-		list = append(list, tmpfs(target, opts))
-	}
-	return list, nil
-}
-
-// resolve follows the links of the image in the mounts' destinations, also
-// those that lead to nothing. The engine's own mounts stay where they belong:
-// a link in their place fails the start.
-func resolve(root *os.File, mounts []specs.Mount) ([]specs.Mount, error) {
-	for i, m := range mounts {
-		if m.Type != "bind" && m.Type != "tmpfs" || strings.HasPrefix(m.Destination+"/", "/dev/") {
-			continue
-		}
-		to, err := mount.ResolveIn(root, m.Destination)
-		if err != nil {
-			return nil, fault.Wrap(fault.Invalid, err, "the mount destination %s cannot be resolved", m.Destination)
-		}
-		mounts[i].Destination = to
-	}
-	return mounts, nil
-}
-
-func (w Wish) mount(m config.Mount) (specs.Mount, error) {
-	om := specs.Mount{Destination: path.Clean(m.Target), Type: "bind", Source: m.Source}
-	switch m.Type {
-	case "bind":
-	case "volume":
-		dir, err := w.VolumeDir(m.Source)
-		if err != nil {
-			return om, err
-		}
-		om.Source = dir
-	case "tmpfs":
-		opts := slices.Clip(m.Options) // the snapshot's, which others read
-		if m.ReadOnly {
-			opts = append(opts, "ro")
-		}
-		if m.SizeBytes > 0 {
-			opts = append(opts, fmt.Sprintf("size=%d", m.SizeBytes))
-		}
-		if m.Mode != 0 {
-			opts = append(opts, fmt.Sprintf("mode=%o", m.Mode))
-		}
-		return tmpfs(m.Target, opts), nil
-	default:
-		return om, fault.New(fault.Unsupported, "mounts of type %q are not supported yet", m.Type)
-	}
-	propagation := m.Propagation
-	if propagation == "" {
-		propagation = "rprivate"
-	}
-	om.Options = append([]string{"rbind", propagation}, m.Options...)
-	if m.ReadOnly {
-		om.Options = append(om.Options, "ro", "rro")
-	}
-	return om, nil
-}
-
-// tmpfs is a tmpfs mount with Docker's defaults, which the options override.
-func tmpfs(target string, opts []string) specs.Mount {
-	return specs.Mount{Destination: path.Clean(target), Type: "tmpfs", Source: "tmpfs",
-		Options: append([]string{"noexec", "nosuid", "nodev", "rprivate"}, opts...)}
 }
 
 // NetNSTravels says that the network namespace comes as a descriptor.
-func NetNSTravels(spec *specs.Spec) {
-	for i, ns := range spec.Linux.Namespaces {
-		if ns.Type == specs.NetworkNamespace {
-			spec.Linux.Namespaces[i].Path = "fd:" + runtime.FdNetNS
-		}
-	}
-}
+func NetNSTravels(spec *specs.Spec) { come(spec, specs.NetworkNamespace, runtime.FdNetNS) }

@@ -51,7 +51,7 @@ func TestMountsOfTheUserReplaceOursAndShallowOnesComeFirst(t *testing.T) {
 		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/a/b/c"}, {Type: "bind", Source: "/x", Target: "/a/"}}}, ours + " /a " + net + " /a/b/c"},
 		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/dev", Target: "/dev"}}}, "/proc /sys /sys/fs/cgroup /dev " + net},
 		{config.HostConfig{Tmpfs: map[string]string{"/dev/shm": "", "/b": "", "/a": ""}}, strings.TrimSuffix(ours, " /dev/shm") + " /a /b /dev/shm " + net},
-		{config.HostConfig{IpcMode: "host"}, strings.TrimSuffix(ours, " /dev/mqueue /dev/shm") + " /dev/shm /dev/mqueue " + net},
+		{config.HostConfig{IpcMode: "host"}, strings.TrimSuffix(ours, " /dev/shm") + " /dev/shm " + net},
 		{config.HostConfig{Mounts: []config.Mount{{Type: "bind", Source: "/x", Target: "/link/y"}}}, ours + " /real/y " + net},
 	} {
 		if got := show(c.hc); got != c.want {
@@ -68,7 +68,10 @@ func TestMountOptionsAreDockers(t *testing.T) {
 		want string
 	}{
 		{config.Mount{Type: "bind", Source: "/s", Target: "/t"}, "bind /s rbind,rprivate"},
-		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, Propagation: "rslave"}, "bind /s rbind,rslave,ro,rro"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, Propagation: "private"}, "bind /s rbind,private,ro,rro"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, ReadOnlyTop: true}, "bind /s rbind,rprivate,ro"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, ReadOnlyAll: true}, "bind /s rbind,rprivate,ro,rro"},
+		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, NonRecursive: true}, "bind /s bind,rprivate,ro"},
 		{config.Mount{Type: "tmpfs", Target: "/t"}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate"},
 		{config.Mount{Type: "tmpfs", Target: "/t", ReadOnly: true, SizeBytes: 64, Mode: 0o1777, Options: shared}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate,uid=1,ro,size=64,mode=1777"},
 	} {

@@ -162,7 +162,7 @@ func (p *Prepared) refresh(h *Host, c record.Container) bool {
 		if h.ours(c, t.mount) {
 			continue
 		}
-		tree, err := openTree(t.mount)
+		tree, err := h.wiring().openTree(c, t.mount)
 		if err != nil {
 			return false
 		}

@@ -17,6 +17,7 @@ import (
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/seccomp"
+	"berth/internal/runtime"
 )
 
 // OwnRuntime is the name of the runtime that needs no program: berth's own.
@@ -78,7 +79,7 @@ func (h Others) of(c record.Container, process string) (*delegated, error) {
 // the container.
 func (h Others) prepare(c record.Container, p *Prepared) error {
 	d := p.delegated
-	if err := h.spec(c, p.spec, p.netns); err != nil {
+	if err := h.spec(c, p); err != nil {
 		return err
 	}
 	if err := d.bundle.Write(p.spec); err != nil {
@@ -99,11 +100,20 @@ func (h Others) prepare(c record.Container, p *Prepared) error {
 
 // spec makes of our own spec one that anybody can read: namespaces by
 // path, and the profile of seccomp itself.
-func (h Others) spec(c record.Container, spec *specs.Spec, netns *os.File) error {
+func (h Others) spec(c record.Container, p *Prepared) error {
+	spec := p.spec
 	spec.Version = "1.0.2" // nothing in it is newer, and old runtimes look at it
-	for i, ns := range spec.Linux.Namespaces {
-		if ns.Type == specs.NetworkNamespace && netns != nil {
-			spec.Linux.Namespaces[i].Path = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), netns.Fd())
+	if p.netns != nil {
+		byPath(spec, named{runtime.FdNetNS, p.netns})
+	}
+	for _, j := range p.joined {
+		byPath(spec, j)
+	}
+	for _, m := range spec.Mounts {
+		tree, err := h.wiring().special(c, m)
+		closeAll(tree)
+		if err != nil || tree != nil {
+			return cmp.Or(err, fault.New(fault.Unsupported, "the mount on %s needs berth's own runtime: it cannot be said by a path", m.Destination))
 		}
 	}
 	// A device cannot be taken out of a wildcard on cgroup v1, say those who try.
@@ -127,6 +137,15 @@ func (h Others) spec(c record.Container, spec *specs.Spec, netns *os.File) error
 		spec.Linux.Seccomp, err = seccomp.Load(string(sec.Profile), caps)
 	}
 	return err
+}
+
+// byPath says by a path which namespace a descriptor stands for.
+func byPath(spec *specs.Spec, n named) {
+	for i, ns := range spec.Linux.Namespaces {
+		if ns.Path == "fd:"+n.name {
+			spec.Linux.Namespaces[i].Path = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), n.file.Fd())
+		}
+	}
 }
 
 // openStreams makes the streams that the runtime hands on, or the place where

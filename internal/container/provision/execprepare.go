@@ -35,7 +35,7 @@ func (h *Host) PrepareExec(c record.Container, run *Holdings, id string, cfg rec
 	if pidfd.Ended(run.Pidfd) { // the pid may have been another process's by then
 		return p, fault.New(fault.Conflict, "container %s is not running", c.ID)
 	}
-	if p.process, err = execProcess(root, c, cfg); err != nil {
+	if p.process, err = h.execProcess(root, c, cfg); err != nil {
 		return p, err
 	}
 	if d, err := h.Others().of(c, id); err != nil || d != nil {
@@ -62,7 +62,7 @@ func (h *Host) PrepareExec(c record.Container, run *Holdings, id string, cfg rec
 	names = append(names, p.io.Names...)
 	p.fds = append(p.fds, p.io.Child...)
 	p.held = p.io.Held()
-	in := runtime.ExecInputs{Fds: names}
+	in := runtime.ExecInputs{Fds: names, Modules: h.modules}
 	if run.Group != nil {
 		in.Join = run.Group.JoinFiles()
 	}
@@ -104,7 +104,7 @@ func (p *Prepared) openExecStreams(root *os.File, cfg record.ExecConfig) (err er
 
 // execProcess is the process: the container's environment and rights, with
 // what the user changes for this one.
-func execProcess(root *os.File, c record.Container, cfg record.ExecConfig) (*specs.Process, error) {
+func (h *Host) execProcess(root *os.File, c record.Container, cfg record.ExecConfig) (*specs.Process, error) {
 	name := cfg.User
 	if name == "" {
 		name = c.Config.User
@@ -126,5 +126,5 @@ func execProcess(root *os.File, c record.Container, cfg record.ExecConfig) (*spe
 		return nil, err
 	}
 	p := &specs.Process{Cwd: "/", Capabilities: &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps}}
-	return p, ocispec.Wish{Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args}.Process(p, who)
+	return p, ocispec.Wish{Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args, Modules: h.modules}.Process(p, who)
 }

@@ -21,6 +21,7 @@ type Host struct {
 	seccomp    seccomp.Cache
 	pool       *warm.Pool[*sandbox]
 	thermal    func() []string // the CPUs' thermal_throttle paths, which do not change
+	modules    runtime.Modules // the kernel's, for security
 	mu         sync.Mutex      // guards closed
 	closed     bool            // nothing new goes to the background
 	background sync.WaitGroup  // what nobody waits for: deletions, unmounts, ends
@@ -41,7 +42,7 @@ type Holdings struct {
 
 // New returns a Host from which nothing has been taken.
 func New(deps Deps, find Finder) *Host {
-	h := &Host{deps: deps, find: find, thermal: sync.OnceValue(runtime.ThermalThrottle)}
+	h := &Host{deps: deps, find: find, thermal: sync.OnceValue(runtime.ThermalThrottle), modules: runtime.HostModules()}
 	h.pool = newPool(h, deps.Warm)
 	return h
 }

@@ -2,13 +2,10 @@ package provision
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"strings"
 
 	"berth/internal/container/record"
 	"berth/internal/fault"
-	"berth/internal/linux/pidfd"
 )
 
 // wiring is how the host connects containers.
@@ -46,20 +43,9 @@ func (h wiring) connect(ctx context.Context, c record.Container, box *sandbox, u
 
 // joinNetwork opens another running container's network namespace.
 func (h wiring) joinNetwork(id string) (*Connection, error) {
-	other, run, err := h.find(id)
-	if err != nil {
+	if _, _, err := h.find(id); err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "joining network namespace of container")
 	}
-	if run == nil {
-		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.ID)
-	}
-	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", run.Pid))
-	if err != nil {
-		return nil, fault.Wrap(fault.Conflict, err, "cannot join network namespace of container %s", other.ID)
-	}
-	if pidfd.Ended(run.Pidfd) { // the pid may have been another process's by then
-		ns.Close()
-		return nil, fault.New(fault.Conflict, "cannot join network namespace of a non running container: container %s is not running", other.ID)
-	}
-	return &Connection{NetNS: ns}, nil
+	ns, _, err := h.namespaceOf(id, "net", "network namespace")
+	return &Connection{NetNS: ns}, err
 }

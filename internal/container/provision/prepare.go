@@ -30,6 +30,7 @@ type Prepared struct {
 	held      []keeper.Held
 	rootfs    *os.File
 	netns     *os.File
+	joined    []named  // namespaces of other containers
 	box       *sandbox // that the process may be made of; nil for a cold start
 	sandbox   string   // its ID, once the program is for it
 	group     *cgroup.Group
@@ -86,7 +87,7 @@ func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Pr
 		}
 		return p, h.Warmth().Cold(c, p)
 	}
-	if err := h.wiring().writeFiles(c, p); err != nil {
+	if err := cmp.Or(h.wiring().join(c, p), h.wiring().writeFiles(c, p)); err != nil {
 		return nil, err
 	}
 	if p.delegated, err = h.Others().of(c, initProcess); err != nil {
@@ -135,7 +136,7 @@ func (h *Host) wish(c record.Container) ocispec.Wish {
 	return ocispec.Wish{
 		Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args,
 		Files:      netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
-		CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(),
+		CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(), Modules: h.modules,
 		VolumeDir: func(name string) (string, error) {
 			dir, _, err := h.deps.Volumes.Ensure(name)
 			return dir, err
@@ -151,7 +152,13 @@ func (h Warmth) Cold(c record.Container, p *Prepared) error {
 	if p.netns != nil {
 		p.add(&names, runtime.FdNetNS, p.netns)
 	}
+	for _, j := range p.joined {
+		p.add(&names, j.name, j.file)
+	}
 	p.add(&names, runtime.FdRootfs, p.rootfs)
+	if err := h.wiring().handOver(c, p, &names); err != nil {
+		return err
+	}
 	if p.group == nil {
 		if err := h.makeGroup(p); err != nil {
 			return err
@@ -206,7 +213,7 @@ func (p *Prepared) openStreams(c record.Container) error {
 
 // compile turns the spec into the program and encodes it.
 func (h *Host) compile(c record.Container, spec *specs.Spec, p *Prepared, names []string) error {
-	in := runtime.Inputs{Fds: names, Staging: h.deps.Paths.Exec + "/rootfs", Cgroup: h.cgroupInputs(p.group)}
+	in := runtime.Inputs{Fds: names, Staging: h.deps.Paths.Exec + "/rootfs", Cgroup: h.cgroupInputs(p.group), Modules: h.modules}
 	filter, err := h.filter(c.HostConfig, spec.Process)
 	if err != nil {
 		return err

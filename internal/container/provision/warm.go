@@ -5,11 +5,11 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
 	"berth/internal/container/ocispec"
@@ -67,7 +67,7 @@ func newPool(h *Host, size int) *warm.Pool[*sandbox] {
 // kindOf is the kind of sandbox that a container may be made of; "" for none.
 func kindOf(hc config.HostConfig) string {
 	plain := hc.Runtime == "" && !hc.Privileged && hc.CgroupParent == "" && hc.PidMode == "" && hc.UTSMode == "" &&
-		hc.IpcMode != "host" && hc.IpcMode != "none" && hc.CgroupnsMode != "host"
+		slices.Contains([]string{"", "private", "shareable"}, hc.IpcMode) && hc.CgroupnsMode != "host"
 	if mode := hc.NetworkMode; plain && (mode == "bridge" || mode == "none") {
 		return mode
 	}
@@ -232,7 +232,7 @@ func (w Warmth) resume(c record.Container, p *Prepared) bool {
 		if m.Type != "bind" {
 			continue
 		}
-		tree, err := openTree(m)
+		tree, err := w.wiring().openTree(c, m)
 		if err != nil {
 			return false
 		}
@@ -240,7 +240,7 @@ func (w Warmth) resume(c record.Container, p *Prepared) bool {
 		names, fds = append(names, runtime.Tree(len(b.spec.Mounts)+i)), append(fds, tree)
 	}
 	names, fds = append(names, p.io.Names...), append(fds, p.io.Child...)
-	in := runtime.Inputs{Fds: names, Staging: w.deps.Paths.Exec + "/rootfs"}
+	in := runtime.Inputs{Fds: names, Staging: w.deps.Paths.Exec + "/rootfs", Modules: w.modules}
 	spec := *p.spec
 	linux := *p.spec.Linux
 	spec.Linux = &linux
@@ -261,21 +261,6 @@ func (w Warmth) resume(c record.Container, p *Prepared) bool {
 	}
 	p.prog, p.program, p.fds, p.sandbox, p.group = prog, code, fds, b.id, b.group
 	return true
-}
-
-// openTree takes a bind mount's source, as the program of a cold start does.
-func openTree(m specs.Mount) (*os.File, error) {
-	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
-	for _, o := range m.Options {
-		if o == "rbind" {
-			flags |= unix.AT_RECURSIVE
-		}
-	}
-	fd, err := unix.OpenTree(unix.AT_FDCWD, m.Source, flags)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), m.Source), nil
 }
 
 // WentCold reports that a start failed because its sandbox was gone, before

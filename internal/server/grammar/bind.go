@@ -42,6 +42,9 @@ func ParseBind(word string) (config.Mount, error) {
 	}
 	m.Target = path.Clean(m.Target)
 	applyMode(&m, words)
+	if foreign := foreignWord(&m); foreign != "" {
+		return m, fault.Wrap(fault.Invalid, badMount(m.Type, "field %s must not be specified", foreign), "invalid volume specification: '%s'", word)
+	}
 	return m, finishSource(&m)
 }
 
@@ -60,6 +63,17 @@ func applyMode(m *config.Mount, words string) {
 	}
 }
 
+// foreignWord names the field of the --mount that a word for another type stands for, or "".
+func foreignWord(m *config.Mount) string {
+	switch {
+	case m.Type == "bind" && m.NoCopy:
+		return "VolumeOptions"
+	case m.Type == "volume" && m.Propagation != "":
+		return "BindOptions"
+	}
+	return ""
+}
+
 // finishSource cleans a host path, checks a volume name, or makes a volume anonymous.
 func finishSource(m *config.Mount) error {
 	switch {
@@ -71,6 +85,9 @@ func finishSource(m *config.Mount) error {
 		return nil
 	}
 	m.Create = false
+	if len(m.Source) < 2 {
+		return fault.New(fault.Invalid, "create %s: volume name is too short, names should be at least two alphanumeric characters", m.Source)
+	}
 	if !volumeName.MatchString(m.Source) {
 		return fault.New(fault.Invalid, "create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path", m.Source, m.Source)
 	}

@@ -4,9 +4,13 @@
 package grammar
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
+	"net"
 	"path"
 	"slices"
+	"strings"
 
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -63,9 +67,6 @@ func Create(body *Body) (config.CreateRequest, error) {
 	if body.Config == nil {
 		return req, fault.New(fault.Invalid, "config cannot be empty in order to create a container")
 	}
-	if body.MacAddress != "" {
-		return req, fault.New(fault.Unsupported, "Config.MacAddress is not supported yet")
-	}
 	body.Config.Cmd, body.Config.Entrypoint = body.Cmd, body.Entrypoint
 	req.EntrypointSet = body.Entrypoint != nil
 	if slices.Equal(body.Config.Entrypoint, []string{""}) {
@@ -75,6 +76,7 @@ func Create(body *Body) (config.CreateRequest, error) {
 		return req, err
 	}
 	req.Config.Healthcheck = healthcheck(body.Healthcheck)
+	req.Config.MacAddress = body.MacAddress
 	if body.HostConfig == nil {
 		body.HostConfig = &wire.HostConfig{}
 	}
@@ -85,7 +87,10 @@ func Create(body *Body) (config.CreateRequest, error) {
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
 		return req, err
 	}
-	return req, checkEndpoints(body.NetworkingConfig, mode)
+	if err := takeEndpoints(body.NetworkingConfig, mode, &req.Config); err != nil {
+		return req, err
+	}
+	return req, checkMAC(req.Config.MacAddress)
 }
 
 // takeConfig moves the portable part of a container out of from.
@@ -109,7 +114,11 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 		AttachStdin:  take(&from.AttachStdin),
 		AttachStdout: take(&from.AttachStdout),
 		AttachStderr: take(&from.AttachStderr),
+
+		NetworkDisabled: take(&from.NetworkDisabled),
+		OnBuild:         take(&from.OnBuild),
 	}
+	from.ArgsEscaped = false // says something of Windows' command lines only
 	for port := range take(&from.ExposedPorts) {
 		if err := checkPort(port); err != nil {
 			return err
@@ -127,11 +136,13 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 	return refuseRest("Config", from)
 }
 
-// checkEndpoints accepts what clients send for the one network of a container, and
-// refuses any setting in it.
-func checkEndpoints(cfg *network.NetworkingConfig, mode string) error {
+// takeEndpoints takes what can be said of a container's one network, and refuses the rest.
+func takeEndpoints(cfg *network.NetworkingConfig, mode string, to *config.Config) error {
 	if cfg == nil {
 		return nil
+	}
+	if names := slices.Sorted(maps.Keys(cfg.EndpointsConfig)); len(names) > 1 {
+		return fault.New(fault.Unsupported, "Container cannot be connected to network endpoints: %s", strings.Join(names, ", "))
 	}
 	for name, settings := range cfg.EndpointsConfig {
 		if PlainNetwork(name) != PlainNetwork(mode) {
@@ -141,9 +152,54 @@ func checkEndpoints(cfg *network.NetworkingConfig, mode string) error {
 			continue
 		}
 		forgetOperational(settings)
+		if err := takeMAC(settings, to); err != nil {
+			return err
+		}
+		if err := onUserNetworksOnly(settings); err != nil {
+			return err
+		}
+		settings.GwPriority = 0 // there is no other network to have a gateway of
 		if err := refuseRest("NetworkingConfig.EndpointsConfig", settings); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// takeMAC takes an endpoint's hardware address, which may also stand in the Config.
+func takeMAC(e *network.EndpointSettings, to *config.Config) error {
+	mac := take(&e.MacAddress)
+	if len(mac) == 0 {
+		return nil
+	}
+	if to.MacAddress != "" && to.MacAddress != mac.String() {
+		return fault.New(fault.Invalid, "conflicting MAC addresses: %s and %s", to.MacAddress, mac.String())
+	}
+	to.MacAddress = mac.String()
+	return nil
+}
+
+// checkMAC refuses an address that no Ethernet interface can have.
+func checkMAC(word string) error {
+	if word == "" {
+		return nil
+	}
+	if mac, err := net.ParseMAC(word); err != nil || len(mac) != 6 {
+		return fault.New(fault.Invalid, "address %s: invalid MAC address", word)
+	} else if mac[0]&1 != 0 || bytes.Equal(mac, make([]byte, 6)) {
+		return fault.New(fault.Invalid, "address %s: an interface cannot have it", word)
+	}
+	return nil
+}
+
+// onUserNetworksOnly refuses what the default networks do not have, in Docker's words.
+func onUserNetworksOnly(e *network.EndpointSettings) error {
+	ip := e.IPAMConfig
+	switch {
+	case ip != nil && (ip.IPv4Address.IsValid() || ip.IPv6Address.IsValid() || len(ip.LinkLocalIPs) > 0):
+		return fault.New(fault.Invalid, "user specified IP address is supported on user defined networks only")
+	case len(e.Aliases) > 0:
+		return fault.New(fault.Invalid, "network-scoped alias is supported only for containers in user defined networks")
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package grammar
 
 import (
+	"slices"
 	"strings"
 
 	units "github.com/docker/go-units"
+	"github.com/moby/moby/api/types/blkiodev"
 	wire "github.com/moby/moby/api/types/container"
 
 	"berth/internal/container/config"
@@ -37,7 +39,29 @@ func takeUlimits(from *wire.HostConfig, to *config.HostConfig) error {
 		if u.Hard != -1 && (u.Soft == -1 || u.Soft > u.Hard) {
 			return fault.New(fault.Invalid, "ulimit soft limit must be less than or equal to hard limit: %d > %d", u.Soft, u.Hard)
 		}
+		if slices.ContainsFunc(to.Ulimits, func(other config.Ulimit) bool { return other.Name == u.Name }) {
+			return fault.New(fault.Invalid, "HostConfig.Ulimits names %s twice", u.Name)
+		}
 		to.Ulimits = append(to.Ulimits, config.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
 	return nil
+}
+
+// weights and rates leave out what is null, as Docker does.
+func weights(from []*blkiodev.WeightDevice) (to []config.DeviceWeight) {
+	for _, d := range from {
+		if d != nil {
+			to = append(to, config.DeviceWeight{Path: d.Path, Weight: d.Weight})
+		}
+	}
+	return to
+}
+
+func rates(from []*blkiodev.ThrottleDevice) (to []config.DeviceRate) {
+	for _, d := range from {
+		if d != nil {
+			to = append(to, config.DeviceRate{Path: d.Path, Rate: d.Rate})
+		}
+	}
+	return to
 }

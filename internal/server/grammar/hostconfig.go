@@ -45,8 +45,16 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 		MaskedPaths:    pathList(take(&from.MaskedPaths)),
 		ReadonlyPaths:  pathList(take(&from.ReadonlyPaths)),
 		Resources:      takeResources(&from.Resources),
+		VolumesFrom:    take(&from.VolumesFrom),
+		VolumeDriver:   take(&from.VolumeDriver),
+		UsernsMode:     string(take(&from.UsernsMode)),
+		Isolation:      string(take(&from.Isolation)),
+		IDFile:         take(&from.ContainerIDFile),
+		Annotations:    take(&from.Annotations),
+		DeviceRules:    take(&from.DeviceCgroupRules),
+		Umask:          take(&from.Umask),
 	}
-	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits} {
+	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, refuseOthers} {
 		if err := step(from, to); err != nil {
 			return err
 		}
@@ -56,7 +64,6 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 			return err
 		}
 	}
-	dropDefaults(from)
 	return refuseRest("HostConfig", from)
 }
 
@@ -65,13 +72,23 @@ func takeResources(from *wire.Resources) config.Resources {
 		Memory:            take(&from.Memory),
 		MemorySwap:        take(&from.MemorySwap),
 		MemoryReservation: take(&from.MemoryReservation),
+		MemorySwappiness:  take(&from.MemorySwappiness),
+		OomKillDisable:    isTrue(take(&from.OomKillDisable)),
 		NanoCPUs:          take(&from.NanoCPUs),
 		CPUShares:         take(&from.CPUShares),
 		CPUPeriod:         take(&from.CPUPeriod),
 		CPUQuota:          take(&from.CPUQuota),
+		CPURTPeriod:       take(&from.CPURealtimePeriod),
+		CPURTRuntime:      take(&from.CPURealtimeRuntime),
 		CpusetCpus:        take(&from.CpusetCpus),
 		CpusetMems:        take(&from.CpusetMems),
 		PidsLimit:         pidsLimit(take(&from.PidsLimit)),
+		BlkioWeight:       take(&from.BlkioWeight),
+		BlkioWeights:      weights(take(&from.BlkioWeightDevice)),
+		BlkioReadBps:      rates(take(&from.BlkioDeviceReadBps)),
+		BlkioWriteBps:     rates(take(&from.BlkioDeviceWriteBps)),
+		BlkioReadIOps:     rates(take(&from.BlkioDeviceReadIOps)),
+		BlkioWriteIOps:    rates(take(&from.BlkioDeviceWriteIOps)),
 	}
 }
 
@@ -82,6 +99,8 @@ func restartPolicy(p wire.RestartPolicy) restart.Policy {
 	}
 	return restart.Policy{Name: string(p.Name), Max: p.MaximumRetryCount}
 }
+
+func isTrue(p *bool) bool { return p != nil && *p }
 
 func pidsLimit(p *int64) int64 {
 	if p == nil {
@@ -96,24 +115,6 @@ func pathList(list []string) *[]string {
 		return nil
 	}
 	return &list
-}
-
-// dropDefaults takes out what clients send to mean the default, and what is
-// already so without doing anything.
-func dropDefaults(from *wire.HostConfig) {
-	if p := from.MemorySwappiness; p != nil && *p == -1 {
-		from.MemorySwappiness = nil
-	}
-	if from.Isolation.IsDefault() {
-		from.Isolation = ""
-	}
-	if from.UsernsMode == "host" {
-		from.UsernsMode = "" // user namespaces are not remapped
-	}
-	if from.VolumeDriver == "local" {
-		from.VolumeDriver = ""
-	}
-	from.ContainerIDFile = "" // the client writes it
 }
 
 // checkExtraHost checks name:address; host-gateway stands for the bridge's address.

@@ -3,6 +3,7 @@ package grammar
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ func takeMounts(from *wire.HostConfig, to *config.HostConfig) error {
 		to.Mounts = append(to.Mounts, m)
 	}
 	for target, options := range to.Tmpfs {
-		if err := checkTarget(target, "tmpfs"); err != nil {
+		if err := checkTmpfsTarget(target); err != nil {
 			return err
 		}
 		if err := checkTmpfsOptions(options); err != nil {
@@ -39,6 +40,17 @@ func takeMounts(from *wire.HostConfig, to *config.HostConfig) error {
 		}
 	}
 	return nil
+}
+
+// checkTmpfsTarget checks the path of a --tmpfs, for which Docker has a parser of its own.
+func checkTmpfsTarget(target string) error {
+	switch {
+	case !path.IsAbs(target):
+		return fault.New(fault.Invalid, "invalid mount path: '%s' mount path must be absolute", target)
+	case path.Clean(target) == "/":
+		return fault.New(fault.Invalid, "invalid specification: destination can't be '/'")
+	}
+	return checkTarget(target, "tmpfs")
 }
 
 // checkTarget checks a path in the container, in the words of Docker's mount parser.
@@ -68,7 +80,10 @@ func parseMount(from *mount.Mount) (config.Mount, error) {
 		Target:   take(&from.Target),
 		ReadOnly: take(&from.ReadOnly),
 	}
-	from.Consistency = "" // for Docker Desktop
+	switch from.Consistency { // which is for Docker Desktop; all of them hold on Linux
+	case "", mount.ConsistencyDefault, mount.ConsistencyFull, mount.ConsistencyCached, mount.ConsistencyDelegated:
+		from.Consistency = ""
+	}
 	if err := takeMountType(from, &m); err != nil {
 		return m, err
 	}
@@ -91,8 +106,10 @@ func takeMountType(from *mount.Mount, m *config.Mount) error {
 		return takeVolume(from, m)
 	case "tmpfs":
 		return takeTmpfs(from, m)
-	case "image", "cluster":
-		return fault.New(fault.Unsupported, "HostConfig.Mounts of type %s is not supported yet", m.Type)
+	case "image":
+		return fault.New(fault.Unsupported, "HostConfig.Mounts of type image is not supported yet")
+	case "cluster":
+		return fault.New(fault.Unsupported, "HostConfig.Mounts of type cluster needs a swarm, which this engine is not part of")
 	}
 	return badMount(m.Type, "mount type unknown")
 }
@@ -127,10 +144,31 @@ func takeBind(from *mount.Mount, m *config.Mount) error {
 		if m.Propagation != "" && !slices.Contains(mount.Propagations, mount.Propagation(m.Propagation)) {
 			return badMount("bind", "invalid propagation mode: %s", m.Propagation)
 		}
-		m.Create = take(&o.CreateMountpoint)
+		m.Create, m.NonRecursive = take(&o.CreateMountpoint), take(&o.NonRecursive)
+		m.ReadOnlyTop, m.ReadOnlyAll = take(&o.ReadOnlyNonRecursive), take(&o.ReadOnlyForceRecursive)
+		if err := checkReadOnly(m); err != nil {
+			return err
+		}
 		return refuseUnder("HostConfig.Mounts.BindOptions", o, finishSource(m))
 	}
 	return finishSource(m)
+}
+
+// checkReadOnly refuses senseless wishes about what is mounted below a bind's source.
+func checkReadOnly(m *config.Mount) error {
+	switch {
+	case m.ReadOnlyTop && m.ReadOnlyAll:
+		return badMount("bind", "ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot both be set")
+	case m.ReadOnlyTop && !m.ReadOnly:
+		return badMount("bind", "ReadOnlyNonRecursive is only for a mount that is ReadOnly")
+	case m.ReadOnlyAll && !m.ReadOnly:
+		return badMount("bind", "ReadOnlyForceRecursive is only for a mount that is ReadOnly")
+	case m.ReadOnlyAll && m.NonRecursive:
+		return badMount("bind", "ReadOnlyForceRecursive and NonRecursive cannot both be set")
+	case m.ReadOnlyAll && m.Propagation != "" && m.Propagation != string(mount.PropagationRPrivate):
+		return badMount("bind", "ReadOnlyForceRecursive needs the propagation rprivate: writable mounts could come in later")
+	}
+	return nil
 }
 
 func takeVolume(from *mount.Mount, m *config.Mount) error {
@@ -138,9 +176,14 @@ func takeVolume(from *mount.Mount, m *config.Mount) error {
 		return badMount("volume", "must not set ReadOnly mode when using anonymous volumes")
 	}
 	if o := from.VolumeOptions; o != nil {
-		m.NoCopy = take(&o.NoCopy)
-		if o.DriverConfig != nil && o.DriverConfig.Name == "local" {
-			o.DriverConfig.Name = ""
+		m.NoCopy, m.Subpath = take(&o.NoCopy), take(&o.Subpath)
+		if m.Subpath != "" && !filepath.IsLocal(m.Subpath) {
+			return badMount("volume", "subpath must be a relative path within the volume")
+		}
+		if d := o.DriverConfig; d != nil && d.Name != "" && d.Name != "local" {
+			return fault.New(fault.NotFound, "create %s: error looking up volume plugin %s: plugin %q not found", m.Source, d.Name, d.Name)
+		} else if d != nil {
+			d.Name = ""
 		}
 		return refuseUnder("HostConfig.Mounts.VolumeOptions", o, finishSource(m))
 	}
@@ -184,7 +227,7 @@ func checkTmpfsOptions(options string) error {
 	}
 	for _, o := range strings.Split(options, ",") {
 		if !tmpfsOption(o) {
-			return fault.New(fault.Invalid, "invalid tmpfs option %q", o)
+			return fault.New(fault.Invalid, "invalid tmpfs option [%q]", o)
 		}
 	}
 	return nil

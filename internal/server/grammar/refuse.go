@@ -1,8 +1,14 @@
 package grammar
 
 import (
+	"maps"
 	"reflect"
+	"slices"
+	"strings"
 
+	wire "github.com/moby/moby/api/types/container"
+
+	"berth/internal/container/config"
 	"berth/internal/fault"
 )
 
@@ -60,4 +66,49 @@ func take[T any](p *T) T {
 	v := *p
 	*p = *new(T)
 	return v
+}
+
+// refuseOthers refuses what is nobody's to do here, in the words that Docker has for it.
+func refuseOthers(from *wire.HostConfig, to *config.HostConfig) error {
+	for _, r := range take(&from.DeviceRequests) {
+		return fault.New(fault.Invalid, "could not select device driver %q with capabilities: %v", r.Driver, r.Capabilities)
+	}
+	for _, key := range slices.Sorted(maps.Keys(from.StorageOpt)) {
+		if key != "size" {
+			return fault.New(fault.Invalid, "Unknown option %s", key)
+		}
+		return fault.New(fault.Unsupported, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+	}
+	switch {
+	case to.VolumeDriver != "" && to.VolumeDriver != "local":
+		return fault.New(fault.NotFound, "HostConfig.VolumeDriver: error looking up volume plugin %s: plugin %q not found", to.VolumeDriver, to.VolumeDriver)
+	case !wire.Isolation(to.Isolation).IsDefault():
+		return fault.New(fault.Invalid, "Invalid isolation: %q - linux only supports 'default'", to.Isolation)
+	case from.IOMaximumIOps != 0:
+		return fault.New(fault.Invalid, "Invalid QoS settings: linux does not support configuration of maximum IOPs")
+	case from.IOMaximumBandwidth != 0:
+		return fault.New(fault.Invalid, "Invalid QoS settings: linux does not support configuration of maximum bandwidth")
+	case len(from.Links) > 0:
+		return refuseLinks(from.Links, to.NetworkMode)
+	}
+	return nil
+}
+
+// refuseLinks refuses links, the senseless ones first.
+func refuseLinks(links []string, mode string) error {
+	for _, link := range links {
+		if parts := strings.Split(link, ":"); link == "" || len(parts) > 2 {
+			return fault.New(fault.Invalid, "bad format for links: %s", link)
+		}
+	}
+	kind := ""
+	if mode == "host" {
+		kind = "host type networking"
+	} else if strings.HasPrefix(mode, "container:") {
+		kind = "container type network"
+	}
+	if kind != "" {
+		return fault.New(fault.Invalid, "conflicting options: %s can't be used with links. This would result in undefined behavior", kind)
+	}
+	return fault.New(fault.Unsupported, "HostConfig.Links is not supported yet")
 }

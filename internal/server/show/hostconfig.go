@@ -46,6 +46,13 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 		ShmSize:         cmp.Or(h.ShmSize, 64<<20),
 		Sysctls:         h.Sysctls,
 		Resources:       wireResources(h),
+		VolumesFrom:     h.VolumesFrom,
+		VolumeDriver:    h.VolumeDriver,
+		UsernsMode:      wire.UsernsMode(h.UsernsMode),
+		Isolation:       wire.Isolation(h.Isolation),
+		ContainerIDFile: h.IDFile,
+		Annotations:     h.Annotations,
+		Umask:           h.Umask,
 	}
 	if out.LogConfig.Config == nil {
 		out.LogConfig.Config = map[string]string{}
@@ -60,42 +67,12 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 	return out
 }
 
-func wireResources(h *config.HostConfig) wire.Resources {
-	r := &h.Resources
-	out := wire.Resources{
-		CPUShares:         r.CPUShares,
-		Memory:            r.Memory,
-		NanoCPUs:          r.NanoCPUs,
-		CgroupParent:      h.CgroupParent,
-		CPUPeriod:         r.CPUPeriod,
-		CPUQuota:          r.CPUQuota,
-		CpusetCpus:        r.CpusetCpus,
-		CpusetMems:        r.CpusetMems,
-		MemoryReservation: r.MemoryReservation,
-		MemorySwap:        r.MemorySwap,
-		Devices:           []wire.DeviceMapping{},
-	}
-	if r.Memory > 0 && r.MemorySwap == 0 {
-		out.MemorySwap = 2 * r.Memory // what is in force
-	}
-	if r.PidsLimit != 0 {
-		out.PidsLimit = &r.PidsLimit
-	}
-	for _, d := range h.Devices {
-		out.Devices = append(out.Devices, wire.DeviceMapping{PathOnHost: d.Host, PathInContainer: d.Container, CgroupPermissions: d.Permissions})
-	}
-	for _, u := range h.Ulimits {
-		out.Ulimits = append(out.Ulimits, &wire.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
-	}
-	return out
-}
-
 // wireMounts shows the mounts of --mount: those that no -v word stands for.
 func wireMounts(h *config.HostConfig) []mount.Mount {
 	var out []mount.Mount
 	for i := range h.Mounts {
 		m := &h.Mounts[i]
-		if m.Anonymous || fromBind(h.Binds, m.Target) {
+		if m.Anonymous || m.From != "" || fromBind(h.Binds, m.Target) {
 			continue
 		}
 		out = append(out, wireMount(m))
@@ -107,12 +84,10 @@ func wireMount(m *config.Mount) mount.Mount {
 	w := mount.Mount{Type: mount.Type(m.Type), Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
 	switch m.Type {
 	case "bind":
-		if m.Propagation != "" || m.Create {
-			w.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(m.Propagation), CreateMountpoint: m.Create}
-		}
+		w.BindOptions = bindOptions(m)
 	case "volume":
-		if m.NoCopy {
-			w.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
+		if m.NoCopy || m.Subpath != "" {
+			w.VolumeOptions = &mount.VolumeOptions{NoCopy: m.NoCopy, Subpath: m.Subpath}
 		}
 	case "tmpfs":
 		if m.SizeBytes != 0 || m.Mode != 0 || len(m.Options) > 0 {
@@ -123,6 +98,17 @@ func wireMount(m *config.Mount) mount.Mount {
 		}
 	}
 	return w
+}
+
+func bindOptions(m *config.Mount) *mount.BindOptions {
+	o := mount.BindOptions{
+		Propagation: mount.Propagation(m.Propagation), CreateMountpoint: m.Create, NonRecursive: m.NonRecursive,
+		ReadOnlyNonRecursive: m.ReadOnlyTop, ReadOnlyForceRecursive: m.ReadOnlyAll,
+	}
+	if o == (mount.BindOptions{}) {
+		return nil
+	}
+	return &o
 }
 
 func fromBind(binds []string, target string) bool {

@@ -141,7 +141,10 @@ func wireConfig(c *config.Config) *wire.Config {
 		Labels:       c.Labels,
 		StopSignal:   c.StopSignal,
 		StopTimeout:  c.StopTimeout,
-		Shell:        c.Shell,
+
+		NetworkDisabled: c.NetworkDisabled,
+		OnBuild:         c.OnBuild,
+		Shell:           c.Shell,
 	}
 	if out.Labels == nil {
 		out.Labels = map[string]string{}

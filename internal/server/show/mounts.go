@@ -21,7 +21,7 @@ func MountPoints(c *container.Container, volumeDir func(name string) string) []w
 			Type:        mount.Type(m.Type),
 			Source:      m.Source,
 			Destination: m.Target,
-			Mode:        bindMode(c.HostConfig.Binds, m.Target),
+			Mode:        cmp.Or(m.ModeWords, bindMode(c.HostConfig.Binds, m.Target)),
 			RW:          !m.ReadOnly,
 			Propagation: mount.Propagation(m.Propagation),
 		}

@@ -1,0 +1,73 @@
+package container
+
+import (
+	"strings"
+
+	"berth/internal/container/config"
+	"berth/internal/container/provision"
+	"berth/internal/fault"
+)
+
+// resolve puts the IDs in the place of the names of containers with which something is to
+// be shared, and takes their mounts over. That there is no such network is for the start to say, as in
+// Docker: to clients, a create that answers "not found" speaks of the image, and they pull it.
+func (x *index) resolve(h *config.HostConfig) error {
+	if name, shared := strings.CutPrefix(h.NetworkMode, "container:"); shared {
+		if other, err := x.find(name); err == nil {
+			h.NetworkMode = "container:" + other.id
+		}
+	}
+	for _, mode := range []*string{&h.PidMode, &h.IpcMode} {
+		name, shared := strings.CutPrefix(*mode, "container:")
+		if !shared {
+			continue
+		}
+		other, err := x.find(name)
+		if err != nil {
+			return fault.As(fault.Invalid, err)
+		}
+		*mode = "container:" + other.id
+	}
+	return config.Inherit(h, func(name string) (string, []config.Mount, error) {
+		other, err := x.find(name)
+		if err != nil {
+			return "", nil, err
+		}
+		return other.id, other.snapshot().HostConfig.Mounts, nil
+	})
+}
+
+// unshared is a container without the volumes that others have too: they outlive it.
+func (x *index) unshared(c Container) Container {
+	used := map[string]bool{}
+	for _, e := range x.all() {
+		if e.id == c.ID {
+			continue
+		}
+		for _, m := range e.snapshot().HostConfig.Mounts {
+			if m.Type == "volume" {
+				used[m.Source] = true
+			}
+		}
+	}
+	var own []config.Mount
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type != "volume" || !used[m.Source] {
+			own = append(own, m)
+		}
+	}
+	c.HostConfig.Mounts = own
+	return c
+}
+
+// neighbour finds a container that another one shares something with.
+func (x *index) neighbour(id string) (Container, *provision.Holdings, error) {
+	e, err := x.find(id)
+	if err != nil {
+		return Container{}, nil, err
+	}
+	if l := e.live.Load(); l != nil {
+		return e.snapshot(), &l.Holdings, nil
+	}
+	return e.snapshot(), nil, nil
+}
