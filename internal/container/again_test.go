@@ -56,6 +56,7 @@ func TestAContainerRunsAgainAsItsPolicySays(t *testing.T) {
 				}
 				return nil
 			})
+			e.logged(id, "run\nrun\n")
 			zero := 0
 			e.must(e.Stop(ctx, id, StopOptions{Timeout: &zero}))
 		}

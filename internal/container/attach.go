@@ -42,6 +42,9 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	if c.State == Restarting {
 		return idle(e)
 	}
+	if c.State == Paused {
+		return fault.New(fault.Conflict, "container %s is paused, unpause the container before attach", ref)
+	}
 	var place *stream.Member
 	if opts.Stream {
 		place = e.hub.Join(c.State == Running)

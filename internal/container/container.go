@@ -29,6 +29,7 @@ const (
 	Starting   = record.Starting
 	Running    = record.Running
 	Restarting = record.Restarting
+	Paused     = record.Paused
 	Exited     = record.Exited
 	Removing   = record.Removing
 	Dead       = record.Dead

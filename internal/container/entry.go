@@ -43,6 +43,8 @@ type live struct {
 	asked    atomic.Int32  // a restart.Asked: see ask
 	renew    atomic.Bool   // it is unhealthy and ends to begin again, whatever its policy
 	acting   atomic.Bool   // something is being done about its health
+	again    atomic.Bool   // a restart follows: its end is not the container's
+	ending   atomic.Bool   // SIGKILL is on its way: nobody pauses it any more
 	down     chan struct{} // closed when the run has ended for all to see
 }
 

@@ -83,6 +83,9 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 	if e.live.Load() == nil {
 		return "", idle(e)
 	}
+	if e.snapshot().State == Paused {
+		return "", pausedExec(ref)
+	}
 	if len(cfg.Cmd) == 0 {
 		return "", fault.New(fault.Invalid, "No exec command specified")
 	}
@@ -122,6 +125,10 @@ func (s Execs) ExecResize(_ context.Context, id string, height, width uint) erro
 		return fault.New(fault.Conflict, "exec process is not started")
 	}
 	return stdio.SetSize(x.pty, height, width)
+}
+
+func pausedExec(ref string) error {
+	return fault.New(fault.Conflict, "Container %s is paused, unpause the container before exec", ref)
 }
 
 func noExec(id string) error {

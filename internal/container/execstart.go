@@ -29,6 +29,9 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 	if l == nil {
 		return idle(e)
 	}
+	if e.snapshot().State == Paused {
+		return pausedExec(e.id)
+	}
 	keys, err := stream.DetachKeys(x.config.DetachKeys)
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	if plan.Again {
 		s.arm(e)
 	}
-	if c.HostConfig.AutoRemove && !plan.Again {
+	if c.HostConfig.AutoRemove && !plan.Again && !l.again.Load() {
 		if err := s.discard(e, true); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 		}

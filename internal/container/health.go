@@ -31,7 +31,7 @@ type watch struct {
 // paused no longer) with what was known of it. The caller holds the verb lock.
 func (s runs) watch(e *entry, l *live, begins bool) {
 	c := e.snapshot()
-	if !c.Config.Healthcheck.Enabled() {
+	if !c.Config.Healthcheck.Enabled() || c.State == Paused {
 		return
 	}
 	state := health.State{}
@@ -105,7 +105,7 @@ func (s runs) heal(e *entry, l *live, action string) error {
 	ctx := context.Background()
 	switch action {
 	case health.Kill:
-		if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+		if err := s.signals().kill(e, l); err != nil && !isGone(err) {
 			return err
 		}
 		return nil
@@ -116,7 +116,7 @@ func (s runs) heal(e *entry, l *live, action string) error {
 			return err
 		}
 	}
-	return s.stop(ctx, e, l, StopOptions{})
+	return s.signals().stop(ctx, e, l, StopOptions{})
 }
 
 // healthFile is where the state of a container's health outlives the daemon. It is

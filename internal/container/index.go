@@ -65,6 +65,15 @@ func (x *index) add(e *entry) {
 	x.byID[e.id] = e
 }
 
+// release frees a name that a container had, or was to have.
+func (x *index) release(name, id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.names[name] == id {
+		delete(x.names, name)
+	}
+}
+
 // drop forgets a container and frees its name.
 func (x *index) drop(id, name string) {
 	x.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/restart"
@@ -26,26 +27,34 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	if err != nil {
 		return err
 	}
+	if !signal.ValidSignalForPlatform(sig) {
+		return fault.New(fault.Invalid, "the linux daemon does not support signal %d", uint64(sig))
+	}
 	var own unix.Signal // the container's stop signal, if it has one
 	if e.snapshot().Config.StopSignal != "" {
 		if own, err = stopSignal(e.snapshot(), ""); err != nil {
 			return err
 		}
 	}
-	l, off, err := s.runs().interrupt(ctx, e, restart.ByKill(sig, own))
+	asked := restart.ByKill(sig, own)
+	l, off, err := s.runs().interrupt(ctx, e, asked)
 	if err != nil || off {
 		return err
 	}
 	if l == nil {
 		return notRunning(e.id)
 	}
-	switch err := pidfd.Send(l.Pidfd, sig); {
+	if sig == unix.SIGKILL {
+		err = s.signals().kill(e, l)
+	} else if err = pidfd.Send(l.Pidfd, sig); err == nil && asked == restart.Stopped {
+		s.signals().wake(e, l)
+	}
+	switch {
 	case isGone(err):
 		return notRunning(e.id)
 	case err != nil:
 		return err
-	}
-	if sig == unix.SIGKILL {
+	case sig == unix.SIGKILL:
 		return awaitDown(ctx, l.down)
 	}
 	return nil

@@ -15,6 +15,8 @@ const (
 	ExitForNow   Event = "exit for now"  // its policy starts it again
 	StartPlanned Event = "start planned" // by its policy, as the daemon starts
 	CalledOff    Event = "called off"    // nothing starts it
+	Froze        Event = "froze"
+	Thawed       Event = "thawed"
 	RemoveBegan  Event = "remove began"
 	RemoveFailed Event = "remove failed"
 	RemoveDone   Event = "remove done"
@@ -24,7 +26,8 @@ const (
 var transitions = map[State]map[Event]State{
 	Created:    {StartBegan: Starting, RemoveBegan: Removing},
 	Starting:   {StartDone: Running, StartFailed: Created, AgainFailed: Exited},
-	Running:    {Exit: Exited, ExitForNow: Restarting},
+	Running:    {Exit: Exited, ExitForNow: Restarting, Froze: Paused},
+	Paused:     {Exit: Exited, ExitForNow: Restarting, Thawed: Running},
 	Restarting: {StartBegan: Starting, CalledOff: Exited},
 	Exited:     {StartBegan: Starting, StartPlanned: Restarting, RemoveBegan: Removing},
 	Removing:   {RemoveDone: Removed, RemoveFailed: Dead},

@@ -15,8 +15,8 @@ import (
 )
 
 func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
-	states := []State{Created, Starting, Running, Restarting, Exited, Removing, Dead, Removed}
-	events := []Event{StartBegan, StartFailed, AgainFailed, StartDone, Exit, ExitForNow, StartPlanned, CalledOff, RemoveBegan, RemoveFailed, RemoveDone}
+	states := []State{Created, Starting, Running, Paused, Restarting, Exited, Removing, Dead, Removed}
+	events := []Event{StartBegan, StartFailed, AgainFailed, StartDone, Exit, ExitForNow, Froze, Thawed, StartPlanned, CalledOff, RemoveBegan, RemoveFailed, RemoveDone}
 	var got []string
 	for _, s := range states {
 		for _, ev := range events {
@@ -31,7 +31,8 @@ func TestEveryStateHasItsEventsAndNoOther(t *testing.T) {
 	want := []string{
 		"created: start began -> starting", "created: remove began -> removing",
 		"starting: start failed -> created", "starting: restart failed -> exited", "starting: start done -> running",
-		"running: exit -> exited", "running: exit for now -> restarting",
+		"running: exit -> exited", "running: exit for now -> restarting", "running: froze -> paused",
+		"paused: exit -> exited", "paused: exit for now -> restarting", "paused: thawed -> running",
 		"restarting: start began -> starting", "restarting: called off -> exited",
 		"exited: start began -> starting", "exited: start planned -> restarting", "exited: remove began -> removing",
 		"removing: remove failed -> dead", "removing: remove done -> removed",

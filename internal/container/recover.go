@@ -58,7 +58,7 @@ func (s recovery) run(ctx context.Context) error {
 			s.abandon(ctx, p)
 			continue
 		}
-		if e.snapshot().State != Running {
+		if !e.snapshot().State.Up() {
 			// A start that nobody was told of, or an end that is recorded.
 			s.abandon(ctx, p)
 			continue
@@ -124,6 +124,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	if g, err := s.deps.Cgroups.Open(s.host.CgroupPath(c)); err == nil {
 		l.Group = g
 	}
+	c = s.seen(e, l)
 	sink, err := openSink(e, c)
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
@@ -141,6 +142,21 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	e.live.Store(l)
 	e.hub.Run(io.Ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
+}
+
+// seen gives an adopted run the state that its freezer says.
+func (s recovery) seen(e *entry, l *live) Container {
+	if l.Group == nil {
+		return e.snapshot()
+	}
+	frozen, err := l.Group.Frozen()
+	if err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	if !frozen {
+		return e.snapshot()
+	}
+	return e.change(func(c *Container) { c.State = Paused })
 }
 
 // takeSpool gives the log what the keeper took in meanwhile.
@@ -205,7 +221,7 @@ func (s recovery) settle() {
 				s.deps.Warn("container %s: %v", e.id, err)
 			}
 		}
-		if c.State == Running || c.State == Starting {
+		if c.State.Up() || c.State == Starting {
 			s.lost(e)
 			c = e.snapshot()
 		}
@@ -264,7 +280,7 @@ func (s recovery) sweepExits(procs []keeper.Process) {
 	for _, file := range entries {
 		id, whole := keeper.ExitFileOf(file.Name())
 		e, err := s.index.find(id)
-		wanted := whole && err == nil && e.id == id && (e.snapshot().State == Running || e.snapshot().State == Starting)
+		wanted := whole && err == nil && e.id == id && (e.snapshot().State.Up() || e.snapshot().State == Starting)
 		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == record.IDLength && !known && !wanted {
 			os.Remove(s.deps.Paths.ExitFile(file.Name()))
 		}

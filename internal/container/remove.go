@@ -4,11 +4,8 @@ import (
 	"context"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"berth/internal/container/restart"
 	"berth/internal/fault"
-	"berth/internal/linux/pidfd"
 	"berth/internal/state"
 )
 
@@ -31,7 +28,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	for e.live.Load() != nil && opts.Force {
 		l := e.live.Load()
 		e.unlock()
-		if err := l.end(ctx); err != nil {
+		if err := s.signals().end(ctx, e, l); err != nil {
 			return err
 		}
 		if err := e.lock(ctx); err != nil {
@@ -50,6 +47,8 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 			return nil
 		}
 		return fault.New(fault.NotFound, "No such container: %s", ref)
+	case Paused:
+		return fault.New(fault.Conflict, "cannot remove container %q: container is paused and must be unpaused first", "/"+c.Name)
 	case Running, Starting, Restarting:
 		word := map[bool]string{true: "restarting", false: "running"}[c.State == Restarting]
 		return fault.New(fault.Conflict, "cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, word)
@@ -58,9 +57,9 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 }
 
 // end kills a run and waits until its end is recorded.
-func (l *live) end(ctx context.Context) error {
+func (s signals) end(ctx context.Context, e *entry, l *live) error {
 	l.ask(restart.Stopped)
-	if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := s.kill(e, l); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(ctx, l.down)

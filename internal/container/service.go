@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"berth/internal/container/provision"
@@ -20,6 +21,7 @@ type Service struct {
 	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
 
+	pruning   sync.Mutex  // held by the one prune that there may be
 	recovered atomic.Bool // Recover has done its work
 }
 
@@ -66,7 +68,7 @@ func (s *Service) Users(imageID string) map[string]bool {
 	users := map[string]bool{}
 	for _, e := range s.index.all() {
 		if c := e.snapshot(); c.ImageID == imageID {
-			users[c.ID] = c.State == Running || c.State == Starting || c.State == Restarting
+			users[c.ID] = c.State.Up() || c.State == Starting || c.State == Restarting
 		}
 	}
 	return users

@@ -40,6 +40,8 @@ func (s runs) start(ctx context.Context, e *entry) error {
 	switch before.State {
 	case Running, Restarting:
 		return fault.New(fault.NotModified, "container %s is already running", e.id)
+	case Paused:
+		return fault.New(fault.Conflict, "cannot start a paused container, try unpause instead")
 	case Removed:
 		return fault.New(fault.NotFound, "No such container: %s", e.id)
 	case Removing, Dead:

@@ -40,11 +40,11 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 	if l == nil {
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
 	}
-	return s.runs().stop(ctx, e, l, opts)
+	return s.signals().stop(ctx, e, l, opts)
 }
 
 // stop asks a run to end, and kills it when it has not after a while.
-func (s runs) stop(ctx context.Context, e *entry, l *live, opts StopOptions) error {
+func (s signals) stop(ctx context.Context, e *entry, l *live, opts StopOptions) error {
 	c := e.snapshot()
 	sig, err := stopSignal(c, opts.Signal)
 	if err != nil {
@@ -53,6 +53,7 @@ func (s runs) stop(ctx context.Context, e *entry, l *live, opts StopOptions) err
 	if err := pidfd.Send(l.Pidfd, sig); err != nil && !isGone(err) {
 		return err
 	}
+	s.wake(e, l)
 	var expired <-chan time.Time
 	if seconds := stopTimeout(c, opts.Timeout); seconds >= 0 {
 		t := time.NewTimer(time.Duration(min(seconds, math.MaxInt32)) * time.Second) // more would overflow
@@ -64,7 +65,7 @@ func (s runs) stop(ctx context.Context, e *entry, l *live, opts StopOptions) err
 		return nil
 	case <-expired:
 	}
-	if err := pidfd.Send(l.Pidfd, unix.SIGKILL); err != nil && !isGone(err) {
+	if err := s.kill(e, l); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(context.WithoutCancel(ctx), l.down)

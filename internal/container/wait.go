@@ -48,7 +48,7 @@ func (s *Service) Wait(ctx context.Context, ref string, cond WaitCondition) (<-c
 	e.mu.Lock()
 	c := e.snapshot()
 	switch {
-	case cond == WaitNotRunning && c.State != Running && c.State != Starting && c.State != Restarting,
+	case cond == WaitNotRunning && !c.State.Up() && c.State != Starting && c.State != Restarting,
 		cond == WaitRemoved && c.State == Removed:
 		w.ch <- WaitResult{Code: c.Run.ExitCode}
 		e.mu.Unlock()

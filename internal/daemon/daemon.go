@@ -79,7 +79,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers},
+		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers},
 		System: d, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"berth/internal/fault"
 )
@@ -62,4 +63,28 @@ func labelsMatch(want []string, have map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// until reads the bound of a prune; zero is none.
+func (f filters) until(now time.Time) (time.Time, error) {
+	words := f["until"]
+	switch {
+	case len(words) == 0:
+		return time.Time{}, nil
+	case len(words) > 1:
+		return time.Time{}, fault.New(fault.Invalid, "more than one until filter specified")
+	case words[0] == "0": // the epoch here, and no bound elsewhere
+		return time.Unix(0, 0), nil
+	}
+	at, err := parseTime("until", words[0], now)
+	if err != nil || at.IsZero() {
+		return at, fault.New(fault.Invalid, "failed to parse value as time or duration: %q", words[0])
+	}
+	return at, nil
+}
+
+// pruneLabels reports whether a prune takes what has these labels: all that label
+// asks for, and not all that label! speaks of.
+func (f filters) pruneLabels(have map[string]string) bool {
+	return labelsMatch(f["label"], have) && (len(f["label!"]) == 0 || !labelsMatch(f["label!"], have))
 }

@@ -69,7 +69,7 @@ func (r imageRoutes) usersOf(id digest.Digest) []image.Use {
 	list := r.containers.List()
 	for i := range list {
 		if list[i].ImageID == id.String() {
-			up := list[i].State == container.Running || list[i].State == container.Starting
+			up := list[i].State.Up() || list[i].State == container.Starting
 			uses = append(uses, image.Use{ContainerID: list[i].ID, Running: up})
 		}
 	}

@@ -12,7 +12,7 @@ type route struct {
 // table is every endpoint of the Engine API.
 func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life}
-	execs := execRoutes{execs: cfg.Execs, life: life}
+	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	images := imageRoutes{images: cfg.Images, containers: cfg.Containers}
 	system := systemRoutes{system: cfg.System, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
@@ -27,6 +27,11 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/containers/{id}/attach", handle: containers.attach},
 		{method: "GET", path: "/containers/{id}/attach/ws", handle: containers.attachWS},
 		{method: "POST", path: "/containers/{id}/wait", handle: containers.wait},
+		{method: "POST", path: "/containers/{id}/restart", handle: changes.restart},
+		{method: "POST", path: "/containers/{id}/rename", handle: changes.rename},
+		{method: "POST", path: "/containers/{id}/pause", handle: changes.pause},
+		{method: "POST", path: "/containers/{id}/unpause", handle: changes.unpause},
+		{method: "POST", path: "/containers/prune", handle: changes.prune},
 		{method: "DELETE", path: "/containers/{id}", handle: containers.remove},
 		{method: "GET", path: "/images/json", handle: images.list},
 		{method: "POST", path: "/images/create", handle: images.create},
@@ -49,14 +54,9 @@ func table(cfg *Config, life *lifetime) []route {
 		// Known, and answered 501 for now.
 		{method: "GET", path: "/containers/{id}/changes"},
 		{method: "GET", path: "/containers/{id}/export"},
-		{method: "POST", path: "/containers/{id}/restart"},
-		{method: "POST", path: "/containers/{id}/rename"},
-		{method: "POST", path: "/containers/{id}/pause"},
-		{method: "POST", path: "/containers/{id}/unpause"},
 		{method: "HEAD", path: "/containers/{id}/archive"},
 		{method: "GET", path: "/containers/{id}/archive"},
 		{method: "PUT", path: "/containers/{id}/archive"},
-		{method: "POST", path: "/containers/prune"},
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
 		{method: "GET", path: "/images/{name}/attestations"},

@@ -11,6 +11,7 @@ import (
 // Config is what a Server is made of.
 type Config struct {
 	Containers Containers
+	Changes    Changes
 	Streams    Streams
 	Execs      Execs
 	Usage      Usage

@@ -22,6 +22,15 @@ type Containers interface {
 	Wait(ctx context.Context, ref string, cond container.WaitCondition) (<-chan container.WaitResult, error)
 }
 
+// Changes is what the border needs to change containers that are there.
+type Changes interface {
+	Pause(ctx context.Context, ref string) error
+	Unpause(ctx context.Context, ref string) error
+	Restart(ctx context.Context, ref string, opts container.StopOptions) error
+	Rename(ctx context.Context, ref, name string) error
+	Prune(ctx context.Context, opts container.PruneOptions) (container.PruneReport, error)
+}
+
 // Streams is what the border needs of a container's output and terminal.
 type Streams interface {
 	Attach(ctx context.Context, ref string, opts container.AttachOptions) error

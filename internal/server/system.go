@@ -84,9 +84,12 @@ func (r systemRoutes) info(c *call) error {
 	list := r.containers.List()
 	answer.Containers = len(list)
 	for i := range list {
-		if list[i].State == container.Running {
+		switch list[i].State {
+		case container.Running:
 			answer.ContainersRunning++
-		} else {
+		case container.Paused:
+			answer.ContainersPaused++
+		default:
 			answer.ContainersStopped++
 		}
 	}

@@ -34,15 +34,21 @@ func (r containerRoutes) start(c *call) error {
 }
 
 func (r containerRoutes) stop(c *call) error {
-	seconds, err := c.number("t")
+	opts, err := c.stopOptions()
 	if err != nil {
 		return err
 	}
+	return c.noContent(r.containers.Stop(c.r.Context(), c.name, opts))
+}
+
+// stopOptions reads the query of a stop, and of a restart.
+func (c *call) stopOptions() (container.StopOptions, error) {
+	seconds, err := c.number("t")
 	opts := container.StopOptions{Timeout: seconds}
 	if c.version.Has(compat.StopSignal) {
 		opts.Signal = c.query.Get("signal")
 	}
-	return c.noContent(r.containers.Stop(c.r.Context(), c.name, opts))
+	return opts, err
 }
 
 func (r containerRoutes) kill(c *call) error {
@@ -51,7 +57,11 @@ func (r containerRoutes) kill(c *call) error {
 
 func (r containerRoutes) remove(c *call) error {
 	if c.flag("link") {
-		return fault.New(fault.Unsupported, "removing links is not supported yet by berth")
+		// No container has the name of a link, PARENT/ALIAS; all have their own.
+		if _, err := r.containers.Get(c.name); err != nil {
+			return err
+		}
+		return fault.New(fault.Internal, "Conflict, cannot remove the default link name of the container")
 	}
 	opts := container.RemoveOptions{Force: c.flag("force"), Volumes: c.flag("v")}
 	return c.noContent(r.containers.Remove(c.r.Context(), c.name, opts))

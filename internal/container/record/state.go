@@ -9,12 +9,16 @@ const (
 	Created    State = "created"
 	Starting   State = "starting" // being started; reported as created
 	Running    State = "running"
+	Paused     State = "paused"     // its processes are frozen
 	Restarting State = "restarting" // it has ended, and waits for its next start by its policy
 	Exited     State = "exited"
 	Removing   State = "removing"
 	Dead       State = "dead" // a removal failed; remove again
 	Removed    State = "removed"
 )
+
+// Up reports whether the container's program is there, be it that it is frozen.
+func (s State) Up() bool { return s == Running || s == Paused }
 
 // Wanted is the user's intent, kept apart from what is.
 type Wanted string

@@ -78,6 +78,7 @@ func stateOf(c *container.Container) *wire.State {
 	return &wire.State{
 		Status:     Status(c),
 		Running:    Up(c),
+		Paused:     c.State == container.Paused,
 		Restarting: Status(c) == wire.StateRestarting,
 		Dead:       c.State == container.Dead,
 		OOMKilled:  c.Run.OOMKilled,
@@ -119,7 +120,7 @@ func Status(c *container.Container) wire.ContainerState {
 // Up reports what counts as running: Docker's Running, which ps shows without -a.
 func Up(c *container.Container) bool {
 	s := Status(c)
-	return s == wire.StateRunning || s == wire.StateRestarting
+	return s == wire.StateRunning || s == wire.StatePaused || s == wire.StateRestarting
 }
 
 func wireConfig(c *config.Config) *wire.Config {

@@ -40,7 +40,7 @@ type legacyNetwork struct {
 
 func legacyNetworkOf(c *container.Container, settings *wire.NetworkSettings) *legacyNetwork {
 	l := &legacyNetwork{NetworkSettings: settings}
-	if e := &c.Endpoint; c.State == container.Running && e.Network == "bridge" {
+	if e := &c.Endpoint; c.State.Up() && e.Network == "bridge" {
 		l.EndpointID, l.MacAddress = e.EndpointID, e.MAC
 		if e.Address.IsValid() {
 			l.IPAddress, l.IPPrefixLen = e.Address.Addr().String(), e.Address.Bits()
@@ -54,7 +54,7 @@ func legacyNetworkOf(c *container.Container, settings *wire.NetworkSettings) *le
 
 func networkSettings(c *container.Container) *wire.NetworkSettings {
 	out := &wire.NetworkSettings{Ports: inspectPorts(c), Networks: Networks(c)}
-	if c.State == container.Running && !strings.HasPrefix(c.HostConfig.NetworkMode, "container:") {
+	if c.State.Up() && !strings.HasPrefix(c.HostConfig.NetworkMode, "container:") {
 		// The key is a file to be given to nsenter(1) and ip-netns(8).
 		out.SandboxID, out.SandboxKey = c.ID, "/proc/"+strconv.Itoa(c.Run.Pid)+"/ns/net"
 	}
@@ -69,7 +69,7 @@ func Networks(c *container.Container) map[string]*network.EndpointSettings {
 	}
 	name := cmp.Or(c.Endpoint.Network, grammar.PlainNetwork(mode))
 	e := &network.EndpointSettings{NetworkID: c.Endpoint.NetworkID}
-	if c.State == container.Running {
+	if c.State.Up() {
 		e.EndpointID, e.Gateway = c.Endpoint.EndpointID, c.Endpoint.Gateway
 		if c.Endpoint.Address.IsValid() {
 			e.IPAddress, e.IPPrefixLen = c.Endpoint.Address.Addr(), c.Endpoint.Address.Bits()
@@ -83,7 +83,7 @@ func Networks(c *container.Container) map[string]*network.EndpointSettings {
 
 // inspectPorts shows ports while they are held: bound ones, and exposed ones with null.
 func inspectPorts(c *container.Container) network.PortMap {
-	if c.State != container.Running {
+	if !c.State.Up() {
 		return network.PortMap{}
 	}
 	m := portMap(c.Endpoint.Ports, true)

@@ -48,7 +48,7 @@ func Ports(c *container.Container) []wire.PortSummary {
 		published[wirePort(b.Port, b.Proto)] = true
 		out = append(out, wire.PortSummary{IP: ip, PrivatePort: b.Port, PublicPort: b.HostPort, Type: cmp.Or(b.Proto, "tcp")})
 	}
-	if c.State != container.Running {
+	if !c.State.Up() {
 		return out // Docker shows ports only while they are held
 	}
 	for _, word := range c.Config.ExposedPorts {

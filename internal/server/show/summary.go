@@ -84,6 +84,8 @@ func statusLine(c *container.Container, now time.Time) string {
 	switch c.State {
 	case container.Running:
 		return "Up " + units.HumanDuration(now.Sub(c.Run.Started)) + healthWord(c)
+	case container.Paused:
+		return "Up " + units.HumanDuration(now.Sub(c.Run.Started)) + " (Paused)"
 	case container.Exited:
 		return fmt.Sprintf("Exited (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
 	case container.Removing, container.Removed:
