@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"time"
 
 	"berth/internal/fault"
-	"berth/internal/logfile"
 	"berth/internal/stream"
 )
 
@@ -55,12 +55,17 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	if now := e.snapshot().State; now == Removed || now == Removing || now == Dead {
 		return fault.New(fault.Conflict, "container %s is being removed", e.id)
 	}
+	if opts.Logs {
+		if err := logsOf(s.deps).of(c).Readable(); err != nil {
+			return err
+		}
+	}
 	in, out, errs, err := opts.Open(c.Config.Tty)
 	if err != nil {
 		return err
 	}
 	if opts.Logs {
-		if err := copyLog(ctx, e, LogOptions{Stdout: out != nil, Stderr: errs != nil, Tail: -1}, out, errs); err != nil {
+		if err := logsOf(s.deps).copy(ctx, e, LogOptions{Stdout: out != nil, Stderr: errs != nil, Tail: -1}, out, errs); err != nil {
 			return err
 		}
 	}
@@ -82,6 +87,7 @@ type LogOptions struct {
 	Details        bool
 	Since, Until   time.Time // zero: no bound
 	Tail           int       // lines; -1 for all
+	Grep           *regexp.Regexp
 	Open           Opener
 }
 
@@ -95,42 +101,16 @@ func (s *Service) Logs(ctx context.Context, ref string, opts LogOptions) error {
 		return fault.New(fault.Invalid, "Bad parameters: you must choose at least one stream")
 	}
 	c := e.snapshot()
-	if c.HostConfig.LogDriver == "none" {
-		return fault.New(fault.Unsupported, "configured logging driver does not support reading")
+	if err := logsOf(s.deps).of(c).Readable(); err != nil {
+		return err
 	}
 	_, out, errs, err := opts.Open(c.Config.Tty)
 	if err != nil {
 		return err
 	}
-	err = copyLog(ctx, e, opts, out, errs)
+	err = logsOf(s.deps).copy(ctx, e, opts, out, errs)
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err
-}
-
-// copyLog writes log entries to a client's streams.
-func copyLog(ctx context.Context, e *entry, opts LogOptions, out, errs io.Writer) error {
-	read := logfile.ReadOptions{Since: opts.Since, Until: opts.Until, Tail: opts.Tail, Follow: opts.Follow}
-	var line []byte
-	return readLog(ctx, e, read, func(entry logfile.Entry) error {
-		w, wanted := out, opts.Stdout
-		if entry.Stream == "stderr" {
-			w, wanted = errs, opts.Stderr
-		}
-		if !wanted || w == nil {
-			return nil
-		}
-		line = line[:0]
-		if opts.Timestamps {
-			line = entry.Time.UTC().AppendFormat(line, "2006-01-02T15:04:05.000000000Z07:00")
-			line = append(line, ' ')
-		}
-		if opts.Details {
-			line = append(line, ' ')
-		}
-		line = append(line, entry.Line...)
-		_, err := w.Write(line)
-		return err
-	})
 }

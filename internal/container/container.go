@@ -7,6 +7,7 @@ package container
 import (
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
+	"berth/internal/logdriver"
 	"berth/internal/state"
 )
 
@@ -45,4 +46,5 @@ const OwnRuntime = provision.OwnRuntime
 type Deps struct {
 	provision.Deps
 	Store *state.Store
+	Log   logdriver.Choice // of containers that choose none
 }

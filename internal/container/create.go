@@ -29,6 +29,9 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := config.Check(&req); err != nil {
 		return CreateResult{}, err
 	}
+	if err := logsOf(s.deps).choose(&req.HostConfig.LogDriver, &req.HostConfig.LogOptions); err != nil {
+		return CreateResult{}, err
+	}
 	if err := s.host.Others().Choose(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}
@@ -82,10 +85,7 @@ func (s *Service) makeDir(ctx context.Context, c *Container, undo *provision.Und
 			return fault.Wrap(fault.Internal, err, "the container's directory cannot be made")
 		}
 	}
-	c.LogPath = ""
-	if c.HostConfig.LogDriver != "none" {
-		c.LogPath = dir + "/" + c.ID + "-json.log"
-	}
+	c.LogPath = logsOf(s.deps).of(*c).LogPath()
 	c.HostsPath, c.HostnamePath, c.ResolvConfPath = dir+"/hosts", dir+"/hostname", dir+"/resolv.conf"
 	return s.host.Storage().MakeVolumes(ctx, c, undo)
 }

@@ -9,7 +9,7 @@ import (
 	"berth/internal/container/health"
 	"berth/internal/container/provision"
 	"berth/internal/fault"
-	"berth/internal/logfile"
+	"berth/internal/logdriver"
 	"berth/internal/state"
 	"berth/internal/stream"
 )
@@ -25,7 +25,7 @@ type entry struct {
 	hub  *stream.Hub
 
 	live atomic.Pointer[live] // what the present run holds; nil when not running
-	log  atomic.Pointer[logfile.Log]
+	log  atomic.Pointer[logdriver.Log]
 
 	health atomic.Pointer[health.State] // nil without a check, or before the first run
 	watch  atomic.Pointer[watch]        // who probes the present run; nil when nobody does

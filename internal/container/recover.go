@@ -125,7 +125,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		l.Group = g
 	}
 	c = s.seen(e, l)
-	sink, err := openSink(e, c)
+	sink, err := logsOf(s.deps).openSink(e, c, false)
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}

@@ -83,7 +83,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return err
 	}
-	sink, err := openSink(e, c)
+	sink, err := logsOf(s.deps).openSink(e, c, true)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"berth/internal/fault"
+	"berth/internal/logdriver"
 )
 
 // Config is what flags and the configuration file say.
@@ -34,8 +35,10 @@ type Config struct {
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
 	DefaultRuntime string
-	Warm           int  // sandboxes of each kind that wait while containers are being started
-	Validate       bool // check the configuration and leave
+	Log            logdriver.Choice // of containers that choose none
+	LogOpts        logOptsValue     // its options, as they are given
+	Warm           int              // sandboxes of each kind that wait while containers are being started
+	Validate       bool             // check the configuration and leave
 	Version        bool
 }
 
@@ -99,6 +102,8 @@ func options() []option {
 		{"tlskey", "", "tlskey", "Path to TLS key file", str(func(c *Config) *string { return &c.TLS.Key })},
 		{"add-runtime", "", "runtimes", "Register an additional OCI compatible runtime: name=path", func(c *Config) pflag.Value { return &c.Runtimes }},
 		{"default-runtime", "", "default-runtime", "Default OCI runtime for containers", str(func(c *Config) *string { return &c.DefaultRuntime })},
+		{"log-driver", "", "log-driver", "Default driver for container logs", str(func(c *Config) *string { return &c.Log.Driver })},
+		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Warm) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
@@ -115,7 +120,7 @@ containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-r
 default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
 default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward
-ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-driver log-format log-opt
+ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-format
 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
 network-diagnostic-port no-new-privileges no-proxy node-generic-resource nri-opts raw-logs registry-mirror restart
 rootless seccomp-profile selinux-enabled shutdown-timeout storage-driver storage-opt swarm-default-advertise-addr
@@ -123,7 +128,7 @@ userland-proxy userland-proxy-path userns-remap`
 
 // unsupportedKeys are the keys that are not just a flag's name.
 const unsupportedKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools default-network-opts
-default-ulimits dns-opts exec-opts features host-gateway-ips insecure-registries log-opts node-generic-resources proxies
+default-ulimits dns-opts exec-opts features host-gateway-ips insecure-registries node-generic-resources proxies
 registry-mirrors storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
 
 // Parse reads the command line and the configuration file that it names, or
@@ -244,6 +249,9 @@ func (c *Config) complete() error {
 	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
 	if c.Warm < 0 || c.Warm > maxWarm {
 		return fault.New(fault.Invalid, "invalid number of warm sandboxes: %d is not between 0 and %d", c.Warm, maxWarm)
+	}
+	if err := c.completeLog(); err != nil {
+		return err
 	}
 	return c.completeRuntimes()
 }

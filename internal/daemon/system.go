@@ -14,6 +14,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/linux/cgroup"
+	"berth/internal/logdriver"
 	"berth/internal/server"
 	"berth/internal/version"
 )
@@ -30,6 +31,7 @@ func (d *Daemon) Host() server.Host {
 			CPUSet: d.cgroups.Has("cpuset"), Pids: d.cgroups.Has("pids"),
 		},
 	}
+	h.Log = server.LogDrivers{Default: d.cfg.Log.Driver, All: logdriver.Names()}
 	h.Runtimes, h.DefaultRuntime = map[string]server.Runtime{}, d.cfg.DefaultRuntime
 	for name, r := range d.cfg.Runtimes {
 		h.Runtimes[name] = server.Runtime{Path: r.Path, Args: r.Args}

@@ -23,12 +23,12 @@ type Target struct {
 //	local-logs/container.log  local
 //	container-cached.log      what other drivers have sent
 
-// Path is where log shippers find a container's log: "" unless it is json-file's.
-func (c Choice) Path(dir, id string) string {
-	if c.Driver != JSONFile {
+// LogPath is where log shippers find the log: "" unless it is json-file's.
+func (t Target) LogPath() string {
+	if t.Driver != JSONFile {
 		return ""
 	}
-	return filepath.Join(dir, id+"-json.log")
+	return t.path()
 }
 
 // path is the file that the log is read from, "" when there is none.
@@ -37,7 +37,7 @@ func (t Target) path() string {
 	case None:
 		return ""
 	case JSONFile:
-		return t.Path(t.Dir, t.Info.ContainerID)
+		return filepath.Join(t.Dir, t.Info.ContainerID+"-json.log")
 	case Local:
 		return filepath.Join(t.Dir, "local-logs", "container.log")
 	}
@@ -121,6 +121,6 @@ func (t Target) info() *source.Info {
 	info := t.Info
 	info.Config, _ = t.split()
 	info.DaemonName = "docker" // as templates that are about know it
-	info.LogPath = t.Path(t.Dir, info.ContainerID)
+	info.LogPath = t.LogPath()
 	return &info
 }

@@ -80,7 +80,7 @@ func receive[T any](t *testing.T, c <-chan T) (v T) {
 }
 
 func TestAFollowerIsWokenByTheWriterAndEndsWithTheLog(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "log"), DefaultOptions())
+	l := open(t, filepath.Join(t.TempDir(), "log"), usual)
 	write(t, l, "stdout", "old\nlast\n")
 	got, end := following(deadline(t), l, ReadOptions{Tail: 1})
 	for _, want := range []string{"last\n", "new\n", "newer\n"} {
@@ -104,7 +104,7 @@ func TestAFollowerIsWokenByTheWriterAndEndsWithTheLog(t *testing.T) {
 }
 
 func TestAFollowerEndsWithItsContextAndAtUntil(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "log"), DefaultOptions())
+	l := open(t, filepath.Join(t.TempDir(), "log"), usual)
 	ctx, cancel := context.WithCancel(deadline(t))
 	_, end := following(ctx, l, ReadOptions{})
 	cancel()
@@ -119,7 +119,7 @@ func TestAFollowerEndsWithItsContextAndAtUntil(t *testing.T) {
 
 func TestAFollowerGoesOnAfterTheFileWasTruncated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l := open(t, path, DefaultOptions())
+	l := open(t, path, usual)
 	write(t, l, "stdout", "a long line before the file is made empty\n")
 	got, _ := following(deadline(t), l, ReadOptions{Tail: -1})
 	receive(t, got)

@@ -31,7 +31,7 @@ type Log struct {
 	buf    []byte   // entries that the kernel has not got yet
 	split  Splitter
 	emit   func(*Message) error // entry
-	wake   chan struct{} // closed at the next change; nil when nobody waits
+	wake   chan struct{}        // closed at the next change; nil when nobody waits
 	closed bool
 	gz     chan struct{} // closed when the compression under way is done; nil before the first
 }

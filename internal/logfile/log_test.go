@@ -60,11 +60,14 @@ func texts(t testing.TB, path string, o ReadOptions) []string {
 	return list
 }
 
+// usual are the options of most logs.
+var usual = Options{MaxSize: DefaultMaxSize, MaxFile: DefaultMaxFile}
+
 var all = ReadOptions{Tail: -1}
 
 func TestEntriesAreWrittenAsDockerWritesThem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x-json.log")
-	o := DefaultOptions()
+	o := usual
 	o.Format = JSON(map[string]string{"b": "<2>", "a": "1"})
 	l := open(t, path, o)
 	write(t, l, "stdout", "plain\na\tb \"q\" \\ <&>\r\n\xff \u2028 ünï\n\n")
@@ -86,7 +89,7 @@ func TestEntriesAreWrittenAsDockerWritesThem(t *testing.T) {
 
 func TestALineInPiecesBecomesOneEntryWithTheTimeOfItsEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l := open(t, path, DefaultOptions())
+	l := open(t, path, usual)
 	write(t, l, "stdout", "one ")
 	write(t, l, "stderr", "other ")
 	if got := contents(t, path); got != "" {
@@ -126,7 +129,7 @@ func TestALongLineIsSplitIntoParts(t *testing.T) {
 	} {
 		for _, chunk := range []int{1 << 20, 4096, 777} {
 			path := filepath.Join(t.TempDir(), "log")
-			l := open(t, path, DefaultOptions())
+			l := open(t, path, usual)
 			for text := c.text; text != ""; {
 				n := min(chunk, len(text))
 				write(t, l, "stdout", text[:n])
@@ -154,7 +157,7 @@ func TestATornLastLineIsTakenAwayOnOpen(t *testing.T) {
 		if err := os.WriteFile(path, []byte(whole+torn), 0o640); err != nil {
 			t.Fatal(err)
 		}
-		l := open(t, path, DefaultOptions())
+		l := open(t, path, usual)
 		write(t, l, "stdout", "c\n")
 		if got := fmt.Sprintf("%q", texts(t, path, all)); got != `["a\n" "c\n"]` {
 			t.Errorf("after %.20q: %s", torn, got)
@@ -179,33 +182,6 @@ func TestLinesThatAreNoEntriesArePassedOver(t *testing.T) {
 	}
 	if got := fmt.Sprintf("%q", texts(t, path, all)); got != `["other order\n"]` {
 		t.Error(got)
-	}
-}
-
-func TestOptionsAreReadAndRefusedAsDockerDoes(t *testing.T) {
-	for _, c := range []struct {
-		in   map[string]string
-		want Options
-		err  string
-	}{
-		{nil, Options{MaxSize: 10 << 20, MaxFile: 3, Compress: true}, ""},
-		{map[string]string{"max-size": "10m", "max-file": "5", "compress": "true"}, Options{MaxSize: 10_000_000, MaxFile: 5, Compress: true}, ""},
-		{map[string]string{"max-size": "-1", "tag": "x", "labels": "y"}, Options{MaxFile: 3}, ""},
-		{map[string]string{"max-size": "0"}, Options{}, "max-size must be a positive number"},
-		{map[string]string{"max-size": "many"}, Options{}, "invalid size: 'many'"},
-		{map[string]string{"max-file": "0"}, Options{}, "max-file cannot be less than 1"},
-		{map[string]string{"max-file": "x"}, Options{}, `strconv.Atoi: parsing "x": invalid syntax`},
-		{map[string]string{"compress": "true", "max-file": "1"}, Options{}, "compress cannot be true when max-file is less than 2 or max-size is not set"},
-		{map[string]string{"foo": "bar"}, Options{}, "unknown log opt 'foo' for json-file log driver"},
-	} {
-		got, err := ParseOptions(c.in)
-		got.Format = nil
-		if c.err == "" && (err != nil || fmt.Sprint(got) != fmt.Sprint(c.want)) {
-			t.Errorf("%v: %+v, %v", c.in, got, err)
-		}
-		if c.err != "" && (err == nil || err.Error() != c.err || !fault.Is(err, fault.Invalid)) {
-			t.Errorf("%v: %v", c.in, err)
-		}
 	}
 }
 
@@ -257,7 +233,7 @@ func TestTailSinceAndUntilChooseEntriesAcrossRotatedFiles(t *testing.T) {
 
 func TestTheReadEndsWithTheErrorOfItsCallback(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l := open(t, path, DefaultOptions())
+	l := open(t, path, usual)
 	write(t, l, "stdout", "a\nb\n")
 	stop := errors.New("enough")
 	n := 0

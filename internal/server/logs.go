@@ -12,6 +12,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/logdriver/view"
 	"berth/internal/server/compat"
 
 	"github.com/moby/moby/api/types"
@@ -68,6 +69,9 @@ func logOptions(c *call, now time.Time) (container.LogOptions, error) {
 		return o, err
 	}
 	if o.Until, err = parseTime("until", c.query.Get("until"), now); err != nil {
+		return o, err
+	}
+	if o.Grep, err = view.Pattern(c.query.Get("grep")); err != nil {
 		return o, err
 	}
 	// Docker takes a tail that is no number for all.

@@ -75,6 +75,12 @@ type Runtime struct {
 	Args []string
 }
 
+// LogDrivers are those that there are.
+type LogDrivers struct {
+	Default string // of containers that choose none
+	All     []string
+}
+
 // Host is what /info and /version say beyond what the other services know.
 type Host struct {
 	ID              string // of this daemon, stable over restarts
@@ -91,6 +97,7 @@ type Host struct {
 	DriverStatus    [][2]string
 	Runtimes        map[string]Runtime // other OCI runtimes than our own
 	DefaultRuntime  string
+	Log             LogDrivers
 	Components      []Component // berthd, keeper, ...
 	Warnings        []string
 	Limits          Limits

@@ -34,7 +34,7 @@ func allowed() map[string][]string {
 		"internal/volume":    linux,
 		"internal/delegate":  append([]string{"internal/program"}, ground...),
 		"internal/container": append([]string{"internal/program", "internal/runtime", "internal/delegate", "internal/keeper", "internal/state", "internal/stream", "internal/logfile", "internal/logdriver"}, linux...),
-		"internal/server":    append([]string{"internal/container", "internal/image"}, ground...),
+		"internal/server":    append([]string{"internal/container", "internal/image", "internal/logdriver"}, ground...),
 		"internal/daemon":    {"internal"},
 		"internal/cli":       append([]string{"internal/cli", "internal/detach"}, ground...),
 		"cmd/berth":          append([]string{"internal/cli"}, ground...),

@@ -8,7 +8,6 @@ import (
 	"github.com/moby/sys/signal"
 
 	"berth/internal/fault"
-	"berth/internal/logfile"
 	"berth/internal/runtime"
 )
 
@@ -57,7 +56,7 @@ func Check(req *CreateRequest) error {
 	if _, err := Capabilities(*h); err != nil {
 		return err
 	}
-	return checkLog(h)
+	return nil
 }
 
 func checkRestart(h *HostConfig) error {
@@ -196,24 +195,4 @@ func Warnings(req CreateRequest) []string {
 		w = append(w, "The host does not have SELinux: the labels "+strings.Join(sec.Labels, ", ")+" have no effect.")
 	}
 	return w
-}
-
-// checkLog refuses what the log driver cannot do.
-func checkLog(h *HostConfig) error {
-	switch h.LogDriver {
-	case "":
-		h.LogDriver = "json-file"
-	case "json-file":
-	case "none":
-		return nil
-	default:
-		return fault.New(fault.Unsupported, "the logging driver %q is not supported yet", h.LogDriver)
-	}
-	for _, key := range []string{"labels", "labels-regex", "env", "env-regex", "tag", "mode", "max-buffer-size"} {
-		if v, set := h.LogOptions[key]; set && !(key == "mode" && v == "blocking") {
-			return fault.New(fault.Unsupported, "the log option %q is not supported yet", key)
-		}
-	}
-	_, err := logfile.ParseOptions(h.LogOptions)
-	return err
 }

@@ -22,6 +22,9 @@ func (i *Info) Tag(otherwise string) (string, error) {
 	if text == "" {
 		text = otherwise
 	}
+	if text == "" {
+		return "", nil
+	}
 	t, err := template.New("log-tag").Funcs(functions()).Parse(text)
 	if err != nil {
 		return "", fault.As(fault.Invalid, err)
