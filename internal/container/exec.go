@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
@@ -21,6 +22,7 @@ type Exec struct {
 	ExitCode    *int // nil until it has ended
 	Pid         int
 	CanRemove   bool
+	DetachKeys  []byte // as typed; none where the default holds
 }
 
 // ExecStartOptions say how an exec is started.
@@ -46,6 +48,8 @@ type execution struct {
 	pidfd   *os.File      // while it runs
 	up      chan struct{} // closed when the process runs, or never will
 	ended   chan struct{} // closed when it has ended
+
+	mayGo atomic.Bool // it ended a while ago, and is forgotten next
 }
 
 func newExecution(id, container string) *execution {
@@ -89,9 +93,6 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 	if len(cfg.Cmd) == 0 {
 		return "", fault.New(fault.Invalid, "No exec command specified")
 	}
-	if cfg.WorkingDir != "" && cfg.WorkingDir[0] != '/' {
-		return "", fault.New(fault.Invalid, "OCI runtime exec failed: exec failed: unable to start container process: Cwd must be an absolute path")
-	}
 	if _, err := stream.DetachKeys(cfg.DetachKeys); err != nil {
 		return "", fault.New(fault.Invalid, "Invalid escape keys (%s) provided", cfg.DetachKeys)
 	}
@@ -107,10 +108,17 @@ func (s Execs) ExecInspect(id string) (Exec, error) {
 	if x == nil {
 		return Exec{}, noExec(id)
 	}
+	if _, err := s.index.find(x.container); err != nil { // it went with its container
+		return Exec{}, noExec(id)
+	}
+	keys := []byte{}
+	if word := x.config.DetachKeys; word != "" {
+		keys, _ = stream.DetachKeys(word) // it was looked at when the exec was made
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return Exec{ID: x.id, ContainerID: x.container, Config: x.config, Running: x.running,
-		ExitCode: x.code, Pid: x.pid, CanRemove: x.code != nil}, nil
+	return Exec{ID: x.id, DetachKeys: keys, ContainerID: x.container, Config: x.config, Running: x.running,
+		ExitCode: x.code, Pid: x.pid, CanRemove: x.mayGo.Load()}, nil
 }
 
 // ExecResize sets the size of a running exec's terminal, in characters.

@@ -7,49 +7,66 @@ import (
 	"time"
 )
 
-// keepExec is how long an exec that ended can still be inspected.
+// keepExec is how long an exec that ended is inspected, and then once more how long it still can be:
+// as with Docker, which looks every five minutes and forgets what it saw the last time.
 const keepExec = 5 * time.Minute
 
-// execIndex is all execs, by ID.
+// execIndex is all execs, by ID and by container. Execs live in memory only: the process of one that outlives
+// the daemon is taken over, how it was asked for is not.
 type execIndex struct {
-	mu   sync.Mutex
+	mu   sync.RWMutex
 	byID map[string]*execution
+	of   map[string]map[string]*execution // by container
 }
 
-func newExecIndex() *execIndex { return &execIndex{byID: map[string]*execution{}} }
+func newExecIndex() *execIndex {
+	return &execIndex{byID: map[string]*execution{}, of: map[string]map[string]*execution{}}
+}
 
 func (x *execIndex) add(e *execution) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.byID[e.id] = e
+	if x.of[e.container] == nil {
+		x.of[e.container] = map[string]*execution{}
+	}
+	x.of[e.container][e.id] = e
 }
 
 func (x *execIndex) get(id string) *execution {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	return x.byID[id]
 }
 
 func (x *execIndex) drop(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	e := x.byID[id]
+	if e == nil {
+		return
+	}
 	delete(x.byID, id)
+	delete(x.of[e.container], id)
+	if len(x.of[e.container]) == 0 {
+		delete(x.of, e.container)
+	}
 }
 
 // all returns every exec.
 func (x *execIndex) all() []*execution {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	return slices.Collect(maps.Values(x.byID))
 }
 
-// of returns the IDs of a container's execs that run or can still run, sorted.
-func (x *execIndex) of(container string) []string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// alive returns the IDs of a container's execs that run or can still run, sorted.
+func (x *execIndex) alive(container string) []string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	var ids []string
-	for id, e := range x.byID {
-		if e.container == container && !e.over() {
+	for id, e := range x.of[container] {
+		if !e.over() {
 			ids = append(ids, id)
 		}
 	}
@@ -57,13 +74,24 @@ func (x *execIndex) of(container string) []string {
 	return ids
 }
 
-// orphan lets the execs of a container that ended be forgotten after a while.
+// orphan forgets the execs of a container that ended: those that have not been started at once, for they
+// cannot be any more, and the others after a while.
 func (x *execIndex) orphan(container string) {
-	for _, id := range x.of(container) {
-		x.dropLater(id)
+	for _, id := range x.alive(container) {
+		if e := x.get(id); e != nil && e.claim() == nil {
+			x.drop(id)
+		} else {
+			x.dropLater(id)
+		}
 	}
 }
 
+// dropLater forgets an exec that has ended.
 func (x *execIndex) dropLater(id string) {
-	time.AfterFunc(keepExec, func() { x.drop(id) })
+	time.AfterFunc(keepExec, func() {
+		if e := x.get(id); e != nil {
+			e.mayGo.Store(true)
+			time.AfterFunc(keepExec, func() { x.drop(id) })
+		}
+	})
 }

@@ -22,8 +22,8 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 		return noExec(id)
 	}
 	e, err := s.index.find(x.container)
-	if err != nil {
-		return err
+	if err != nil { // it went with its container
+		return noExec(id)
 	}
 	l := e.live.Load()
 	if l == nil {
@@ -81,9 +81,9 @@ func (x *execution) claim() error {
 	defer x.mu.Unlock()
 	switch {
 	case x.code != nil:
-		return fault.New(fault.Conflict, "exec command %s has already run", x.id)
+		return fault.New(fault.Conflict, "error: Exec command %s has already run", x.id)
 	case x.started:
-		return fault.New(fault.Conflict, "exec command %s is already running", x.id)
+		return fault.New(fault.Conflict, "error: Exec command %s is already running", x.id)
 	}
 	x.started = true
 	return nil

@@ -58,7 +58,7 @@ func (s *Service) List() []Container {
 
 func (s *Service) view(e *entry) Container {
 	c := e.snapshot()
-	c.Execs = s.execs.of(e.id)
+	c.Execs = s.execs.alive(e.id)
 	c.Health = e.health.Load()
 	return c
 }
@@ -74,7 +74,8 @@ func (s *Service) Users(imageID string) map[string]bool {
 	return users
 }
 
-// Resize sets the size of a running container's terminal, in characters.
+// Resize sets the size of a running container's terminal, in characters. Without a terminal
+// nothing happens.
 func (s *Service) Resize(_ context.Context, ref string, height, width uint) error {
 	e, err := s.index.find(ref)
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	}
 	l := e.live.Load()
 	if l == nil {
-		return notRunning(e.id)
+		return idle(e)
 	}
 	return stdio.SetSize(l.Pty, height, width)
 }

@@ -16,7 +16,7 @@ func (s Usage) Top(ctx context.Context, ref, args string) (top.Table, error) {
 	}
 	l := e.live.Load()
 	if l == nil {
-		return top.Table{}, notRunning(e.id)
+		return top.Table{}, idle(e)
 	}
 	if l.Group == nil {
 		return top.Table{}, noGroup(e.id)

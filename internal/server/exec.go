@@ -91,7 +91,7 @@ func (r execRoutes) inspect(c *call) error {
 		OpenStderr:    e.Config.AttachStderr,
 		CanRemove:     e.CanRemove,
 		ContainerID:   e.ContainerID,
-		DetachKeys:    []byte(e.Config.DetachKeys),
+		DetachKeys:    e.DetachKeys,
 		Pid:           e.Pid,
 	}
 	if len(e.Config.Cmd) > 0 {

@@ -117,6 +117,9 @@ func (h *Host) execProcess(root *os.File, c record.Container, cfg record.ExecCon
 	c.Config.Env = config.MergeEnv(c.Config.Env, cfg.Env)
 	c.Path, c.Args = cfg.Cmd[0], cfg.Cmd[1:]
 	if cfg.WorkingDir != "" {
+		if cfg.WorkingDir[0] != '/' {
+			return nil, fault.New(fault.Invalid, "OCI runtime exec failed: exec failed: unable to start container process: Cwd must be an absolute path")
+		}
 		c.Config.WorkingDir = cfg.WorkingDir
 	}
 	hc := c.HostConfig

@@ -155,10 +155,10 @@ func (s *Streams) CloseAll() {
 	closeFiles(s.Stdin, s.Stdout, s.Stderr, s.Pty)
 }
 
-// SetSize sets the size of a terminal, in characters; Invalid when there is none.
+// SetSize sets the size of a terminal, in characters. Where there is none nothing happens, as with Docker.
 func SetSize(Pty *os.File, height, width uint) error {
 	if Pty == nil {
-		return fault.New(fault.Invalid, "the process has no terminal")
+		return nil
 	}
 	return fault.Wrap(fault.Internal, console.SetSize(Pty, uint16(min(height, 0xffff)), uint16(min(width, 0xffff))), "the terminal's size cannot be set")
 }
