@@ -138,19 +138,19 @@ func TestExecsGoWithTheirContainerAsDockersDo(t *testing.T) {
 		exec := func(method, id, verb, body string) harness.Answer {
 			return at.d.Ask(t, method, "/v1.41/exec/"+id+verb, body)
 		}
-		at.c.Must("run", "-d", "--name", "a", busybox, "sleep", "1000")
-		running, _ := execIn(t, at.d, "a", `{"Cmd":["sleep","1000"],"Tty":true}`)
-		flat, _ := execIn(t, at.d, "a", `{"Cmd":["sleep","1000"]}`)
-		fresh, _ := execIn(t, at.d, "a", `{"Cmd":["true"]}`)
+		at.c.Must("run", "-d", "--name", "short", busybox, "sleep", "1000")
+		running, _ := execIn(t, at.d, "short", `{"Cmd":["sleep","1000"],"Tty":true}`)
+		flat, _ := execIn(t, at.d, "short", `{"Cmd":["sleep","1000"]}`)
+		fresh, _ := execIn(t, at.d, "short", `{"Cmd":["true"]}`)
 		say("a detached start", exec("POST", running, "/start", `{"Detach":true}`))
 		say("one without a terminal", exec("POST", flat, "/start", `{"Detach":true}`))
 		say("its size", exec("POST", running, "/resize?h=10&w=20", ""))
 		say("a size without a terminal", exec("POST", flat, "/resize?h=10&w=20", ""))
-		if ids := at.c.Must("inspect", "-f", "{{len .ExecIDs}}", "a"); ids != "3" {
+		if ids := at.c.Must("inspect", "-f", "{{len .ExecIDs}}", "short"); ids != "3" {
 			t.Errorf("%s execs are shown", ids)
 		}
-		at.c.Must("kill", "a")
-		at.c.Must("wait", "a")
+		at.c.Must("kill", "short")
+		at.c.Must("wait", "short")
 		harness.Eventually(t, "the exec's end", func() error {
 			if a := exec("GET", running, "/json", ""); !strings.Contains(a.Body, `"ExitCode":137`) {
 				return fmt.Errorf("%s", a.Body)
@@ -159,11 +159,11 @@ func TestExecsGoWithTheirContainerAsDockersDo(t *testing.T) {
 		})
 		say("one that was never started", exec("GET", fresh, "/json", ""))
 		say("its start", exec("POST", fresh, "/start", "{}"))
-		say("the execs of a stopped one", harness.Answer{Body: at.c.Must("inspect", "-f", "{{json .ExecIDs}}", "a")})
-		at.c.Must("start", "a")
+		say("the execs of a stopped one", harness.Answer{Body: at.c.Must("inspect", "-f", "{{json .ExecIDs}}", "short")})
+		at.c.Must("start", "short")
 		say("the same after another start", exec("GET", fresh, "/json", ""))
-		other, _ := execIn(t, at.d, "a", `{"Cmd":["true"]}`)
-		at.c.Must("rm", "-f", "a")
+		other, _ := execIn(t, at.d, "short", `{"Cmd":["true"]}`)
+		at.c.Must("rm", "-f", "short")
 		for _, id := range []string{other, "nobody"} {
 			say("of a removed one", exec("GET", id, "/json", ""))
 			say("its start", exec("POST", id, "/start", "{}"))
