@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"berth/internal/keeper"
@@ -23,6 +24,9 @@ Keeps the containers of one exec root; berthd starts it.
 
 func main() {
 	launch.InitMain() // a re-exec'd init never comes back from here
+	if len(os.Args) == 3 && os.Args[1] == keeper.RestoresFlag {
+		restores(os.Args[2])
+	}
 	o, executor, err := parse(os.Args[1:])
 	if err != nil {
 		os.Stderr.WriteString("berth-keeper: " + err.Error() + "\n\n" + usage)
@@ -37,9 +41,17 @@ func main() {
 	}
 }
 
+// restores answers whether this build can take over from a keeper of a protocol version.
+func restores(version string) {
+	if v, err := strconv.Atoi(version); err != nil || !keeper.Restores(v) {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
 // parse reads the flags by hand: package flag would weigh more than they do.
 func parse(args []string) (o keeper.Options, executor string, err error) {
-	o = keeper.Options{Linger: 5 * time.Second, Log: logLine}
+	o = keeper.Options{Linger: 5 * time.Second, Log: logLine, Again: os.Args}
 	executor = os.Getenv("BERTH_EXECUTOR")
 	for ; len(args) > 0; args = args[2:] {
 		if len(args) == 1 {
@@ -52,6 +64,12 @@ func parse(args []string) (o keeper.Options, executor string, err error) {
 			if o.Linger, err = time.ParseDuration(args[1]); err != nil {
 				return o, "", err
 			}
+		case keeper.RenewFlag:
+			fd, err := strconv.Atoi(args[1])
+			if err != nil || fd < 3 {
+				return o, "", errors.New("flag " + args[0] + " is for a keeper that executes another in its place")
+			}
+			o.State = os.NewFile(uintptr(fd), "state")
 		case "--executor":
 			executor = args[1]
 		default:

@@ -37,3 +37,17 @@ func (d *Daemon) watchKeeper(ctx context.Context) {
 		}
 	}
 }
+
+// renewKeeper has a keeper of an older build replaced by ours, without touching a container. When
+// that cannot be, the old one goes on: it speaks a protocol that we do, or we would not be here.
+func (d *Daemon) renewKeeper(ctx context.Context) {
+	client, binary := d.keeper.Load(), d.keeperProgram()
+	if !client.Outdated(binary) {
+		return
+	}
+	if err := client.Renew(ctx, binary); err != nil {
+		d.log.Warn("the keeper of an earlier build goes on: " + err.Error())
+		return
+	}
+	d.log.Info("the keeper was of an earlier build and has been renewed")
+}

@@ -19,6 +19,7 @@ import (
 type Client struct {
 	sock    *socket
 	pid     int
+	version int           // the keeper's own
 	done    chan struct{} // closed when the connection is lost
 	closed  chan struct{} // closed by Close
 	events  chan Event
@@ -32,8 +33,17 @@ type Client struct {
 
 // Dial connects to the keeper of an exec root and says hello. Unavailable: no
 // keeper is there. Conflict: another daemon is connected. Unsupported: the
-// keeper speaks another version of the protocol.
-func Dial(ctx context.Context, execRoot string) (*Client, error) {
+// keeper speaks no version of the protocol that this build does.
+func Dial(ctx context.Context, execRoot string) (c *Client, err error) {
+	for version := uint32(Version); version >= Least; version-- {
+		if c, err = dial(ctx, execRoot, version); !fault.Is(err, fault.Unsupported) {
+			break
+		}
+	}
+	return c, err
+}
+
+func dial(ctx context.Context, execRoot string, version uint32) (*Client, error) {
 	sock, err := connect(execRoot)
 	if err != nil {
 		return nil, err
@@ -44,16 +54,19 @@ func Dial(ctx context.Context, execRoot string) (*Client, error) {
 	}
 	go c.receive()
 	go c.pump()
-	r, err := c.exchange(ctx, request{kind: askHello, fill: func(w *writer) { w.u32(Version) }})
+	r, err := c.exchange(ctx, request{kind: askHello, fill: func(w *writer) { w.u32(version) }})
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	version := r.body.u32()
-	c.pid = int(r.body.u32())
-	if r.body.done() != nil || version != Version {
+	answered := r.body.u32()
+	c.pid, c.version = int(r.body.u32()), int(answered)
+	if version >= 3 {
+		c.version = int(r.body.u32())
+	}
+	if r.body.done() != nil || answered != version {
 		c.Close()
-		return nil, fault.New(fault.Unsupported, "the keeper answered with protocol version %d instead of %d", version, Version)
+		return nil, fault.New(fault.Internal, "the keeper answered with protocol version %d instead of %d", answered, version)
 	}
 	return c, nil
 }

@@ -167,3 +167,40 @@ func TestATornSpoolFrameIsCutOffBeforeTheNext(t *testing.T) {
 		t.Fatalf("read %q", got)
 	}
 }
+
+func TestAStateComesBackAsItWasSaved(t *testing.T) {
+	at := time.Unix(1732900000, 123456789)
+	r := &record{id: "a", container: "b", spoolPath: "/spool", exitPath: "/exit", pid: 42, pidfd: 7, mounts: -1, started: at, adopted: true}
+	r.ends = []*end{newEnd(r, StreamStdout, 9), newEnd(r, StreamStdin, -1)}
+	r.ends[0].pending = []byte("a frame")
+	w := &stateWriter{}
+	for _, v := range []uint32{Version, 4, 5, 6, 77, 1} {
+		w.u32(v)
+	}
+	r.save(w)
+	got, err := parseState(w.b)
+	want := &restored{lock: 3, listener: 4, link: 5, number: 77, records: []*record{r}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("came back as %+v, %v", got, err)
+	}
+	if !reflect.DeepEqual(w.fds, []int{7, 9}) {
+		t.Errorf("the descriptors that go over are %v", w.fds)
+	}
+}
+
+func FuzzState(f *testing.F) {
+	w := &stateWriter{}
+	for _, v := range []uint32{Version, 4, 5, 6, 77, 1} {
+		w.u32(v)
+	}
+	r := &record{id: "a", pidfd: 3, mounts: 4}
+	r.ends = []*end{newEnd(r, StreamPty, 5)}
+	r.save(w)
+	f.Add(w.b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := parseState(b)
+		if err == nil && len(s.records) > len(b) {
+			t.Errorf("%d records of %d bytes", len(s.records), len(b))
+		}
+	})
+}

@@ -83,7 +83,7 @@ func TestAConnectionThatDoesNotSayHelloIsToldSo(t *testing.T) {
 		{"text", "must begin with a hello", []byte("GET / HTTP/1.1\r\n\r\n")},
 		{"another request", "must begin with a hello", packet(3, 1)},
 		{"a long hello", "must begin with a hello", packet(1, 1, keeper.Version, 0, 0, 0, 0)},
-		{"another version", "protocol version 2, and the daemon version 99", packet(1, 1, 99, 0, 0, 0)},
+		{"another version", "protocol versions 2 to 3, and the daemon version 99", packet(1, 1, 99, 0, 0, 0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := w.raw()

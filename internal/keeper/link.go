@@ -14,18 +14,23 @@ import (
 // link is the connection to the daemon. Answers and events go through a queue,
 // so that a daemon that does not read never stops the keeper.
 type link struct {
-	sock  *socket
-	done  chan struct{} // closed when the keeper has taken over
-	wake  chan struct{}
-	mu    sync.Mutex
-	queue []outgoing
-	ended bool
+	sock    *socket
+	done    chan struct{} // closed when the keeper has taken over
+	wake    chan struct{}
+	mu      sync.Mutex
+	queue   []outgoing
+	ended   bool
+	sending bool // the sender has taken packets that it has not sent yet
 }
 
 // outgoing is a packet with descriptors of its own.
 type outgoing struct {
 	packet []byte
 	fds    []int
+}
+
+func newLink(sock *socket) *link {
+	return &link{sock: sock, done: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // helloPatience is how long a new connection may take to say hello.
@@ -60,8 +65,8 @@ func (s *server) greet(sock *socket) (*link, error) {
 	if k != askHello || body.done() != nil {
 		return refuse(number, fault.New(fault.Invalid, "a connection to the keeper must begin with a hello"))
 	}
-	if version != Version {
-		return refuse(number, fault.New(fault.Unsupported, "this keeper speaks protocol version %d, and the daemon version %d; end the containers and the keeper leaves, then start the daemon again", Version, version))
+	if version < Least || version > Version {
+		return refuse(number, fault.New(fault.Unsupported, "this keeper speaks protocol versions %d to %d, and the daemon version %d; end the containers and the keeper leaves, then start the daemon again", Least, Version, version))
 	}
 	l, err := s.attach(sock)
 	if err != nil {
@@ -69,8 +74,11 @@ func (s *server) greet(sock *socket) (*link, error) {
 	}
 	_ = sock.f.SetDeadline(time.Time{})
 	w := newWriter(answerOK, number)
-	w.u32(Version)
+	w.u32(version)
 	w.u32(uint32(os.Getpid()))
+	if version >= 3 {
+		w.u32(Version)
+	}
 	l.enqueue(outgoing{packet: w.b})
 	go l.send()
 	return l, nil
@@ -78,7 +86,7 @@ func (s *server) greet(sock *socket) (*link, error) {
 
 // attach makes sock the daemon's connection; a dead one gives way.
 func (s *server) attach(sock *socket) (*link, error) {
-	l := &link{sock: sock, done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l := newLink(sock)
 	for {
 		s.mu.Lock()
 		old := s.link
@@ -128,6 +136,7 @@ func (l *link) send() {
 			queue := l.queue
 			l.queue = nil
 			ended := l.ended
+			l.sending = len(queue) > 0
 			l.mu.Unlock()
 			if ended {
 				return

@@ -20,7 +20,7 @@ import (
 type kind uint8
 
 const (
-	askHello      kind = 1    // version u32 → version u32, pid u32
+	askHello      kind = 1    // version u32 → the same, pid u32; from 3 on: the keeper's own version u32
 	askStart      kind = 2    // startBody + descriptors → pid u32, started i64 + pidfd
 	askList       kind = 3    // → more u8, list of processes; repeated while more
 	askAdopt      kind = 4    // id → process, names + pidfd and held descriptors
@@ -30,6 +30,7 @@ const (
 	askDiscard    kind = 8    // sandbox id →
 	askParked     kind = 9    // → sandbox ids
 	askHold       kind = 10   // id, name + descriptor →
+	askRenew      kind = 11   // name + directory → pid u32, version u32 of the keeper that came of it
 	answerOK      kind = 0x81 //
 	answerFail    kind = 0x82 // failBody
 	eventExit     kind = 0x90 // id, exit

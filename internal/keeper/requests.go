@@ -25,6 +25,8 @@ func (s *server) dispatch(l *link, packet []byte, fds []int, lost bool) (work fu
 		work, err = s.start(l, number, body, fds)
 	case err == nil && k == askPark:
 		work, err = s.sandboxes.park(l, number, body, fds)
+	case err == nil && k == askRenew:
+		err = renewal{s}.renew(l, number, body, fds)
 	case err == nil && k == askHold:
 		err = hold(s, body, fds)
 		if err == nil {

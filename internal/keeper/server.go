@@ -25,6 +25,8 @@ type Options struct {
 	Linger   time.Duration   // how long to stay without daemon and process
 	Executor launch.Executor // who runs the programs
 	Log      func(string)    // takes one line without its end
+	Again    []string        // the command line, for a renewal; nil: it cannot be renewed
+	State    *os.File        // what the keeper before has left (RenewFlag); nil for a fresh start
 }
 
 // server is the keeper.
@@ -42,9 +44,13 @@ type server struct {
 	strays     map[int]ended       // reaped while starts were under way
 	link       *link               // the daemon
 	sandboxes  sandboxes
+	working    int  // requests that have been heard and not answered
 	leaving    bool // decided: nothing new is taken on
 
 	socketPath string
+	lock       *os.File
+	listener   *socket
+	again      []string
 }
 
 // startsAtOnce bounds the starts that run together; each occupies a thread.
@@ -61,36 +67,50 @@ func Serve(o Options) error {
 	if err := harden(); err != nil {
 		return err
 	}
-	lock, err := lockRoot(o.Root)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
 	s := &server{
-		executor: o.Executor, log: o.Log,
+		executor: o.Executor, log: o.Log, again: o.Again,
 		changed: make(chan struct{}, 1), slots: make(slots, startsAtOnce),
 		procs: map[string]*record{}, pids: map[int]*record{},
 		starting: map[string]struct{}{}, strays: map[int]ended{},
 		socketPath: filepath.Join(o.Root, socketName),
 	}
 	s.sandboxes = sandboxes{server: s, list: map[string]*sandbox{}}
+	if err := begin(s, o); err != nil {
+		return err
+	}
+	defer s.lock.Close()
+	defer s.listener.close()
+	defer os.Remove(s.socketPath)
+	go s.accept(s.listener)
+	s.watch(o.Linger)
+	return nil
+}
+
+// begin takes the root, or takes it over from the keeper before.
+func begin(s *server, o Options) (err error) {
 	if s.drain, err = newDrain(o.Log, s.nudge); err != nil {
 		return err
 	}
 	go s.drain.run()
+	if o.State != nil {
+		before, err := readState(o.State)
+		if err != nil {
+			return err
+		}
+		s.lock = os.NewFile(uintptr(before.lock), "keeper.lock")
+		if s.listener, err = newSocket(before.listener); err != nil {
+			return err
+		}
+		return renewal{s}.resumeFrom(before)
+	}
+	if s.lock, err = lockRoot(o.Root); err != nil {
+		return err
+	}
 	fd, err := listen(o.Root)
-	if err != nil {
-		return err
+	if err == nil {
+		s.listener, err = newSocket(fd)
 	}
-	listener, err := newSocket(fd)
-	if err != nil {
-		return err
-	}
-	defer listener.close()
-	defer os.Remove(s.socketPath)
-	go s.accept(listener)
-	s.watch(o.Linger)
-	return nil
+	return err
 }
 
 // harden makes the process fit to be the parent of strangers.
@@ -243,11 +263,20 @@ func (s *server) hear(l *link) {
 			return
 		}
 		if work := s.dispatch(l, packet, fds, lost); work != nil {
+			count(s, 1)
 			go s.hear(l)
 			work()
+			count(s, -1)
 			return
 		}
 	}
+}
+
+// count counts what is under way.
+func count(s *server, n int) {
+	s.mu.Lock()
+	s.working += n
+	s.mu.Unlock()
 }
 
 // detach takes over what the daemon behind l kept.

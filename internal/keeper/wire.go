@@ -15,8 +15,15 @@ import (
 	"time"
 )
 
-// Version is the protocol's version. A daemon talks only to a keeper of the same one.
-const Version = 2
+// Version is the protocol's version, and Least the oldest that is still spoken: daemon and
+// keeper need not be of the same build. A keeper answers to any daemon whose version it speaks, and a daemon says
+// hello with its own and then with older ones. What a version brought:
+//
+//	3  renewal (askRenew); the keeper's own version in its answer to hello
+const (
+	Version = 3
+	Least   = 2
+)
 
 // The names of held ends that the keeper knows how to drain or close. Any
 // other name ("hold" by custom) is kept open and handed back, nothing more.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,9 @@ import (
 // argument) and the daemon that is killed.
 func TestMain(m *testing.M) {
 	launch.InitMain()
+	if len(os.Args) == 3 && os.Args[1] == keeper.RestoresFlag {
+		os.Exit(restores(os.Args[2]))
+	}
 	if len(os.Args) > 2 && os.Args[1] == "--root" {
 		linger, err := time.ParseDuration(os.Getenv("BERTH_TEST_LINGER"))
 		if err != nil {
@@ -34,7 +38,12 @@ func TestMain(m *testing.M) {
 		}
 		x, err := launch.NewAsm()
 		if err == nil {
-			err = keeper.Serve(keeper.Options{Root: os.Args[2], Linger: linger, Executor: x, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }})
+			o := keeper.Options{Root: os.Args[2], Linger: linger, Executor: x, Log: func(s string) { fmt.Fprintln(os.Stderr, s) }, Again: os.Args}
+			if i := slices.Index(os.Args, keeper.RenewFlag); i > 0 {
+				fd, _ := strconv.Atoi(os.Args[i+1])
+				o.State = os.NewFile(uintptr(fd), "state")
+			}
+			err = keeper.Serve(o)
 		}
 		if err != nil && !errors.Is(err, keeper.ErrRunning) {
 			fmt.Fprintln(os.Stderr, err)
@@ -46,6 +55,14 @@ func TestMain(m *testing.M) {
 		daemonMain(os.Args[2])
 	}
 	os.Exit(m.Run())
+}
+
+// restores answers whether this keeper could take over from another.
+func restores(version string) int {
+	if v, err := strconv.Atoi(version); err != nil || !keeper.Restores(v) {
+		return 1
+	}
+	return 0
 }
 
 const patience = time.Minute

@@ -22,6 +22,7 @@ type Daemon struct {
 	Traces
 	t    testing.TB
 	args []string
+	bin  string // where its programs are; "" for those under test
 
 	mu     sync.Mutex
 	daemon *running // nil while it is down
@@ -46,6 +47,20 @@ func WithArgs(args ...string) Option {
 // WithDataRoot puts the data root elsewhere. The directory is the caller's, and
 // it must outlive the daemon.
 func WithDataRoot(path string) Option { return func(d *Daemon) { d.data = path } }
+
+// WithPrograms has the programs of another build run; see Use.
+func WithPrograms(dir string) Option { return func(d *Daemon) { d.bin = dir } }
+
+// Use has the next life of berthd, and a keeper that it starts, come from another
+// directory; "" is the build under test.
+func (d *Daemon) Use(dir string) { d.bin = dir }
+
+func (d *Daemon) program(name string) string {
+	if d.bin != "" {
+		return filepath.Join(d.bin, name)
+	}
+	return Binary(d.t, name)
+}
 
 // Start starts a daemon of the test's own and waits for its first answer. When
 // the test ends its containers are removed and it is stopped, and whatever
@@ -101,7 +116,7 @@ func (d *Daemon) launch() error {
 		"-H", "unix://" + d.Socket(), "--data-root", d.data, "--exec-root", d.ExecRoot(), "--no-docker-socket",
 		"--bridge", d.lane.bridge(), "--bip", d.lane.bip(), "--cgroup-parent", "/" + d.lane.cgroup(), "--config-file", "/dev/null",
 	}, d.args...)
-	cmd := exec.Command(Binary(d.t, "berthd"), args...)
+	cmd := exec.Command(d.program("berthd"), args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	r := &running{done: make(chan struct{})}
