@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -288,7 +289,8 @@ func (s recovery) sweepExits(procs []keeper.Process) {
 }
 
 // sweep deletes directories that belong to no container: a create or a removal
-// that a crash interrupted. The trash itself stays, for the removals to come.
+// that a crash interrupted. The trash itself stays, for the removals to come; what is in it is
+// nobody's, even while there is a record: that of a container with --rm goes last.
 func (s recovery) sweep() {
 	known := map[string]bool{".trash": true}
 	for _, e := range s.index.all() {
@@ -301,7 +303,7 @@ func (s recovery) sweep() {
 			s.deps.Warn("%v", err)
 		}
 		for _, d := range entries {
-			if !known[d.Name()] {
+			if !known[d.Name()] || strings.HasSuffix(dir, "/.trash") {
 				stray = append(stray, dir+"/"+d.Name())
 			}
 		}

@@ -293,7 +293,7 @@ func TestWhatACrashLeftHalfDoneIsSweptAndTheTrashStaysUsable(t *testing.T) {
 	e := newEngine(t)
 	kept := e.create("true")
 	e.crash()
-	for _, d := range []string{"containers/strayed/layer", "containers/.trash/old/layer"} {
+	for _, d := range []string{"containers/strayed/layer", "containers/.trash/old/layer", "containers/.trash/" + kept + "/layer"} {
 		e.must(os.MkdirAll(filepath.Join(e.dir, d), 0o755))
 	}
 	exits := []string{"exec/exits/" + strings.Repeat("a", record.IDLength), "exec/exits/" + kept, "exec/exits/" + kept + ".new"}
@@ -302,7 +302,7 @@ func TestWhatACrashLeftHalfDoneIsSweptAndTheTrashStaysUsable(t *testing.T) {
 	}
 	e.boot()
 	e.eventually("it is swept", func() error {
-		for _, d := range append(exits, "containers/strayed", "containers/.trash/old") {
+		for _, d := range append(exits, "containers/strayed", "containers/.trash/old", "containers/.trash/"+kept) {
 			if _, err := os.Stat(filepath.Join(e.dir, d)); !os.IsNotExist(err) {
 				return fmt.Errorf("%s: %v", d, err)
 			}
