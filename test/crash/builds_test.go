@@ -63,10 +63,12 @@ func TestADaemonWorksWithTheKeeperOfAnotherBuild(t *testing.T) {
 			c.Prints("4", "wait", "ends")
 			c.Prints("new", "run", "--rm", busybox, "echo", "new")
 
-			d.Kill9() // and back
-			d.Use(way.first)
-			d.StartAgain()
-			servesOn(t, c, "stays", pid)
+			for _, build := range []string{way.first, ""} { // and back, and to the end with ours, which clears up
+				d.Kill9()
+				d.Use(build)
+				d.StartAgain()
+				servesOn(t, c, "stays", pid)
+			}
 		})
 	}
 }
