@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/provision"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
@@ -69,6 +70,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	}
 	s.index.add(newEntry(c))
 	undo.Clear()
+	s.tells().of(c, event.Create)
 	getReady(c)
 	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
 }

@@ -39,13 +39,15 @@ type entry struct {
 // live is the present run.
 type live struct {
 	provision.Holdings
-	stopping atomic.Bool   // the user asked for the end that is coming
-	asked    atomic.Int32  // a restart.Asked: see ask
-	renew    atomic.Bool   // it is unhealthy and ends to begin again, whatever its policy
-	acting   atomic.Bool   // something is being done about its health
-	again    atomic.Bool   // a restart follows: its end is not the container's
-	ending   atomic.Bool   // SIGKILL is on its way: nobody pauses it any more
-	down     chan struct{} // closed when the run has ended for all to see
+	stopping atomic.Bool           // the user asked for the end that is coming
+	asked    atomic.Int32          // a restart.Asked: see ask
+	renew    atomic.Bool           // it is unhealthy and ends to begin again, whatever its policy
+	acting   atomic.Bool           // something is being done about its health
+	again    atomic.Bool           // a restart follows: its end is not the container's
+	ending   atomic.Bool           // SIGKILL is on its way: nobody pauses it any more
+	down     chan struct{}         // closed when the run has ended for all to see
+	stopper  atomic.Pointer[asker] // who has asked for its stop
+	telling  sync.Mutex            // held while a signal is sent and told of: its end comes after
 }
 
 func newEntry(c Container) *entry {

@@ -6,8 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/stream"
@@ -99,6 +101,7 @@ func (s Execs) ExecCreate(_ context.Context, ref string, cfg ExecConfig) (string
 	x := newExecution(record.NewID(), e.id)
 	x.config = cfg
 	s.execs.add(x)
+	s.tells().exec(s, x, event.ExecCreate+notice.Command(cfg.Cmd))
 	return x.id, nil
 }
 

@@ -7,7 +7,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 	"berth/internal/program"
@@ -39,6 +41,7 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 	if err := x.claim(); err != nil {
 		return err
 	}
+	s.tells().exec(s, x, event.ExecStart+notice.Command(x.config.Cmd))
 	if opts.Detach {
 		return s.runExec(ctx, e, l, x, opts)
 	}
@@ -62,6 +65,9 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 		errs = nil
 	}
 	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
+	if errors.Is(err, stream.ErrDetached) {
+		s.tells().exec(s, x, event.ExecDetach)
+	}
 	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -2,10 +2,13 @@ package container
 
 import (
 	"context"
+	"strconv"
 	"time"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -28,6 +31,7 @@ func (s *Service) Follow(client *keeper.Client) {
 func (s runs) ended(client *keeper.Client, id string, exit keeper.Exit) {
 	if x := s.execs.get(id); x != nil {
 		x.finish(exit)
+		s.tells().exec(s.Execs(), x, event.ExecDie, "exitCode", strconv.Itoa(exit.Code))
 		s.forgetEnd(client, id)
 		s.execs.dropLater(id)
 		return
@@ -126,7 +130,14 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	} else {
 		e.forgetting.Go(func() { s.forgetEnd(client, e.id) })
 	}
+	l.telling.Lock() // who sent one tells of it first
+	l.telling.Unlock()
+	s.tells().all(notice.Ended(&c))
 	s.host.Release(c, endpoint, l.Holdings)
+	s.tells().all(notice.Left(&c, endpoint))
+	if a := l.stopper.Load(); a != nil {
+		s.tells().by(a, c, event.Stop)
+	}
 	s.execs.orphan(c.ID)
 	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
@@ -134,7 +145,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		s.arm(e)
 	}
 	if c.HostConfig.AutoRemove && !plan.Again && !l.again.Load() {
-		if err := s.discard(e, true); err != nil {
+		if err := s.discard(context.Background(), e, true); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}

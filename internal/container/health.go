@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/container/health"
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -81,6 +82,7 @@ func (s runs) probed(e *entry, w *watch, state health.State) {
 	s.keepHealth(e, state)
 	if before.Status != state.Status {
 		e.answer(WaitResult{}, waitChange)
+		s.tells().of(e.snapshot(), event.HealthStatus+string(state.Status))
 	}
 	check := e.snapshot().Config.Healthcheck
 	if action := check.Action(state); action != health.None {
@@ -99,13 +101,16 @@ func (s runs) act(e *entry, l *live, action string) {
 	}
 }
 
+// unhealthy is the verb of what is done about a container's health.
+const unhealthy = "health"
+
 // heal ends the run. A restart is none of the user's doing: the run's end finds
 // that it is to begin again, unless a user has stopped it meanwhile.
 func (s runs) heal(e *entry, l *live, action string) error {
 	ctx := context.Background()
 	switch action {
 	case health.Kill:
-		if err := s.signals().kill(e, l); err != nil && !isGone(err) {
+		if err := s.signals().kill(ctx, e, l, unhealthy); err != nil && !isGone(err) {
 			return err
 		}
 		return nil
@@ -116,7 +121,7 @@ func (s runs) heal(e *entry, l *live, action string) error {
 			return err
 		}
 	}
-	return s.signals().stop(ctx, e, l, StopOptions{})
+	return s.signals().stop(ctx, e, l, StopOptions{verb: unhealthy})
 }
 
 // healthFile is where the state of a container's health outlives the daemon. It is

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
-	"berth/internal/linux/pidfd"
 )
 
 // Kill sends a signal to a running container's first process; with SIGKILL
@@ -45,8 +45,8 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 		return notRunning(e.id)
 	}
 	if sig == unix.SIGKILL {
-		err = s.signals().kill(e, l)
-	} else if err = pidfd.Send(l.Pidfd, sig); err == nil && asked == restart.Stopped {
+		err = s.signals().kill(ctx, e, l, event.Kill)
+	} else if err = s.signals().send(ctx, e, l, sig, event.Kill); err == nil && asked == restart.Stopped {
 		s.signals().wake(e, l)
 	}
 	switch {

@@ -2,12 +2,15 @@ package container
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
+	"berth/internal/peer"
 )
 
 // freezeTime bounds a freezing: a process that is deep in the kernel stops only
@@ -42,10 +45,12 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 	if err := freeze(ctx, l); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "cannot pause container %s", e.id)
 	}
-	if _, err := e.step(Froze, nil); err != nil {
+	c, err := e.step(Froze, nil)
+	if err != nil {
 		return err
 	}
 	s.runs().unwatch(e)
+	s.tells().of(c, event.Pause)
 	// Who kills it either sees it paused, and lets it go, or is seen here.
 	if l.ending.Load() {
 		if err := s.signals().thaw(e, l); err != nil {
@@ -99,9 +104,11 @@ func (s signals) thaw(e *entry, l *live) error {
 	if err := l.Group.Thaw(ctx); err != nil && !pidfd.Ended(l.Pidfd) {
 		return fault.Wrap(fault.Internal, err, "cannot unpause container %s", e.id)
 	}
-	if _, err := e.step(Thawed, nil); err != nil {
+	c, err := e.step(Thawed, nil)
+	if err != nil {
 		return err
 	}
+	s.tells().of(c, event.Unpause)
 	s.runs().watch(e, l, false)
 	return nil
 }
@@ -124,10 +131,22 @@ func (s signals) wake(e *entry, l *live) {
 	}
 }
 
+// send sends a signal to a run's first process for who asked by a verb, and tells of
+// it. An end that it brings is told afterwards: see exited.
+func (s signals) send(ctx context.Context, e *entry, l *live, sig unix.Signal, verb string) error {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	if err := pidfd.Send(l.Pidfd, sig); err != nil {
+		return err
+	}
+	s.tells().by(&asker{peer.From(ctx), verb}, e.snapshot(), event.Kill, "signal", strconv.Itoa(int(sig)))
+	return nil
+}
+
 // kill ends a run for good, be it paused.
-func (s signals) kill(e *entry, l *live) error {
+func (s signals) kill(ctx context.Context, e *entry, l *live, verb string) error {
 	l.ending.Store(true)
-	err := pidfd.Send(l.Pidfd, unix.SIGKILL)
+	err := s.send(ctx, e, l, unix.SIGKILL, verb)
 	if err == nil {
 		s.wake(e, l)
 	}

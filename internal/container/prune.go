@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/container/notice"
+	"berth/internal/event"
 	"berth/internal/fault"
 )
 
@@ -49,6 +51,7 @@ func (s Changes) Prune(ctx context.Context, opts PruneOptions) (PruneReport, err
 		report.IDs = append(report.IDs, e.id)
 		report.Reclaimed += size
 	}
+	s.deps.Publish(notice.Pruned(event.Container, report.Reclaimed))
 	return report, nil
 }
 

@@ -229,7 +229,7 @@ func (s recovery) settle() {
 		s.revive(e)
 		if c.HostConfig.AutoRemove && c.State == Exited || c.State == Removing || c.State == Dead {
 			e.change(func(c *Container) { c.State = Exited })
-			if err := s.runs().discard(e, true); err != nil {
+			if err := s.runs().discard(context.Background(), e, true); err != nil {
 				s.deps.Warn("container %s: %v", e.id, err)
 			}
 		}

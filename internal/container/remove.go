@@ -5,7 +5,9 @@ import (
 	"os"
 
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
+	"berth/internal/peer"
 	"berth/internal/state"
 )
 
@@ -53,20 +55,21 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 		word := map[bool]string{true: "restarting", false: "running"}[c.State == Restarting]
 		return fault.New(fault.Conflict, "cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, word)
 	}
-	return s.runs().discard(e, opts.Volumes)
+	return s.runs().discard(ctx, e, opts.Volumes)
 }
 
 // end kills a run and waits until its end is recorded.
 func (s signals) end(ctx context.Context, e *entry, l *live) error {
 	l.ask(restart.Stopped)
-	if err := s.kill(e, l); err != nil && !isGone(err) {
+	if err := s.kill(ctx, e, l, "remove"); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(ctx, l.down)
 }
 
-// discard removes a container that does not run. The caller holds the verb lock.
-func (s runs) discard(e *entry, volumes bool) error {
+// discard removes a container that does not run, for who asked by ctx. The caller
+// holds the verb lock.
+func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	c, err := e.step(RemoveBegan, nil)
 	if err != nil {
 		return err
@@ -101,6 +104,7 @@ func (s runs) discard(e *entry, volumes bool) error {
 	}
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
+	s.tells().by(&asker{peer.From(ctx), "remove"}, c, event.Destroy)
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
 	return nil
 }

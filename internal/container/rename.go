@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"berth/internal/event"
 	"berth/internal/fault"
 )
 
@@ -41,7 +42,8 @@ func (s Changes) Rename(ctx context.Context, ref, name string) error {
 		s.index.release(name, e.id)
 		return fault.Wrap(fault.Internal, err, "the new name cannot be recorded")
 	}
-	e.change(func(c *Container) { c.Name = name })
+	c = e.change(func(c *Container) { c.Name = name })
 	s.index.release(before, e.id)
+	s.tells().of(c, event.Rename, "oldName", "/"+before)
 	return nil
 }

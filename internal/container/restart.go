@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
 )
 
@@ -38,7 +39,10 @@ func (s Changes) stopAndStart(ctx context.Context, e *entry, opts StopOptions) e
 	}
 	err = s.Start(context.WithoutCancel(ctx), e.id)
 	if fault.Is(err, fault.NotModified) { // somebody else was faster
-		return nil
+		err = nil
+	}
+	if err == nil {
+		s.tells().of(e.snapshot(), event.Restart)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"berth/internal/container/provision"
 	"berth/internal/container/stdio"
 	"berth/internal/container/usage"
+	"berth/internal/event"
 )
 
 // Service is all containers of one daemon.
@@ -27,6 +29,9 @@ type Service struct {
 
 // New returns a Service without containers; Recover brings those of the store.
 func New(deps Deps) *Service {
+	if deps.Publish == nil {
+		deps.Publish = func(event.Message) {} // nobody listens
+	}
 	x := newIndex()
 	return &Service{deps: deps, index: x, execs: newExecIndex(), feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour)}
 }
@@ -85,7 +90,11 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	if l == nil {
 		return idle(e)
 	}
-	return stdio.SetSize(l.Pty, height, width)
+	if err := stdio.SetSize(l.Pty, height, width); err != nil {
+		return err
+	}
+	s.tells().of(e.snapshot(), event.Resize, "height", strconv.FormatUint(uint64(height), 10), "width", strconv.FormatUint(uint64(width), 10))
+	return nil
 }
 
 // Waiting is how many sandboxes wait for containers, and what their processes

@@ -7,8 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -97,6 +99,8 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
 			recorded <- s.deps.Store.Commit(unasked(c)...)
 		}()
+		s.tells().all(notice.Joined(&c, p.Endpoint()))
+		undo.Add(func() { s.tells().all(notice.Left(&c, p.Endpoint())) })
 	})
 	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
 	if p.WentCold(err) {
@@ -126,6 +130,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.Endpoint()
 	})
+	s.tells().of(c, event.Start)
 	s.watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
 }
@@ -185,7 +190,7 @@ func (s runs) startFailed(e *entry, before Container, cause error) {
 	}
 	e.hub.Abort(nil) // who started it hears why, not who is attached
 	if c.HostConfig.AutoRemove {
-		s.discard(e, true)
+		s.discard(context.Background(), e, true)
 		return
 	}
 	e.tell(WaitNotRunning, WaitNextExit)

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
@@ -10,8 +11,9 @@ import (
 
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
-	"berth/internal/linux/pidfd"
+	"berth/internal/peer"
 )
 
 const defaultStopTimeout = 10 // seconds
@@ -19,7 +21,8 @@ const defaultStopTimeout = 10 // seconds
 // StopOptions override what the container says of its stop.
 type StopOptions struct {
 	Signal  string
-	Timeout *int // seconds; negative waits for ever
+	Timeout *int   // seconds; negative waits for ever
+	verb    string // what it is part of; "" is a stop
 }
 
 // Stop asks a container to end, and kills it when it has not after a while.
@@ -50,7 +53,9 @@ func (s signals) stop(ctx context.Context, e *entry, l *live, opts StopOptions) 
 	if err != nil {
 		return err
 	}
-	if err := pidfd.Send(l.Pidfd, sig); err != nil && !isGone(err) {
+	verb := cmp.Or(opts.verb, event.Stop)
+	l.stopper.Store(&asker{peer.From(ctx), verb})
+	if err := s.send(ctx, e, l, sig, verb); err != nil && !isGone(err) {
 		return err
 	}
 	s.wake(e, l)
@@ -65,7 +70,7 @@ func (s signals) stop(ctx context.Context, e *entry, l *live, opts StopOptions) 
 		return nil
 	case <-expired:
 	}
-	if err := s.kill(e, l); err != nil && !isGone(err) {
+	if err := s.kill(ctx, e, l, verb); err != nil && !isGone(err) {
 		return err
 	}
 	return awaitDown(context.WithoutCancel(ctx), l.down)

@@ -25,10 +25,16 @@ func (s Usage) Top(ctx context.Context, ref, args string) (top.Table, error) {
 	if err != nil || e.live.Load() != l { // the group may be the next run's by now, and has other processes
 		return top.Table{}, notRunning(e.id)
 	}
+	var table top.Table
 	if args == "" || args == top.Usual {
-		return top.Read(pids)
+		table, err = top.Read(pids)
+	} else {
+		table, err = top.Ask(ctx, args, pids)
 	}
-	return top.Ask(ctx, args, pids)
+	if err == nil {
+		s.tells().of(e.snapshot(), "top")
+	}
+	return table, err
 }
 
 // noGroup is the answer where a running container's control group has been taken away.

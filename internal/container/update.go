@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"berth/internal/container/config"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
@@ -53,7 +54,7 @@ func (s Usage) update(e *entry, u config.Update) error {
 		}
 		return fault.Wrap(fault.Internal, err, "the change cannot be recorded")
 	}
-	e.change(func(now *Container) { now.HostConfig = c.HostConfig })
+	s.tells().of(e.change(func(now *Container) { now.HostConfig = c.HostConfig }), event.Update)
 	s.host.Warmth().Forget(e.id) // its sandbox has the old limits
 	return s.runs().policyChanged(e)
 }

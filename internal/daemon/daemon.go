@@ -18,6 +18,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/provision"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/keeper"
@@ -42,6 +43,7 @@ type Daemon struct {
 	cgroups    cgroup.Hierarchy
 	containers *container.Service
 	keeper     atomic.Pointer[keeper.Client]
+	events     *event.Log
 	server     *server.Server
 	listeners  []net.Listener
 	stop       context.CancelFunc // ends what runs in the background
@@ -80,8 +82,8 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers},
-		System: d, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers, d.events.Publish},
+		System: d, Events: d.events, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,
 	})
@@ -100,6 +102,9 @@ func levelOf(word string) string {
 	}
 	return word
 }
+
+// warn tells of what no caller can be told.
+func (d *Daemon) warn(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) }
 
 // makeDirs makes the directories that the daemon's rooms expect.
 func (d *Daemon) makeDirs() error {
@@ -123,6 +128,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	// First and alone: it is what keeps a second daemon off the same data.
 	if d.store, err = state.Open(d.cfg.DataRoot + "/state.db"); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "is another berthd running with this data root?")
+	}
+	if d.events, err = event.Open(d.cfg.DataRoot+"/events", d.warn); err != nil {
+		return err
 	}
 	var g errgroup.Group
 	g.Go(func() (err error) {
@@ -153,9 +161,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	d.containers = container.New(container.Deps{Store: d.store, Log: d.cfg.Log, Deps: provision.Deps{
 		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Cgroups: d.cgroups,
-		Keeper:   d.client,
-		Paths:    container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
-		Warn:     func(format string, args ...any) { d.log.Warn(fmt.Sprintf(format, args...)) },
+		Keeper: d.client,
+		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
+		Warn:   d.warn, Publish: d.events.Publish,
 		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime, Warm: d.cfg.Warm,
 	}})
 	return nil
@@ -256,6 +264,9 @@ func (d *Daemon) close() error {
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())
+	}
+	if d.events != nil {
+		errs = append(errs, d.events.Close())
 	}
 	if d.server != nil {
 		os.Remove(d.cfg.Pidfile)

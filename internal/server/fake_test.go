@@ -18,6 +18,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/server/listen"
@@ -39,6 +40,7 @@ type fake struct {
 	imported   image.ImportOptions
 	body       string
 	stop       container.StopOptions
+	log        *event.Log
 }
 
 func (f *fake) note(words ...string) error {
@@ -214,7 +216,7 @@ func start(t *testing.T, f *fake) string {
 }
 
 func newServer(f *fake) *Server {
-	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, System: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
+	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, System: f, Events: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
 }
 
 // ask makes one request without a connection.

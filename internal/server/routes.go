@@ -14,7 +14,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	images := imageRoutes{images: cfg.Images, containers: cfg.Containers}
-	system := systemRoutes{system: cfg.System, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
+	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},
@@ -38,6 +38,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/images/{name}/json", handle: images.inspect},
 		{method: "POST", path: "/images/{name}/tag", handle: images.tag},
 		{method: "DELETE", path: "/images/{name}", handle: images.remove},
+		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
 		{method: "GET", path: "/info", handle: system.info},
 		{method: "GET", path: "/version", handle: system.versions},
 		{method: "GET", path: "/_ping", handle: system.ping},
@@ -66,7 +67,6 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/images/prune"},
 		{method: "POST", path: "/auth"},
 		{method: "POST", path: "/commit"},
-		{method: "GET", path: "/events"},
 		{method: "GET", path: "/system/df"},
 		{method: "GET", path: "/images/{name}/get"},
 		{method: "GET", path: "/images/get"},

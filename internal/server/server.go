@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"berth/internal/peer"
 )
 
 // Config is what a Server is made of.
@@ -17,6 +19,7 @@ type Config struct {
 	Usage      Usage
 	Images     Images
 	System     System
+	Events     Events
 	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil
 	// LayerSize says how many bytes a container's own layer holds, for who asks for
 	// sizes; nil means that nobody knows.
@@ -50,6 +53,7 @@ func New(cfg Config) *Server {
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 		Protocols:         new(http.Protocols),
 	}
+	s.http.ConnContext = peer.With
 	// HTTP/2 cannot be hijacked.
 	s.http.Protocols.SetHTTP1(true)
 	return s

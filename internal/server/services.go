@@ -7,6 +7,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/container/config"
 	"berth/internal/container/top"
+	"berth/internal/event"
 	"berth/internal/image"
 )
 
@@ -61,6 +62,12 @@ type Images interface {
 	Import(ctx context.Context, r io.Reader, opts image.ImportOptions) (image.Image, error)
 	Tag(ctx context.Context, src, target string) error
 	Remove(ctx context.Context, ref string, opts image.RemoveOptions) ([]image.Removal, error)
+}
+
+// Events is what the border needs of the events.
+type Events interface {
+	Listen(want event.Range) (*event.Listener, error)
+	Listeners() int
 }
 
 // System tells what the host and the daemon are.

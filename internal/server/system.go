@@ -21,6 +21,7 @@ type systemRoutes struct {
 	system                 System
 	images                 Images     // to count them
 	containers             Containers // to count them
+	events                 Events     // to count who listens
 	version, commit, built string     // see Config
 }
 
@@ -94,6 +95,7 @@ func (r systemRoutes) info(c *call) error {
 		}
 	}
 	answer.ServerVersion = r.version
+	answer.NEventsListener = r.events.Listeners()
 	return c.json(answer, nil)
 }
 

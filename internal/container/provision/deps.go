@@ -7,6 +7,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/record"
 	"berth/internal/delegate"
+	"berth/internal/event"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
 )
@@ -72,6 +73,7 @@ type Deps struct {
 	Warm     int                         // sandboxes of each kind that wait while containers are being started
 	// DefaultRuntime is for containers that name none; "" is our own.
 	DefaultRuntime string
+	Publish        func(event.Message)              // tells of what has happened; it waits for nobody
 	Warn           func(format string, args ...any) // for what no caller can be told
 }
 

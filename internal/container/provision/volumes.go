@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/notice"
 	"berth/internal/container/record"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 )
@@ -56,7 +58,8 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 			}
 			if isNew {
 				name := m.Source
-				undo.Add(func() { h.deps.Volumes.Remove(name) })
+				h.deps.Publish(notice.Volume(name, event.Create))
+				undo.Add(func() { h.removeVolume(name) })
 				fresh = append(fresh, *m)
 			}
 		}
@@ -127,11 +130,17 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 func (h Storage) RemoveVolumes(c record.Container) {
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" && m.Anonymous {
-			if err := h.deps.Volumes.Remove(m.Source); err != nil {
-				h.deps.Warn("volume %s: %v", m.Source, err)
-			}
+			h.removeVolume(m.Source)
 		}
 	}
+}
+
+func (h Storage) removeVolume(name string) {
+	if err := h.deps.Volumes.Remove(name); err != nil {
+		h.deps.Warn("volume %s: %v", name, err)
+		return
+	}
+	h.deps.Publish(notice.Volume(name, event.Destroy))
 }
 
 // ThrowAway moves a container's directory out of sight and deletes it in the

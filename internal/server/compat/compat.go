@@ -44,6 +44,8 @@ const (
 	ImageContainersCount
 	NoLegacyNetwork
 	ListHealth
+	ImageCreateEvents
+	JSONLines
 )
 
 // changes is the one place that knows which version brought what.
@@ -65,6 +67,8 @@ var changes = [...]struct {
 	NoVirtualSize:        {44, "images have no VirtualSize, and no Created when unknown"},
 	EndpointsMany:        {44, "create takes several EndpointsConfig"},
 	EndpointMAC:          {44, "create takes the MAC address of an endpoint; before, it is only told"},
+	ImageCreateEvents:    {46, "events tell of images that were built or committed"},
+	JSONLines:            {52, "events are JSON lines, without the fields status, id and from"},
 	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
 	ImageDescriptors:     {48, "images and containers show descriptors"},
 	ImageContainersCount: {51, "image list counts containers"},
