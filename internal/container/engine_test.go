@@ -45,7 +45,8 @@ type engine struct {
 	net     *fakeNetworks
 	cgroups cgroup.Hierarchy
 	parent  string
-	warm    int // how many sandboxes wait; from the next boot on
+	warm    int  // how many sandboxes wait; from the next boot on
+	init    bool // what the daemon has by default
 	mu      sync.Mutex
 	warned  []string
 }
@@ -98,7 +99,7 @@ func (e *engine) boot() {
 	e.Service = New(Deps{Store: e.store, Deps: provision.Deps{
 		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
 		Keeper:  func() (*keeper.Client, error) { return e.held.Load(), nil },
-		Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm,
+		Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm, Init: e.init,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
 	}})
 	e.must(e.Recover(ctx, client))

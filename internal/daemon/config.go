@@ -34,12 +34,18 @@ type Config struct {
 	TLS            TLSConfig
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
+	Defaults
+	Warm     int  // sandboxes of each kind that wait while containers are being started
+	Validate bool // check the configuration and leave
+	Version  bool
+}
+
+// Defaults are for containers that do not say.
+type Defaults struct {
 	DefaultRuntime string
-	Log            logdriver.Choice // of containers that choose none
-	LogOpts        logOptsValue     // its options, as they are given
-	Warm           int              // sandboxes of each kind that wait while containers are being started
-	Validate       bool             // check the configuration and leave
-	Version        bool
+	Log            logdriver.Choice
+	LogOpts        logOptsValue // of the log's driver, as they are given
+	Init           bool
 }
 
 // TLSConfig is how tcp:// listeners are protected.
@@ -104,6 +110,7 @@ func options() []option {
 		{"default-runtime", "", "default-runtime", "Default OCI runtime for containers", str(func(c *Config) *string { return &c.DefaultRuntime })},
 		{"log-driver", "", "log-driver", "Default driver for container logs", str(func(c *Config) *string { return &c.Log.Driver })},
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
+		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Warm) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
@@ -119,7 +126,7 @@ const unsupported = `allow-direct-routing authorization-plugin bip6 bridge-accep
 containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd
 default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
 default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
-fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init init-path insecure-registry ip ip-forward
+fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init-path insecure-registry ip ip-forward
 ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-format
 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
 network-diagnostic-port no-new-privileges no-proxy node-generic-resource nri-opts raw-logs registry-mirror restart

@@ -66,7 +66,7 @@ func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{},"none":{}}}}`:                                                                 "Container cannot be connected to network endpoints: bridge, none",
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"volume","Source":"vv","Target":"/b","VolumeOptions":{"Labels":{"a":"b"}}}]}}`:                   "HostConfig.Mounts.VolumeOptions.Labels is not supported yet",
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"volume","Source":"vv","Target":"/b","VolumeOptions":{"DriverConfig":{"Options":{"a":"b"}}}}]}}`: "HostConfig.Mounts.VolumeOptions.DriverConfig is not supported yet",
-		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                                     "HostConfig.Init is not supported yet",
+		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                                     "",
 		`{"Image":"x","HostConfig":{"Links":["a:b"]}}`:                                                                                                 "HostConfig.Links is not supported yet",
 		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                                          "",
 		`{"Image":"x","Healthcheck":{"Test":["TCP",":1"],"OnFailure":"stop"}}`:                                                                         "",
@@ -166,7 +166,7 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 	none := []string{}
 	swappiness, umask := int64(9), uint32(0o77)
 	want := config.HostConfig{
-		AutoRemove: true, RestartPolicy: restart.Policy{Name: "on-failure", Max: 3}, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
+		AutoRemove: true, Init: new(bool), RestartPolicy: restart.Policy{Name: "on-failure", Max: 3}, Binds: []string{"/h:/c:ro"}, NetworkMode: "bridge", PublishAll: true, DNS: []netip.Addr{netip.MustParseAddr("1.1.1.1")},
 		DNSOptions: []string{"o"}, DNSSearch: []string{"s"}, ExtraHosts: []string{"a:1.2.3.4"}, CapAdd: []string{"A"}, CapDrop: []string{"B"}, GroupAdd: []string{"g"},
 		Privileged: true, ReadonlyRootfs: true, SecurityOpt: []string{"x"}, Devices: []config.Device{{Host: "/dev/a", Container: "/dev/b", Permissions: "r"}},
 		IpcMode: "host", PidMode: "host", UTSMode: "host", CgroupnsMode: "host", CgroupParent: "/p", Runtime: "crun", ShmSize: 5, OomScoreAdj: 7, Sysctls: map[string]string{"a": "b"},

@@ -44,6 +44,7 @@ type Config struct {
 type HostConfig struct {
 	AutoRemove     bool
 	RestartPolicy  restart.Policy
+	Init           *bool    // an init of ours is the first process; nil is the daemon's default
 	Binds          []string // "-v" words as the user wrote them
 	Mounts         []Mount  // parsed from Binds and from --mount
 	Tmpfs          map[string]string

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"berth/internal/container/config"
+	"berth/internal/container/pid1"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 )
@@ -42,6 +43,9 @@ func (w Wish) mounts(root *os.File, defaults []specs.Mount) ([]specs.Mount, erro
 		if !taken[f[0]] {
 			list = append(list, specs.Mount{Destination: f[0], Type: "bind", Source: f[1], Options: []string{"rbind", "rprivate", mode}})
 		}
+	}
+	if w.Init != "" && !taken[pid1.Path] {
+		list = append(list, specs.Mount{Destination: pid1.Path, Type: "bind", Source: w.Init, Options: []string{"bind", "rprivate", "ro"}})
 	}
 	slices.SortStableFunc(list, func(a, b specs.Mount) int {
 		return strings.Count(path.Clean(a.Destination), "/") - strings.Count(path.Clean(b.Destination), "/")

@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/netfiles"
+	"berth/internal/container/pid1"
 	"berth/internal/fault"
 	"berth/internal/linux/user"
 	"berth/internal/runtime"
@@ -23,6 +24,7 @@ type Wish struct {
 	Path         string   // the program
 	Args         []string // its arguments
 	Files        netfiles.Paths
+	Init         string                            // where our init lies on the host; "" for a container without
 	CgroupPath   string                            // below every hierarchy's root
 	ThermalPaths []string                          // of the CPUs, which are masked
 	Modules      runtime.Modules                   // of the kernel's, for security
@@ -76,6 +78,9 @@ func (w Wish) Spec(root *os.File) (*specs.Spec, error) {
 // Process completes p with the program, as whom and where it runs.
 func (w Wish) Process(p *specs.Process, who user.User) error {
 	p.Args = append([]string{w.Path}, w.Args...)
+	if w.Init != "" {
+		p.Args = pid1.Args(p.Args)
+	}
 	p.Env = config.Environment(w.Config, who.Home)
 	p.Terminal = w.Config.Tty
 	p.User = specs.User{UID: who.UID, GID: who.GID, AdditionalGids: who.Groups}

@@ -74,6 +74,7 @@ type Deps struct {
 	// DefaultRuntime is for containers that name none; "" is our own.
 	DefaultRuntime string
 	Publish        func(event.Message)              // tells of what has happened; it waits for nobody
+	Init           bool                             // containers that do not say have an init
 	Warn           func(format string, args ...any) // for what no caller can be told
 }
 

@@ -121,7 +121,11 @@ func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) err
 	}
 	p.rootfs = root
 	p.undo.Add(func() { root.Close() })
-	if p.spec, err = h.wish(c).Spec(p.rootfs); err != nil {
+	wish := h.wish(c)
+	if wish.Init, err = h.writeInit(c); err != nil {
+		return err
+	}
+	if p.spec, err = wish.Spec(p.rootfs); err != nil {
 		return err
 	}
 	p.process = p.spec.Process

@@ -16,6 +16,7 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 	*to = config.HostConfig{
 		AutoRemove:     take(&from.AutoRemove),
 		RestartPolicy:  restartPolicy(take(&from.RestartPolicy)),
+		Init:           take(&from.Init),
 		Binds:          take(&from.Binds),
 		Tmpfs:          take(&from.Tmpfs),
 		NetworkMode:    string(take(&from.NetworkMode)),

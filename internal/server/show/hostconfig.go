@@ -24,6 +24,7 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 		PortBindings:    portMap(h.PortBindings, false),
 		RestartPolicy:   wire.RestartPolicy{Name: wire.RestartPolicyMode(cmp.Or(h.RestartPolicy.Name, restart.No)), MaximumRetryCount: h.RestartPolicy.Max},
 		AutoRemove:      h.AutoRemove,
+		Init:            h.Init,
 		ConsoleSize:     h.ConsoleSize,
 		CapAdd:          h.CapAdd,
 		CapDrop:         h.CapDrop,
