@@ -23,6 +23,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/provision"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
@@ -42,6 +43,7 @@ type engine struct {
 	keeper  *keeper.Client
 	held    atomic.Pointer[keeper.Client] // what the service sees of it
 	store   *state.Store
+	events  *event.Log
 	net     *fakeNetworks
 	cgroups cgroup.Hierarchy
 	parent  string
@@ -96,10 +98,12 @@ func (e *engine) boot() {
 	e.must(err)
 	client := e.keeper
 	e.held.Store(client)
-	e.Service = New(Deps{Store: e.store, Deps: provision.Deps{
+	e.events, err = event.Open(e.dir+"/events", e.warn)
+	e.must(err)
+	e.Service = New(Deps{Store: e.store, Events: e.events, Deps: provision.Deps{
 		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
 		Keeper:  func() (*keeper.Client, error) { return e.held.Load(), nil },
-		Cgroups: e.cgroups, Warn: e.warn, Warm: e.warm, Init: e.init,
+		Cgroups: e.cgroups, Warn: e.warn, Publish: e.events.Publish, Warm: e.warm, Init: e.init,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
 	}})
 	e.must(e.Recover(ctx, client))

@@ -132,9 +132,14 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	}
 	l.telling.Lock() // who sent one tells of it first
 	l.telling.Unlock()
-	s.tells().all(notice.Ended(&c))
+	told := s.tells().told(c, event.Die)
+	if !told {
+		s.tells().all(notice.Ended(&c))
+	}
 	s.host.Release(c, endpoint, l.Holdings)
-	s.tells().all(notice.Left(&c, endpoint))
+	if !told {
+		s.tells().all(notice.Left(&c, endpoint))
+	}
 	if a := l.stopper.Load(); a != nil {
 		s.tells().by(a, c, event.Stop)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // teller tells what has happened to containers: after the fact, and after its commit.
-type teller struct{ publish func(event.Message) }
+type teller struct{ *Service }
 
 // asker is who has asked for something, and by which verb.
 type asker struct {
@@ -16,17 +16,17 @@ type asker struct {
 }
 
 // tells returns what tells of the containers.
-func (s *Service) tells() teller { return teller{s.deps.Publish} }
+func (s *Service) tells() teller { return teller{s} }
 
 // of tells of a container. more are pairs of names and values.
 func (t teller) of(c Container, action string, more ...string) {
-	t.publish(notice.Of(&c, action, more...))
+	t.deps.Publish(notice.Of(&c, action, more...))
 }
 
 // all tells several things at once.
 func (t teller) all(list []event.Message) {
 	for _, m := range list {
-		t.publish(m)
+		t.deps.Publish(m)
 	}
 }
 
@@ -34,7 +34,7 @@ func (t teller) all(list []event.Message) {
 func (t teller) by(a *asker, c Container, action string, more ...string) {
 	m := notice.Of(&c, action, more...)
 	m.By, m.Verb = a.by, a.verb
-	t.publish(m)
+	t.deps.Publish(m)
 }
 
 // exec tells of an exec, as an event of its container's.
@@ -44,4 +44,31 @@ func (t teller) exec(s Execs, x *execution, action string, more ...string) {
 		return // the container has gone, and everybody knows that
 	}
 	t.of(e.snapshot(), action, append(more, "execID", x.id)...)
+}
+
+// told reports that an action that ends something of a container was told of by an
+// earlier daemon, which was killed before it had done all that follows.
+func (t teller) told(c Container, action string) bool {
+	if t.recovered.Load() {
+		return false
+	}
+	since := c.Created
+	if action == event.Die {
+		since = c.Run.Started
+	}
+	told, err := t.past.Told(c.ID, action, since)
+	if err != nil {
+		t.deps.Warn("container %s: %v", c.ID, err) // better twice than never
+	}
+	return told
+}
+
+// tellMissing tells of ends that are recorded and that nobody has been told of: the
+// daemon was killed in between, or the machine lost its power.
+func (s recovery) tellMissing() {
+	for _, e := range s.index.all() {
+		if c := e.snapshot(); s.past.Missing(&c) && !s.tells().told(c, event.Die) {
+			s.tells().all(append(notice.Ended(&c), notice.Left(&c, c.Endpoint)...))
+		}
+	}
 }

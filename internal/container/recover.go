@@ -11,9 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
 	"berth/internal/container/restart"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -27,6 +29,7 @@ const lostExit = 255
 // are adopted, ends that happened meanwhile are recorded, and what a crash
 // left half-done is cleaned up. It is called once, before any other method.
 func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
+	s.past = notice.NewPast(s.deps.Events)
 	return recovery{s, client, map[string]restart.Asked{}}.run(ctx)
 }
 
@@ -90,6 +93,7 @@ func (s recovery) run(ctx context.Context) error {
 		f()
 	}
 	s.settle()
+	s.tellMissing()
 	s.recovered.Store(true)
 	s.resume()
 	return nil
@@ -243,6 +247,7 @@ func (s recovery) lost(e *entry) {
 	if err != nil {
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
 	}
+	was := e.snapshot().Endpoint
 	c := e.change(func(c *Container) {
 		c.State, c.Endpoint = Exited, Endpoint{}
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
@@ -251,6 +256,9 @@ func (s recovery) lost(e *entry) {
 	os.Remove(s.deps.Paths.ExitFile(e.id))
 	if err := s.deps.Store.Commit(unasked(c)...); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	if !s.tells().told(c, event.Die) {
+		s.tells().all(append(notice.Ended(&c), notice.Left(&c, was)...))
 	}
 }
 

@@ -104,7 +104,9 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	}
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
-	s.tells().by(&asker{peer.From(ctx), "remove"}, c, event.Destroy)
+	if !s.tells().told(c, event.Destroy) {
+		s.tells().by(&asker{peer.From(ctx), "remove"}, c, event.Destroy)
+	}
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
 	return nil
 }

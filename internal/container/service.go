@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/stdio"
 	"berth/internal/container/usage"
@@ -23,8 +24,9 @@ type Service struct {
 	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
 
-	pruning   sync.Mutex  // held by the one prune that there may be
-	recovered atomic.Bool // Recover has done its work
+	pruning   sync.Mutex   // held by the one prune that there may be
+	recovered atomic.Bool  // Recover has done its work
+	past      *notice.Past // until then: what has been told already
 }
 
 // New returns a Service without containers; Recover brings those of the store.

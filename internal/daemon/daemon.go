@@ -159,7 +159,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.containers = container.New(container.Deps{Store: d.store, Log: d.cfg.Log, Deps: provision.Deps{
+	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Log: d.cfg.Log, Deps: provision.Deps{
 		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},

@@ -36,7 +36,7 @@ func open(dir string, limit int64, warn func(format string, args ...any)) (*Log,
 	if err != nil {
 		return nil, err
 	}
-	return &Log{store: s, heard: map[*Listener]any{}, warn: warn}, nil
+	return &Log{store: s, last: s.last(), heard: map[*Listener]any{}, warn: warn}, nil
 }
 
 // Close ends all listening. The log cannot be used afterwards.
@@ -77,6 +77,16 @@ func stamp(now, last int64) int64 {
 		return last + 1
 	}
 	return now
+}
+
+// Last is when the latest event was published; zero when there is none.
+func (l *Log) Last() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, l.last).UTC()
 }
 
 // Listeners is how many listen.

@@ -61,6 +61,40 @@ func (s *store) open() error {
 	return nil
 }
 
+// last is the time of the last line that is kept, 0 when none can be read.
+func (s *store) last() int64 {
+	for _, name := range []string{fileName, oldName} {
+		if t := lastIn(filepath.Join(s.dir, name)); t != 0 {
+			return t
+		}
+	}
+	return 0
+}
+
+// lastIn looks at a file's end, which holds many lines.
+func lastIn(path string) (t int64) {
+	const end = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	b := make([]byte, min(end, info.Size()))
+	if _, err := f.ReadAt(b, info.Size()-int64(len(b))); err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(b) {
+		if at, ok := when(line); ok {
+			t = at
+		}
+	}
+	return t
+}
+
 // add appends a line. What the disk does not take waits for the next one; its
 // error is returned when it is news.
 func (s *store) add(b []byte) error {
