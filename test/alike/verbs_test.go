@@ -88,17 +88,17 @@ func TestExportsAreAlike(t *testing.T) {
 		file := filepath.Join(p.dir, "out.tar")
 		p.same("export", "-o", file, "some")
 		if info, err := os.Stat(file); err != nil || info.Size() < 1<<20 || info.Mode().Perm() != 0o600 {
-			t.Errorf("export wrote %v (%v)", info, err)
+			p.t.Errorf("export wrote %v (%v)", info, err)
 		}
 		for _, line := range []string{"export nope", "export -o /nonexistent/x some", "export -o " + p.dir + " some", "export"} {
 			p.same(strings.Fields(line)...)
 		}
 		p.berth.Fails(1, "No such container: nope", "export", "-o", p.dir+"/never", "nope")
 		if left, _ := os.ReadDir(p.dir); len(left) != 1 {
-			t.Errorf("a failed export leaves %v", left)
+			p.t.Errorf("a failed export leaves %v", left)
 		}
 		if a, b := p.docker.Must("export", "some"), p.berth.Must("export", "some"); a != b {
-			t.Errorf("the archives have %d and %d bytes", len(a), len(b))
+			p.t.Errorf("the archives have %d and %d bytes", len(a), len(b))
 		}
 	})
 }

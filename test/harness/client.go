@@ -4,6 +4,7 @@ package harness
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -22,6 +23,7 @@ type Client struct {
 	path  string
 	env   []string
 	stdin io.Reader
+	dir   string // where it runs; the root when empty
 }
 
 // Result is how a command ended.
@@ -106,7 +108,7 @@ func (c Client) Stream(stdout, stderr io.Writer, args ...string) int {
 
 func (c Client) command(ctx context.Context, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.path, args...)
-	cmd.Env, cmd.Stdin, cmd.Dir = c.env, c.stdin, "/"
+	cmd.Env, cmd.Stdin, cmd.Dir = c.env, c.stdin, cmp.Or(c.dir, "/")
 	// Pipes that a killed client's children hold must not hold us.
 	cmd.WaitDelay = Patience
 	return cmd
@@ -213,4 +215,17 @@ func (p *Process) Ends() Result {
 		p.t.Fatalf("%s does not end; so far: %s%s", p.line, p.stdout, p.stderr)
 	}
 	return Result{p.stdout.String(), p.stderr.String(), p.cmd.ProcessState.ExitCode()}
+}
+
+// At is the client in a working directory.
+func (c Client) At(dir string) Client {
+	c.dir = dir
+	return c
+}
+
+// Shell runs a line of the test's own with the host's shell.
+func Shell(t testing.TB, line string) Result {
+	t.Helper()
+	c := Client{Name: "sh", T: t, path: Tool(t, "sh"), env: os.Environ()}
+	return c.Run("-c", line)
 }

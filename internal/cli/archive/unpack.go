@@ -27,18 +27,9 @@ func Unpack(r io.Reader, dir, from, name string) error {
 	}
 	defer func() { _ = root.Close() }()
 	u := &unpacker{root: root, dir: dir, from: from, name: name, known: map[string]bool{".": true}}
-	in := tar.NewReader(r)
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if err := u.entry(h, in); err != nil {
-			return err
-		}
+	if err := u.entries(tar.NewReader(r)); err != nil {
+		// What has come so far is left as it was meant to be.
+		return errors.Join(err, u.finish())
 	}
 	return u.finish()
 }
@@ -48,6 +39,21 @@ type unpacker struct {
 	dir, from, name string
 	known           map[string]bool // directories that nothing of the tar can replace any more
 	dirs            []*tar.Header   // made by us; their rights and times are set at the end
+}
+
+func (u *unpacker) entries(in *tar.Reader) error {
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(h, in); err != nil {
+			return err
+		}
+	}
 }
 
 // place translates a name of the tar into one below the root.

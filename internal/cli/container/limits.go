@@ -51,7 +51,9 @@ func (l *limits) apply(r *container.Resources) error {
 	}
 	// Lists of devices are never null on the wire.
 	r.BlkioWeightDevice, r.DeviceCgroupRules = append([]*blkiodev.WeightDevice{}, l.weights.Values...), l.deviceRules.Values
-	rates := func(t opts.Throttles) []*blkiodev.ThrottleDevice { return append([]*blkiodev.ThrottleDevice{}, t.Values...) }
+	rates := func(t opts.Throttles) []*blkiodev.ThrottleDevice {
+		return append([]*blkiodev.ThrottleDevice{}, t.Values...)
+	}
 	r.BlkioDeviceReadBps, r.BlkioDeviceWriteBps = rates(l.readRate), rates(l.writeRate)
 	r.BlkioDeviceReadIOps, r.BlkioDeviceWriteIOps = rates(l.readOps), rates(l.writes)
 	r.DeviceRequests = append(l.gpus.Values, r.DeviceRequests...)

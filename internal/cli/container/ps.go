@@ -70,7 +70,7 @@ func runPs(ctx context.Context, s *session.Session, o *psOptions, sizeGiven bool
 	if o.latest && o.last == -1 {
 		list.Limit = 1
 	}
-	if text != "" && !o.quiet && !o.size && !sizeGiven {
+	if text != "" && text != "json" && !o.quiet && !o.size && !sizeGiven {
 		if list.Size, err = wantsSize(text); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"text/template"
 	"time"
@@ -122,7 +123,8 @@ func runVersion(ctx context.Context, s *session.Session, b Build, text string) e
 	}
 	tmpl, err := format.Parse(text, template.FuncMap{"getDetailsOrder": detailsOrder})
 	if err != nil {
-		return &session.StatusError{Code: 64, Text: "template parsing error: " + err.Error(), Cause: err}
+		why := strings.Replace(err.Error(), "template: :", "template: version:", 1) // as docker calls it
+		return &session.StatusError{Code: 64, Text: "template parsing error: " + why, Cause: err}
 	}
 	client, err := s.Engine()
 	if err != nil {
