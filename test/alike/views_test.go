@@ -96,7 +96,7 @@ func TestTheLiveTableFollowsContainersThatComeAndGo(t *testing.T) {
 
 func TestEventsAreAlike(t *testing.T) {
 	t.Parallel()
-	eachDaemon(t, func(p pair) {
+	onStock(t, func(p pair) {
 		inhabited(p)
 		since := fmt.Sprint(time.Now().Add(-time.Hour).Unix())
 		until := fmt.Sprint(time.Now().Unix())

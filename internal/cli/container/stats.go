@@ -62,7 +62,7 @@ func runStats(ctx context.Context, s *session.Session, o *statsOptions, names []
 		if err := board.Err(); err != nil {
 			return err
 		}
-	} else if err := watchAll(ctx, client, board, o.all, gone); err != nil {
+	} else if err := o.addAll(ctx, client, board, gone); err != nil {
 		return err
 	}
 	if o.once {
@@ -75,22 +75,31 @@ func runStats(ctx context.Context, s *session.Session, o *statsOptions, names []
 	return showStats(ctx, s, o, board, gone)
 }
 
-// watchAll puts all containers on the board and follows those that come and go.
-// It subscribes before it lists, so that it misses none.
-func watchAll(ctx context.Context, client *engine.Client, board *stats.Board, all bool, gone chan<- error) error {
-	changes, err := client.System().Events(ctx, engine.EventOptions{Filters: map[string][]string{"type": {"container"}}})
-	if err != nil {
-		return err
+// addAll puts all containers on the board, and follows those that come and go
+// unless one look is enough. It subscribes before it lists, so that it misses none.
+func (o *statsOptions) addAll(ctx context.Context, client *engine.Client, board *stats.Board, gone chan<- error) error {
+	var changes *engine.Events
+	if !o.once {
+		var err error
+		changes, err = client.System().Events(ctx, engine.EventOptions{Filters: map[string][]string{"type": {"container"}}})
+		if err != nil {
+			return err
+		}
 	}
-	list, err := client.Containers().List(ctx, engine.ListOptions{All: all})
-	if err != nil {
+	list, err := client.Containers().List(ctx, engine.ListOptions{All: o.all})
+	if err == nil {
+		for _, c := range list {
+			board.Add(ctx, format.ShortID(c.ID))
+		}
+		board.WaitFirst()
+	}
+	switch {
+	case changes == nil:
+		return err
+	case err != nil:
 		changes.Close()
 		return err
 	}
-	for _, c := range list {
-		board.Add(ctx, format.ShortID(c.ID))
-	}
-	board.WaitFirst()
 	go func() {
 		defer changes.Close()
 		for {
@@ -99,7 +108,7 @@ func watchAll(ctx context.Context, client *engine.Client, board *stats.Board, al
 				gone <- err
 				return
 			}
-			comeAndGo(ctx, board, all, e)
+			comeAndGo(ctx, board, o.all, e)
 		}
 	}()
 	return nil
