@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"berth/internal/container/config"
+	"berth/internal/container/ocispec"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/state"
@@ -34,13 +35,14 @@ func (s Usage) update(e *entry, u config.Update) error {
 	case Removing, Removed, Dead:
 		return fault.New(fault.Conflict, "container is marked for removal and cannot be \"update\"")
 	}
+	had := c.HostConfig.Resources
 	var err error
 	if c.HostConfig, err = u.Apply(c.HostConfig); err != nil {
 		return err
 	}
 	undo := func() error { return nil }
 	if l := e.live.Load(); l != nil {
-		if undo, err = limit(l, u, c); err != nil {
+		if undo, err = limit(l, u, had, c); err != nil {
 			return err
 		}
 	}
@@ -60,11 +62,14 @@ func (s Usage) update(e *entry, u config.Update) error {
 }
 
 // limit changes the limits of a run, and returns what takes it back.
-func limit(l *live, u config.Update, c Container) (undo func() error, err error) {
+func limit(l *live, u config.Update, had config.Resources, c Container) (undo func() error, err error) {
 	if l.Group == nil {
 		return nil, noGroup(c.ID)
 	}
 	r := u.Limits(c.HostConfig.Resources)
+	if err := ocispec.LimitBlocks(r, u.Blocks(had, c.HostConfig.Resources)); err != nil {
+		return nil, err
+	}
 	if r.Memory != nil && r.Memory.Limit != nil {
 		l.Group.Reclaim(*r.Memory.Limit)
 	}

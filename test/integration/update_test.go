@@ -158,3 +158,35 @@ func TestAFailedUpdateLeavesTheLimitsAndOneThatIsAnsweredOutlivesTheDaemon(t *te
 		t.Errorf("the next run is held to\n%sthe one before to:\n%s", now, held)
 	}
 }
+
+func TestAnUpdateLimitsSingleBlockDevicesAndClearsThem(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	id := d.Client(t, "docker").Must("run", "-d", "--name", "disks", d.Busybox(), "sleep", "1000")
+	held := func() string {
+		for _, file := range []string{"blkio/" + d.CgroupParent() + "/" + id + "/blkio.throttle.read_bps_device", d.CgroupParent() + "/" + id + "/io.max"} {
+			if b, err := os.ReadFile("/sys/fs/cgroup/" + file); err == nil {
+				return strings.TrimSpace(string(b))
+			}
+		}
+		t.Fatal("no limits of the container can be read")
+		return ""
+	}
+	if _, err := os.Stat("/dev/loop0"); err != nil {
+		t.Skip("needs a block device: /dev/loop0")
+	}
+	for _, step := range []struct{ body, want string }{
+		{`{"BlkioDeviceReadBps":[{"Path":"/dev/loop0","Rate":1048576}]}`, "7:0"},
+		{`{"CpuShares":512}`, "7:0"},
+		{`{"BlkioDeviceReadBps":[{"Path":"/dev/null","Rate":1}]}`, "7:0"},
+		{`{"BlkioDeviceReadBps":[]}`, ""},
+	} {
+		a := d.Ask(t, "POST", "/containers/disks/update", step.body)
+		if refused := strings.Contains(step.body, "null"); (a.Status == 200) == refused {
+			t.Errorf("%s is answered %d %s", step.body, a.Status, a.Body)
+		}
+		if now := held(); step.want == "" && now != "" || !strings.Contains(now, step.want) {
+			t.Errorf("after %s it is held to %q", step.body, now)
+		}
+	}
+}

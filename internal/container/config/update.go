@@ -21,15 +21,12 @@ type Update struct {
 func (u Update) Check() error {
 	alone := u.Resources
 	alone.MemorySwap = 0 // may be the sum with a limit that the container has
-	if err := checkMemory(alone); err != nil {
-		return err
-	}
 	if u.Restart != nil {
 		if err := u.Restart.Check(); err != nil {
 			return err
 		}
 	}
-	return checkCPU(u.Resources)
+	return checkResources(alone)
 }
 
 // Apply is a container's host side with the change made, or why it contradicts what the
@@ -58,12 +55,12 @@ func (u Update) resources(has Resources) (Resources, error) {
 		return has, fault.New(fault.Conflict, "Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set")
 	case ask.CPUQuota != 0 && has.NanoCPUs > 0:
 		return has, fault.New(fault.Conflict, "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set")
-	case ask.Memory > 0 && ask.MemorySwap == 0 && memorySum(has) != -1 && ask.Memory > memorySum(has):
+	case ask.Memory > 0 && ask.MemorySwap == 0 && has.MemorySum() != -1 && ask.Memory > has.MemorySum():
 		return has, fault.New(fault.Conflict, "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time")
 	}
 	out := has
 	if ask.Memory > 0 || ask.MemorySwap != 0 {
-		out.MemorySwap = memorySum(has) // what is in force stays so when the limit on memory alone changes
+		out.MemorySwap = has.MemorySum() // what is in force stays so when the limit on memory alone changes
 	}
 	to, from := reflect.ValueOf(&out).Elem(), reflect.ValueOf(ask)
 	for i := range from.NumField() {
@@ -75,20 +72,14 @@ func (u Update) resources(has Resources) (Resources, error) {
 		out.PidsLimit = max(*u.PidsLimit, 0)
 	}
 	switch {
+	case ask.MemorySwap < -1:
+		return has, fault.New(fault.Invalid, "invalid memory value: %d", ask.MemorySwap)
 	case out.MemorySwap > 0 && out.Memory == 0:
 		return has, fault.New(fault.Invalid, "You should always set the Memory limit when using Memoryswap limit, see usage")
 	case out.MemorySwap > 0 && out.MemorySwap < out.Memory:
 		return has, fault.New(fault.Invalid, "Minimum memoryswap limit should be larger than memory limit, see usage")
 	}
 	return out, nil
-}
-
-// memorySum is the limit on memory and swap together that is in force, -1 for none.
-func memorySum(r Resources) int64 {
-	if r.MemorySwap == 0 {
-		return 2 * r.Memory
-	}
-	return r.MemorySwap
 }
 
 // Limits are what a control group has to be told, so that it has what Apply has made of its
@@ -109,3 +100,36 @@ func (u Update) Limits(applied Resources) *specs.LinuxResources {
 	}
 	return r
 }
+
+// Blocks are the limits on single block devices that a control group has to be told: the
+// lists that are changed, and for devices that are in them no more, that they have none.
+func (u Update) Blocks(had, applied Resources) Resources {
+	var out Resources
+	for _, list := range []struct{ ask, had, to *[]DeviceRate }{
+		{&u.Resources.BlkioReadBps, &had.BlkioReadBps, &out.BlkioReadBps}, {&u.Resources.BlkioWriteBps, &had.BlkioWriteBps, &out.BlkioWriteBps},
+		{&u.Resources.BlkioReadIOps, &had.BlkioReadIOps, &out.BlkioReadIOps}, {&u.Resources.BlkioWriteIOps, &had.BlkioWriteIOps, &out.BlkioWriteIOps},
+	} {
+		if *list.ask == nil {
+			continue
+		}
+		for _, d := range *list.had {
+			*list.to = append(*list.to, DeviceRate{Path: d.Path}) // before the new: the same device may be there
+		}
+		*list.to = append(*list.to, *list.ask...)
+	}
+	if u.Resources.BlkioWeights == nil {
+		return out
+	}
+	common := uint16(defaultBlkio)
+	if applied.BlkioWeight > 0 {
+		common = applied.BlkioWeight
+	}
+	for _, d := range had.BlkioWeights {
+		out.BlkioWeights = append(out.BlkioWeights, DeviceWeight{Path: d.Path, Weight: common})
+	}
+	out.BlkioWeights = append(out.BlkioWeights, u.Resources.BlkioWeights...)
+	return out
+}
+
+// defaultBlkio is the weight of who has none of his own.
+const defaultBlkio = 100

@@ -101,3 +101,19 @@ func TestThePolicyOfAContainerThatRemovesItselfStays(t *testing.T) {
 		t.Error("there is no such policy")
 	}
 }
+
+func TestDevicesThatAreNamedNoMoreLoseTheirLimits(t *testing.T) {
+	had := Resources{BlkioReadBps: []DeviceRate{{Path: "/a", Rate: 1}}, BlkioWriteBps: []DeviceRate{{Path: "/a", Rate: 2}}, BlkioWeights: []DeviceWeight{{Path: "/a", Weight: 20}}}
+	u := Update{Resources: Resources{BlkioReadBps: []DeviceRate{{Path: "/b", Rate: 3}}, BlkioWeights: []DeviceWeight{}}}
+	applied, err := u.Apply(HostConfig{Resources: had})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := json.Marshal([]any{applied.Resources.BlkioReadBps, applied.Resources.BlkioWriteBps, applied.Resources.BlkioWeights}); string(got) != `[[{"Path":"/b","Rate":3}],[{"Path":"/a","Rate":2}],[]]` {
+		t.Errorf("%s", got)
+	}
+	told := u.Blocks(had, applied.Resources)
+	if got, _ := json.Marshal([]any{told.BlkioReadBps, told.BlkioWriteBps, told.BlkioWeights}); string(got) != `[[{"Path":"/a","Rate":0},{"Path":"/b","Rate":3}],null,[{"Path":"/a","Weight":100}]]` {
+		t.Errorf("the group is told %s", got)
+	}
+}

@@ -65,8 +65,8 @@ func devices(d config.Device) (list []specs.LinuxDevice, err error) {
 	return list, err
 }
 
-// limitBlocks adds the limits on single block devices, which are known to the user by their paths.
-func limitBlocks(r *specs.LinuxResources, lim config.Resources) error {
+// LimitBlocks adds the limits on single block devices, which are known to the user by their paths.
+func LimitBlocks(r *specs.LinuxResources, lim config.Resources) error {
 	b := r.BlockIO
 	if b == nil {
 		b = &specs.LinuxBlockIO{}

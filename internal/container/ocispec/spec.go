@@ -59,7 +59,7 @@ func (w Wish) Spec(root *os.File) (*specs.Spec, error) {
 	spec.Annotations = hc.Annotations
 	hc.Resources.Limit(spec.Linux.Resources)
 	w.cover(spec, sec)
-	if err := limitBlocks(spec.Linux.Resources, hc.Resources); err != nil {
+	if err := LimitBlocks(spec.Linux.Resources, hc.Resources); err != nil {
 		return nil, err
 	}
 	if err := addDevices(spec, hc); err != nil {

@@ -49,6 +49,9 @@ func takeUlimits(from *wire.HostConfig, to *config.HostConfig) error {
 
 // weights and rates leave out what is null, as Docker does.
 func weights(from []*blkiodev.WeightDevice) (to []config.DeviceWeight) {
+	if from != nil {
+		to = []config.DeviceWeight{} // in an update it clears
+	}
 	for _, d := range from {
 		if d != nil {
 			to = append(to, config.DeviceWeight{Path: d.Path, Weight: d.Weight})
@@ -58,6 +61,9 @@ func weights(from []*blkiodev.WeightDevice) (to []config.DeviceWeight) {
 }
 
 func rates(from []*blkiodev.ThrottleDevice) (to []config.DeviceRate) {
+	if from != nil {
+		to = []config.DeviceRate{}
+	}
 	for _, d := range from {
 		if d != nil {
 			to = append(to, config.DeviceRate{Path: d.Path, Rate: d.Rate})
