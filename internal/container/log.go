@@ -87,6 +87,11 @@ func (b logbook) copy(ctx context.Context, e *entry, opts LogOptions, out, errs 
 		_, err := w.Write(line)
 		return err
 	}
+	return b.lines(ctx, e, read, show)
+}
+
+// lines reads a container's log.
+func (b logbook) lines(ctx context.Context, e *entry, read logfile.ReadOptions, show func(logfile.Entry) error) error {
 	if l := e.log.Load(); l != nil {
 		return l.Read(ctx, read, show)
 	}

@@ -83,7 +83,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers, d.events.Publish},
-		System: d, Events: d.events, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		System: d, Events: d.events, Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,
 	})

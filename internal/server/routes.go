@@ -39,6 +39,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/images/{name}/tag", handle: images.tag},
 		{method: "DELETE", path: "/images/{name}", handle: images.remove},
 		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
+		{method: "GET", path: "/containers/{id}/explain", handle: explainRoutes{cfg.Explain}.explain}, // berth's own
 		{method: "GET", path: "/info", handle: system.info},
 		{method: "GET", path: "/version", handle: system.versions},
 		{method: "GET", path: "/_ping", handle: system.ping},

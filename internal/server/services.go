@@ -6,6 +6,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/explain"
 	"berth/internal/container/top"
 	"berth/internal/event"
 	"berth/internal/image"
@@ -68,6 +69,11 @@ type Images interface {
 type Events interface {
 	Listen(want event.Range) (*event.Listener, error)
 	Listeners() int
+}
+
+// Explanations is what the border needs to tell why a container is as it is.
+type Explanations interface {
+	Explain(ctx context.Context, ref string) (explain.Facts, error)
 }
 
 // System tells what the host and the daemon are.
