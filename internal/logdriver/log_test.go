@@ -249,3 +249,36 @@ func TestARingWhoseDriverIsStuckIsClosedAllTheSame(t *testing.T) {
 	}
 	r.close()
 }
+
+// flaky is a driver that fails while it is told to.
+type flaky struct {
+	stuck
+	err error
+}
+
+func (f *flaky) Log(*logfile.Message) error { return f.err }
+
+func TestLossesAreToldOfOnceAndTheirEndToo(t *testing.T) {
+	var said []string
+	f := &flaky{err: fault.New(fault.Unavailable, "away")}
+	o := &outlet{Driver: f, driver: "x", warn: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
+	round := func(n int) {
+		for range n {
+			o.Log(&logfile.Message{})
+		}
+		o.Flush()
+	}
+	round(3)
+	round(0)
+	round(2)
+	f.err = nil
+	round(0) // says nothing of it
+	if want := `["log entries for x are lost: away"]`; fmt.Sprintf("%q", said) != want {
+		t.Errorf("%q, not %s", said, want)
+	}
+	round(1)
+	round(1)
+	if want := `["log entries for x are lost: away" "x takes log entries again, after at least 5 that were lost"]`; fmt.Sprintf("%q", said) != want {
+		t.Errorf("%q, not %s", said, want)
+	}
+}

@@ -13,6 +13,7 @@ type outlet struct {
 	driver string
 	warn   func(format string, args ...any)
 	lost   int       // messages, or what was gathered of them, since the remote went away
+	took   bool      // a message, since the last Flush
 	failed bool      // since the last Flush
 	told   time.Time // when losses were told of last
 }
@@ -20,16 +21,19 @@ type outlet struct {
 // tellEvery is how often a remote that stays away is spoken of.
 const tellEvery = time.Minute
 
-func (o *outlet) Log(m *logfile.Message) error { return o.note(o.Driver.Log(m)) }
+func (o *outlet) Log(m *logfile.Message) error {
+	o.took = true
+	return o.note(o.Driver.Log(m))
+}
 
 // Flush ends a round: one without a loss says that the remote is back.
 func (o *outlet) Flush() error {
 	err := o.note(o.Driver.Flush())
-	if !o.failed && o.lost > 0 {
+	if o.took && !o.failed && o.lost > 0 {
 		o.tell("%s takes log entries again, after at least %d that were lost", o.driver, o.lost)
 		o.lost, o.told = 0, time.Time{}
 	}
-	o.failed = false
+	o.took, o.failed = false, false
 	return err
 }
 
