@@ -160,6 +160,50 @@ func TestLogsBelieveTheContentTypeAndElseAskTheContainer(t *testing.T) {
 	f.run("", "logs", "c").want(t, 0, "y\r\n", "")
 }
 
+func TestSeveralLogsAreOneInTheOrderOfTheirTimes(t *testing.T) {
+	f := newFake(t)
+	send := func(text ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Get("timestamps") != "1" {
+				t.Errorf("asked %s", r.URL.RawQuery)
+			}
+			w.Header().Set("Content-Type", framed)
+			for _, line := range text {
+				_, _ = w.Write(frame(1, "2026-01-02T03:04:0"+line+"\n"))
+			}
+		}
+	}
+	f.on("GET /containers/web/logs", send("1.000000000Z one", "3.000000000Z three"))
+	f.on("GET /containers/database/logs", send("2.000000000Z two"))
+	f.run("", "logs", "web", "database").want(t, 0, "web      | one\ndatabase | two\nweb      | three\n", "")
+	f.run("", "logs", "-t", "database", "web").want(t, 0, "web      | 2026-01-02T03:04:01.000000000Z one\n"+
+		"database | 2026-01-02T03:04:02.000000000Z two\nweb      | 2026-01-02T03:04:03.000000000Z three\n", "")
+	f.run("", "logs", "web", "gone").want(t, 1, "", "Error response from daemon: page not found\n")
+}
+
+func TestGrepIsTheDaemonsAndOneThatCannotIsNamed(t *testing.T) {
+	f := newFake(t)
+	send := func(server string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", raw)
+			w.Header().Set("Server", server)
+			_, _ = io.WriteString(w, r.URL.Query().Get("grep")+"\n")
+		}
+	}
+	f.on("GET /containers/c/logs", send("berth/1 (linux)"))
+	f.run("", "logs", "--grep", "a+ b", "c").want(t, 0, "a+ b\n", "")
+	f.on("GET /containers/c/logs", send("Docker/20.10.24 (linux)"))
+	f.run("", "logs", "--grep", "x", "c").want(t, 1, "", "--grep needs berth's own daemon: this one (Docker/20.10.24 (linux)) does not search logs\n")
+	f.run("", "logs", "c").want(t, 0, "\n", "")
+}
+
+func TestAnExplanationIsPrintedSentenceBySentence(t *testing.T) {
+	f := newFake(t)
+	f.on("GET /containers/web/explain", answer(http.StatusOK, map[string]any{"Sentences": []string{"It ended.", "Its memory was full."}}))
+	f.run("", "explain", "web").want(t, 0, "It ended.\nIts memory was full.\n", "")
+	f.run("", "explain", "gone").want(t, 1, "", "Error response from daemon: page not found\n")
+}
+
 func TestAttachEndsWithTheContainersCodeAndRefusesAStoppedOne(t *testing.T) {
 	f := newFake(t)
 	end := make(chan struct{})

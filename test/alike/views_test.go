@@ -49,7 +49,7 @@ func TestLogsAreAlike(t *testing.T) {
 		p.docker.Must("wait", "tty", "mute")
 		for _, line := range []string{
 			"logs ended", "logs -t ended", "logs -n 1 ended", "logs --tail all ended", "logs -n 0 ended", "logs -n x ended", "logs --since 1h ended", "logs --until 1h ended",
-			"logs --since nonsense ended", "logs --until nonsense ended", "logs -f ended", "logs --details ended", "logs tty", "logs -n 1 tty", "logs mute", "logs new", "logs nope", "logs",
+			"logs --since nonsense ended", "logs --until nonsense ended", "logs -f ended", "logs --details ended", "logs tty", "logs -n 1 tty", "logs mute", "logs new", "logs nope",
 			"container logs ended", "logs --since 2999-01-01 ended",
 		} {
 			p.same(strings.Fields(line)...)

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+
+	"berth/internal/fault"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -199,6 +202,7 @@ func (x Containers) List(ctx context.Context, o ListOptions) ([]container.Summar
 type LogOptions struct {
 	Follow, Timestamps, Details bool
 	Since, Until, Tail          string
+	Grep                        string // only lines that this regular expression matches
 }
 
 // Logs is a running log answer.
@@ -213,7 +217,7 @@ func (x Containers) Logs(ctx context.Context, id string, o LogOptions) (Logs, er
 	boolQuery(q, "follow", o.Follow)
 	boolQuery(q, "timestamps", o.Timestamps)
 	boolQuery(q, "details", o.Details)
-	for name, v := range map[string]string{"since": o.Since, "until": o.Until, "tail": o.Tail} {
+	for name, v := range map[string]string{"since": o.Since, "until": o.Until, "tail": o.Tail, "grep": o.Grep} {
 		if v != "" {
 			q.Set(name, v)
 		}
@@ -221,6 +225,11 @@ func (x Containers) Logs(ctx context.Context, id string, o LogOptions) (Logs, er
 	resp, err := x.c.do(ctx, request{method: http.MethodGet, path: x.path(id, "logs"), query: q})
 	if err != nil {
 		return Logs{}, err
+	}
+	// Docker's daemon leaves out what it does not know, and would send every line.
+	if server := resp.Header.Get("Server"); o.Grep != "" && !strings.HasPrefix(server, "berth/") {
+		_ = resp.Body.Close()
+		return Logs{}, fault.New(fault.Unsupported, "--grep needs berth's own daemon: this one (%s) does not search logs", server)
 	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return Logs{ReadCloser: resp.Body, Media: media}, nil
