@@ -23,6 +23,11 @@ func initial(name string) uint32 {
 	return 0
 }
 
+// initials are their names, each after what it is in.
+func initials() []string {
+	return []string{"/.dockerenv", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/etc", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/proc", "/sys"}
+}
+
 // pristine reports that something is as the engine has made it.
 func pristine(n node, name string) bool {
 	kind := initial(name)

@@ -5,6 +5,7 @@
 package container
 
 import (
+	"berth/internal/container/files"
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
@@ -46,7 +47,8 @@ const OwnRuntime = provision.OwnRuntime
 // Deps is what a Service works with.
 type Deps struct {
 	provision.Deps
-	Store  *state.Store
-	Events notice.History   // what has been published; nil when nobody keeps it
-	Log    logdriver.Choice // of containers that choose none
+	Store   *state.Store
+	Events  notice.History   // what has been published; nil when nobody keeps it
+	Log     logdriver.Choice // of containers that choose none
+	Commits files.Committer
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/files"
 	"berth/internal/container/health"
 	"berth/internal/container/provision"
 	"berth/internal/fault"
@@ -16,7 +17,7 @@ import (
 
 const bucket = "containers"
 
-// entry is one container in memory. Lock order: verb, then waiters; the
+// entry is one container in memory. Lock order: verb, then views or waiters; the
 // index's lock is never taken with either held except to drop the entry.
 type entry struct {
 	id   string
@@ -31,6 +32,8 @@ type entry struct {
 	watch  atomic.Pointer[watch]        // who probes the present run; nil when nobody does
 
 	forgetting sync.WaitGroup // the keeper is being told to forget the last run; a start waits for it
+
+	views files.Views // of who copies files in or out
 
 	mu      sync.Mutex // guards waiters
 	waiters []*waiter

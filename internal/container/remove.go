@@ -88,6 +88,7 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 		}
 	}
 	s.host.Warmth().Forget(c.ID)
+	e.views.End(0)
 	if err == nil {
 		err = s.host.Storage().ThrowAway(c.ID)
 	}

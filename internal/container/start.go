@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/container/files"
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
@@ -63,6 +64,7 @@ func (s runs) begin(ctx context.Context, e *entry, change func(*Container)) erro
 		return err
 	}
 	e.forgetting.Wait()
+	e.views.End(files.Patience)
 	err = s.run(ctx, e, c)
 	if err == nil {
 		return nil

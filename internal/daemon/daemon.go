@@ -82,7 +82,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Images: servedImages{d.images, d.containers, d.events.Publish},
+		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish},
 		System: d, Events: d.events, Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,
@@ -159,7 +159,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Log: d.cfg.Log, Deps: provision.Deps{
+	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
 		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},

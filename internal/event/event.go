@@ -70,6 +70,10 @@ const (
 	Delete       = "delete"
 	Load         = "load"
 	Import       = "import"
+	ArchivePath  = "archive-path"   // files were copied out
+	ExtractToDir = "extract-to-dir" // files were copied in
+	Export       = "export"
+	Commit       = "commit"
 	HealthStatus = "health_status: " // and the state
 	ExecCreate   = "exec_create: "   // and the command
 	ExecStart    = "exec_start: "    // and the command

@@ -115,6 +115,9 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 		}
 	}
 	img := Image{ID: r.Target.Digest, Target: r.Target, Manifest: r.Target, Tagged: r.UpdatedAt}
+	if info, err := s.content.Info(ctx, r.Target.Digest); err == nil {
+		img.Parent = digest.Digest(info.Labels[parentLabel])
+	}
 	t, err := readTree(ctx, s.content, r.Target)
 	if err != nil {
 		return img

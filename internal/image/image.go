@@ -18,6 +18,8 @@ package image
 import (
 	"time"
 
+	"berth/internal/image/instruction"
+
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -51,6 +53,8 @@ type Image struct {
 	// Manifest is the one that containers run; Target is what the names point
 	// to. They differ when Target is an index.
 	Manifest, Target ocispec.Descriptor
+	// Parent is the image of the container that this one was made of by a commit; else "".
+	Parent digest.Digest
 	// DiffIDs are the digests of the uncompressed layers, lowest first.
 	DiffIDs []digest.Digest
 }
@@ -82,4 +86,16 @@ type ImportOptions struct {
 	Message  string // comment of the history entry
 	Changes  []string
 	Platform string // "os/arch[/variant]"; "" means the host's
+}
+
+// CommitOptions say what becomes of a container's layer.
+type CommitOptions struct {
+	Parent    digest.Digest // the container's image
+	Repo, Tag string        // as in ImportOptions
+	Comment   string
+	Author    string // "" means the parent's
+	CreatedBy string // the container's command, for the history
+	Changes   []string
+	Asked     *instruction.Config // the request's; nil when it has none
+	Own       instruction.Config  // the container's
 }

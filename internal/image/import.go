@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"berth/internal/archive/compression"
 	"berth/internal/fault"
 	"berth/internal/image/instruction"
 
@@ -118,7 +119,7 @@ func (c *change) writeLayer(r io.Reader) (ocispec.Descriptor, digest.Digest, err
 }
 
 func (c *change) fillLayer(w content.Writer, r io.Reader) (ocispec.Descriptor, digest.Digest, error) {
-	ahead := newReadAhead(r)
+	ahead := compression.NewReadAhead(r)
 	defer ahead.Close()
 	raw := bufio.NewReaderSize(ahead, 256<<10)
 	head, err := raw.Peek(6)
@@ -129,11 +130,11 @@ func (c *change) fillLayer(w content.Writer, r io.Reader) (ocispec.Descriptor, d
 	var src io.Reader = raw
 	var sink io.Writer = io.MultiWriter(digester.Hash(), w)
 	mediaType := ocispec.MediaTypeImageLayer
-	switch detect(head) {
-	case gzipped:
+	switch compression.Detect(head) {
+	case compression.Gzip:
 		mediaType = ocispec.MediaTypeImageLayerGzip
 		src, sink = io.TeeReader(raw, w), digester.Hash()
-	case zstandard:
+	case compression.Zstandard:
 		mediaType = ocispec.MediaTypeImageLayerZstd
 		src, sink = io.TeeReader(raw, w), digester.Hash()
 	}
@@ -153,7 +154,7 @@ func (c *change) fillLayer(w content.Writer, r io.Reader) (ocispec.Descriptor, d
 
 // copyLayer copies the decompressed src to sink.
 func (c *change) copyLayer(sink io.Writer, src io.Reader) error {
-	z, _, err := decompress(src)
+	z, _, err := compression.Decompress(src)
 	if err != nil {
 		return err
 	}

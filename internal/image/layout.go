@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"berth/internal/archive/compression"
 	"berth/internal/fault"
 
 	"github.com/containerd/containerd/v2/core/images"
@@ -151,7 +152,7 @@ func (a *archive) blob(name string) (ocispec.Descriptor, error) {
 
 // manifestOf writes the manifest that docker save's form leaves out. kind tells
 // the compression of a layer. Equal archives give equal manifests.
-func (a *archive) manifestOf(l *legacyImage, kind func(ocispec.Descriptor) (compression, error)) ([]byte, error) {
+func (a *archive) manifestOf(l *legacyImage, kind func(ocispec.Descriptor) (compression.Kind, error)) ([]byte, error) {
 	config, err := a.blob(l.Config)
 	if err != nil {
 		return nil, fmt.Errorf("config %w", err)
@@ -178,13 +179,13 @@ func (a *archive) manifestOf(l *legacyImage, kind func(ocispec.Descriptor) (comp
 	return json.Marshal(m)
 }
 
-func layerType(k compression) string {
+func layerType(k compression.Kind) string {
 	switch k {
-	case plain:
+	case compression.Plain:
 		return images.MediaTypeDockerSchema2Layer
-	case gzipped:
+	case compression.Gzip:
 		return images.MediaTypeDockerSchema2LayerGzip
-	case zstandard:
+	case compression.Zstandard:
 		return images.MediaTypeDockerSchema2LayerZstd
 	}
 	return ""

@@ -3,6 +3,7 @@ package image
 import (
 	"testing"
 
+	"berth/internal/archive/compression"
 	"berth/internal/fault"
 
 	"github.com/opencontainers/go-digest"
@@ -25,7 +26,7 @@ func FuzzContents(f *testing.F) {
 				}
 			}
 			if n.legacy != nil {
-				a.manifestOf(n.legacy, func(ocispec.Descriptor) (compression, error) { return plain, nil })
+				a.manifestOf(n.legacy, func(ocispec.Descriptor) (compression.Kind, error) { return compression.Plain, nil })
 			} else if n.target.Digest.Validate() != nil {
 				t.Errorf("digest %q", n.target.Digest)
 			}

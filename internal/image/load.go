@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"berth/internal/archive/compression"
 	"berth/internal/fault"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -41,7 +42,7 @@ func (s *Service) Load(ctx context.Context, r io.Reader, quiet bool, progress fu
 }
 
 func (c *change) load(r io.Reader, progress func(string)) ([]string, error) {
-	src, _, err := decompress(r)
+	src, _, err := compression.Decompress(r)
 	if err != nil {
 		return nil, blame(err, "invalid image archive")
 	}
@@ -101,18 +102,18 @@ func (c *change) take(name string, target ocispec.Descriptor) (record, error) {
 
 // writeLegacy stores the manifest of an image in docker save's own form.
 func (c *change) writeLegacy(a *archive, l *legacyImage) (ocispec.Descriptor, error) {
-	p, err := a.manifestOf(l, func(d ocispec.Descriptor) (compression, error) {
+	p, err := a.manifestOf(l, func(d ocispec.Descriptor) (compression.Kind, error) {
 		ra, err := c.s.content.ReaderAt(c.ctx, d)
 		if err != nil {
-			return plain, err
+			return compression.Plain, err
 		}
 		defer ra.Close()
 		var head [8]byte
 		n, err := ra.ReadAt(head[:], 0)
 		if err != nil && err != io.EOF {
-			return plain, err
+			return compression.Plain, err
 		}
-		return detect(head[:n]), nil
+		return compression.Detect(head[:n]), nil
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, err

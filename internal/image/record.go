@@ -30,7 +30,11 @@ type record struct {
 	tree   *tree
 	// snapshots maps a config's digest to the topmost snapshot of its layers.
 	snapshots map[digest.Digest]string
+	parent    digest.Digest // of a committed image
 }
+
+// parentLabel is on the target of an image that was committed.
+const parentLabel = "berth.parent"
 
 // record writes images down, all or none, in one durable transaction. From then
 // on they are there.
@@ -75,6 +79,11 @@ func (s *stores) label(ctx context.Context, r record) error {
 			}
 		}
 		if err := s.addLabels(ctx, parent, labels); err != nil {
+			return err
+		}
+	}
+	if r.parent != "" {
+		if err := s.addLabels(ctx, r.target.Digest, map[string]string{parentLabel: r.parent.String()}); err != nil {
 			return err
 		}
 	}

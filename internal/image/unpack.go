@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"berth/internal/archive/compression"
 	"berth/internal/fault"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -132,7 +133,7 @@ func (c *change) extract(layer ocispec.Descriptor, diffID digest.Digest, upper s
 		return err
 	}
 	defer ra.Close()
-	z, _, err := decompress(content.NewReader(ra))
+	z, _, err := compression.Decompress(content.NewReader(ra))
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (c *change) extract(layer ocispec.Descriptor, diffID digest.Digest, upper s
 	if diffID.Algorithm().Available() {
 		digester = diffID.Algorithm().Digester()
 	}
-	ahead := newReadAhead(io.TeeReader(z, digester.Hash()))
+	ahead := compression.NewReadAhead(io.TeeReader(z, digester.Hash()))
 	err = applyTar(c.ctx, ahead, upper, parents)
 	if err == nil {
 		_, err = io.Copy(io.Discard, ahead) // what pads the tar belongs to the digest

@@ -13,7 +13,7 @@ type route struct {
 func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
-	images := imageRoutes{images: cfg.Images, containers: cfg.Containers}
+	files, images := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, containers: cfg.Containers}
 	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
@@ -52,13 +52,14 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/containers/{id}/stats", handle: usageRoutes{cfg.Usage, life}.stats},
 		{method: "POST", path: "/containers/{id}/update", handle: usageRoutes{cfg.Usage, life}.update},
 		{method: "GET", path: "/containers/{id}/top", handle: usageRoutes{cfg.Usage, life}.top},
+		{method: "GET", path: "/containers/{id}/changes", handle: files.changes},
+		{method: "GET", path: "/containers/{id}/export", handle: files.export},
+		{method: "HEAD", path: "/containers/{id}/archive", handle: files.stat},
+		{method: "GET", path: "/containers/{id}/archive", handle: files.get},
+		{method: "PUT", path: "/containers/{id}/archive", handle: files.put},
+		{method: "POST", path: "/commit", handle: files.commit},
 
 		// Known, and answered 501 for now.
-		{method: "GET", path: "/containers/{id}/changes"},
-		{method: "GET", path: "/containers/{id}/export"},
-		{method: "HEAD", path: "/containers/{id}/archive"},
-		{method: "GET", path: "/containers/{id}/archive"},
-		{method: "PUT", path: "/containers/{id}/archive"},
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
 		{method: "GET", path: "/images/{name}/attestations"},
@@ -67,7 +68,6 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/images/search"},
 		{method: "POST", path: "/images/prune"},
 		{method: "POST", path: "/auth"},
-		{method: "POST", path: "/commit"},
 		{method: "GET", path: "/system/df"},
 		{method: "GET", path: "/images/{name}/get"},
 		{method: "GET", path: "/images/get"},

@@ -17,6 +17,7 @@ type Config struct {
 	Streams    Streams
 	Execs      Execs
 	Usage      Usage
+	Files      Files
 	Images     Images
 	System     System
 	Events     Events

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 
+	"berth/internal/archive"
 	"berth/internal/container"
 	"berth/internal/container/config"
 	"berth/internal/container/explain"
+	"berth/internal/container/files"
 	"berth/internal/container/top"
 	"berth/internal/event"
 	"berth/internal/image"
@@ -53,6 +55,16 @@ type Usage interface {
 	Stats(ctx context.Context, ref string, opts container.StatsOptions, tell func(container.Stats) error) error
 	Top(ctx context.Context, ref, args string) (top.Table, error)
 	Update(ctx context.Context, ref string, u config.Update) error
+}
+
+// Files is what the border needs of containers' file systems.
+type Files interface {
+	StatPath(ctx context.Context, ref, name string) (archive.Stat, error)
+	CopyOut(ctx context.Context, ref, name string, begin func(archive.Stat) (io.Writer, error)) error
+	CopyIn(ctx context.Context, ref, name string, r io.Reader, opts files.CopyInOptions) error
+	Export(ctx context.Context, ref string, begin func() io.Writer) error
+	Changes(ctx context.Context, ref string) ([]archive.Change, error)
+	Commit(ctx context.Context, ref string, opts files.CommitOptions) (id string, err error)
 }
 
 // Images is what the border needs of the image store.

@@ -91,3 +91,7 @@ func (p Paths) Dir(id string) string { return p.Data + "/" + id }
 // ExitFile and Spool are the keeper's files about one process.
 func (p Paths) ExitFile(id string) string { return p.Exec + "/exits/" + id }
 func (p Paths) Spool(id string) string    { return p.Exec + "/spool/" + id }
+
+// Committing is there while a commit has paused a container. A daemon that is killed
+// meanwhile leaves both: the next one lets the container go on.
+func (p Paths) Committing(id string) string { return p.Dir(id) + "/committing" }

@@ -22,6 +22,7 @@ type Config = dockerspec.DockerOCIImageConfig
 // Apply applies instructions in order: each of changes is one or several lines, with
 // comments. Errors are fault.Invalid; cfg may have been changed in part by then.
 func Apply(cfg *Config, changes []string) error {
+	commanded := false
 	for _, change := range changes {
 		for line := range strings.Lines(change) {
 			line = strings.TrimSpace(line)
@@ -30,6 +31,14 @@ func Apply(cfg *Config, changes []string) error {
 			}
 			if err := applyLine(cfg, line); err != nil {
 				return err
+			}
+			switch word, _, _ := strings.Cut(strings.ToUpper(strings.ReplaceAll(line, "\t", " ")), " "); word {
+			case "CMD":
+				commanded = true
+			case "ENTRYPOINT":
+				if !commanded { // it was for the old entrypoint
+					cfg.Cmd = nil
+				}
 			}
 		}
 	}

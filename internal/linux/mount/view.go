@@ -60,6 +60,9 @@ func LookInto(process, root *os.File) (*View, error) {
 			dir, name, flags = int(root.Fd()), "", flags|unix.AT_EMPTY_PATH
 		}
 		tree, err := unix.OpenTree(dir, name, flags)
+		if err == unix.EINVAL && root != nil { // another runtime has made a mount of its own of it
+			tree, err = unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		}
 		if err != nil {
 			return os.NewSyscallError("open_tree", err)
 		}
@@ -186,6 +189,31 @@ func (v *View) put(tree int, target string) error {
 	}
 	defer at.Close()
 	return os.NewSyscallError("move_mount", unix.MoveMount(tree, "", int(at.Fd()), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH))
+}
+
+// ReadOnly reports that a path is on a read-only mount, and whether it is one that Bind has put in.
+func (v *View) ReadOnly(name string) (readOnly, bound bool, err error) {
+	f, err := OpenIn(v.Root, name, unix.O_PATH)
+	if err != nil {
+		return false, false, err
+	}
+	defer f.Close()
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
+		return false, false, os.NewSyscallError("fstatfs", err)
+	}
+	at, err := mountID(f)
+	if err != nil {
+		return false, false, err
+	}
+	root, err := mountID(v.Root)
+	return fs.Flags&unix.ST_RDONLY != 0, at != root, err
+}
+
+func mountID(f *os.File) (uint64, error) {
+	var st unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &st)
+	return st.Mnt_id, os.NewSyscallError("statx", err)
 }
 
 // Close lets the mounts go. That may take as long as the disk needs: unmounting an

@@ -104,7 +104,7 @@ func Image(img *image.Image, v compat.Version) any {
 		return out
 	}
 	out.GraphDriver = &storage.DriverData{Name: "overlayfs"}
-	legacy := legacyImage{InspectResponse: out}
+	legacy := legacyImage{InspectResponse: out, Parent: img.Parent.String()}
 	if !v.Has(compat.NoVirtualSize) {
 		legacy.VirtualSize = img.Size
 	}

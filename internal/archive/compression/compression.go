@@ -1,4 +1,5 @@
-package image
+// Package compression unpacks streams, by whatever they are packed with.
+package compression
 
 import (
 	"bufio"
@@ -12,66 +13,67 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// compression is how a stream is packed, by its first bytes.
-type compression int
+// Kind is how a stream is packed, by its first bytes.
+type Kind int
 
+// What streams are packed with.
 const (
-	plain compression = iota
-	gzipped
-	zstandard
-	bzipped
-	xzipped
+	Plain Kind = iota
+	Gzip
+	Zstandard
+	Bzip2
+	XZ
 )
 
-// detect tells the compression of a stream that begins with head (RFC 1952
+// Detect tells the compression of a stream that begins with head (RFC 1952
 // 2.3.1, RFC 8878 3.1, bzip2's and xz's magics).
-func detect(head []byte) compression {
+func Detect(head []byte) Kind {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 0x08}):
-		return gzipped
+		return Gzip
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return zstandard
+		return Zstandard
 	case len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18}):
-		return zstandard // a skippable frame goes first
+		return Zstandard // a skippable frame goes first
 	case bytes.HasPrefix(head, []byte("BZh")):
-		return bzipped
+		return Bzip2
 	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
-		return xzipped
+		return XZ
 	}
-	return plain
+	return Plain
 }
 
-// decompress unpacks r whatever its compression. The reader must be closed.
+// Decompress unpacks r whatever its compression. The reader must be closed.
 // The libraries are in-process on purpose: containerd's own helper would exec
 // igzip or unpigz where it finds them.
-func decompress(r io.Reader) (io.ReadCloser, compression, error) {
+func Decompress(r io.Reader) (io.ReadCloser, Kind, error) {
 	buffered := bufio.NewReaderSize(r, 256<<10)
 	head, err := buffered.Peek(6)
 	if err != nil && err != io.EOF {
-		return nil, plain, err
+		return nil, Plain, err
 	}
-	switch kind := detect(head); kind {
-	case gzipped:
+	switch kind := Detect(head); kind {
+	case Gzip:
 		z, err := gzip.NewReader(buffered)
 		return z, kind, err
-	case zstandard:
+	case Zstandard:
 		z, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(512<<20))
 		if err != nil {
 			return nil, kind, err
 		}
 		return z.IOReadCloser(), kind, nil
-	case bzipped:
+	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(buffered)), kind, nil
-	case xzipped:
+	case XZ:
 		return nil, kind, fault.New(fault.Unsupported, "xz-compressed archives are not supported; decompress it first (xz -d)")
 	}
-	return io.NopCloser(buffered), plain, nil
+	return io.NopCloser(buffered), Plain, nil
 }
 
-// readAhead runs r in a goroutine of its own so that decompressing and hashing
+// ReadAhead runs r in a goroutine of its own so that decompressing and hashing
 // overlap with what the caller does. Close must be called; it ends the
 // goroutine's reads at the next chunk.
-type readAhead struct {
+type ReadAhead struct {
 	chunks chan []byte
 	free   chan []byte
 	done   chan struct{}
@@ -80,9 +82,10 @@ type readAhead struct {
 	whole  []byte
 }
 
-func newReadAhead(r io.Reader) *readAhead {
+// NewReadAhead starts reading r.
+func NewReadAhead(r io.Reader) *ReadAhead {
 	const depth, size = 4, 256 << 10
-	a := &readAhead{chunks: make(chan []byte, depth), free: make(chan []byte, depth), done: make(chan struct{})}
+	a := &ReadAhead{chunks: make(chan []byte, depth), free: make(chan []byte, depth), done: make(chan struct{})}
 	for range depth {
 		a.free <- make([]byte, size)
 	}
@@ -90,7 +93,7 @@ func newReadAhead(r io.Reader) *readAhead {
 	return a
 }
 
-func (a *readAhead) run(r io.Reader) {
+func (a *ReadAhead) run(r io.Reader) {
 	defer close(a.chunks)
 	for a.err == nil {
 		var buf []byte
@@ -115,7 +118,7 @@ func (a *readAhead) run(r io.Reader) {
 	}
 }
 
-func (a *readAhead) Read(p []byte) (int, error) {
+func (a *ReadAhead) Read(p []byte) (int, error) {
 	for len(a.rest) == 0 {
 		if a.whole != nil {
 			a.free <- a.whole[:cap(a.whole)]
@@ -133,7 +136,7 @@ func (a *readAhead) Read(p []byte) (int, error) {
 }
 
 // Close ends the goroutine and returns when it no longer reads.
-func (a *readAhead) Close() error {
+func (a *ReadAhead) Close() error {
 	close(a.done)
 	for range a.chunks {
 	}

@@ -1,0 +1,67 @@
+package provision
+
+import (
+	"context"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"berth/internal/archive"
+	"berth/internal/container/record"
+	"berth/internal/linux/mount"
+)
+
+// View makes a view of a container's file system, without its volumes: of the
+// running one, or with nil of one that does not run. Such a one is mounted for as long as the view
+// is there, and must not be started meanwhile: two overlays over one layer see each other's changes late.
+func (h Storage) View(ctx context.Context, c record.Container, running *Holdings) (*mount.View, error) {
+	if running != nil {
+		return mount.LookInto(running.Pidfd, running.Rootfs)
+	}
+	h.Warmth().Forget(c.ID) // it may have been mounted for a start to come
+	root, err := h.mountRoot(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return mount.Look(root, c.HostConfig.ReadonlyRootfs)
+}
+
+// Binds are what is mounted into a container from the host, as Docker lets it be seen
+// from outside: volumes, bind mounts and the files of the network, and nothing that is only in memory.
+func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
+	c = wiring{h.Host}.withFiles(c)
+	var list []mount.Bind
+	taken := map[string]bool{}
+	for _, m := range c.HostConfig.Mounts {
+		taken[path.Clean(m.Target)] = true
+		b := mount.Bind{Source: m.Source, Target: path.Clean(m.Target), ReadOnly: m.ReadOnly}
+		switch m.Type {
+		case "bind":
+			list = append(list, b)
+		case "volume":
+			dir, _, err := h.deps.Volumes.Ensure(m.Source)
+			if err != nil {
+				return nil, err
+			}
+			b.Source = dir
+			list = append(list, b)
+		}
+	}
+	for _, f := range [][2]string{{"/etc/resolv.conf", c.ResolvConfPath}, {"/etc/hostname", c.HostnamePath}, {"/etc/hosts", c.HostsPath}} {
+		if _, err := os.Stat(f[1]); err == nil && !taken[f[0]] { // else it has never been started
+			list = append(list, mount.Bind{Source: f[1], Target: f[0], ReadOnly: c.HostConfig.ReadonlyRootfs})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b mount.Bind) int {
+		return strings.Count(a.Target, "/") - strings.Count(b.Target, "/")
+	})
+	return list, nil
+}
+
+// Layer is the container's own layer and the image's below it.
+func (h Storage) Layer(ctx context.Context, c record.Container) (archive.Layer, error) {
+	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	return archive.Layer{Upper: h.deps.Paths.Dir(c.ID) + "/layer/upper", Lowers: lowers}, err
+}
