@@ -22,6 +22,7 @@ func (r containerRoutes) list(c *call) error {
 	now := time.Now()
 	out := []*wire.Summary{}
 	list := r.containers.List()
+	names := imageNames{images: r.images, known: map[[2]string]string{}}
 	for i := range list {
 		if sel.limit > 0 && len(out) == sel.limit {
 			break
@@ -31,7 +32,7 @@ func (r containerRoutes) list(c *call) error {
 				return err
 			}
 			line := show.Summary(&list[i], now, c.version)
-			line.Image = r.imageNow(c.r.Context(), &list[i])
+			line.Image = names.now(c.r.Context(), &list[i])
 			line.Mounts = show.MountPoints(&list[i], r.volumeDir)
 			out = append(out, line)
 		}
@@ -39,15 +40,31 @@ func (r containerRoutes) list(c *call) error {
 	return c.json(out, nil)
 }
 
-// imageNow is the word by which a container's image was asked for, or its ID when
+// imageNames finds the words for the images of a list's containers, each once: most have the same.
+type imageNames struct {
+	images Images
+	known  map[[2]string]string // by the word and the image's ID
+}
+
+// now is the word by which a container's image was asked for, or its ID when
 // that word has gone or leads to another image by now.
-func (r containerRoutes) imageNow(ctx context.Context, c *container.Container) string {
+func (n imageNames) now(ctx context.Context, c *container.Container) string {
+	key := [2]string{c.Config.Image, c.ImageID}
+	word, known := n.known[key]
+	if !known {
+		word = n.find(ctx, c)
+		n.known[key] = word
+	}
+	return word
+}
+
+func (n imageNames) find(ctx context.Context, c *container.Container) string {
 	word := c.Config.Image
 	if strings.HasPrefix(strings.TrimPrefix(c.ImageID, "sha256:"), strings.TrimPrefix(word, "sha256:")) {
 		return word
 	}
 	// By its ID, and not by the word: the embedded image is made when it is asked for.
-	img, err := r.images.Get(ctx, c.ImageID)
+	img, err := n.images.Get(ctx, c.ImageID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return word
 	}

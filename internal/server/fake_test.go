@@ -194,7 +194,7 @@ func (f fakeImages) Remove(_ context.Context, ref string, o image.RemoveOptions)
 }
 
 // start serves a fake on a unix socket and returns the socket's path.
-func start(t *testing.T, f *fake) string {
+func start(t testing.TB, f *fake) string {
 	t.Helper()
 	s := newServer(f)
 	path := filepath.Join(t.TempDir(), "s.sock")
@@ -232,7 +232,7 @@ func ask(f *fake, method, target, body string) *httptest.ResponseRecorder {
 	return w
 }
 
-func dial(t *testing.T, path string) *net.UnixConn {
+func dial(t testing.TB, path string) *net.UnixConn {
 	t.Helper()
 	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
