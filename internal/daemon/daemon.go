@@ -44,6 +44,7 @@ type Daemon struct {
 	containers *container.Service
 	keeper     atomic.Pointer[keeper.Client]
 	events     *event.Log
+	volumes    volumes
 	server     *server.Server
 	listeners  []net.Listener
 	stop       context.CancelFunc // ends what runs in the background
@@ -83,7 +84,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish},
-		System: d, Events: d.events, Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		System: d, Events: d.events, Volumes: d.volumes, Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,
 	})
@@ -155,12 +156,11 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	volumes, err := volume.Open(d.cfg.DataRoot + "/volumes")
-	if err != nil {
+	if d.volumes.Service, err = volume.Open(d.cfg.DataRoot + "/volumes"); err != nil {
 		return err
 	}
 	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
-		Images: images{d.images}, Networks: networks{d.networks}, Volumes: volumes, Cgroups: d.cgroups,
+		Images: images{d.images}, Networks: networks{d.networks}, Volumes: d.volumes, Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,

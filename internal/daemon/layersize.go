@@ -1,22 +1,45 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"syscall"
 
 	"berth/internal/fault"
+	"berth/internal/volume"
 )
 
-// layerSize adds up the files of a container's own layer, in bytes as Docker
-// counts them: directories are left out, and a file with several names counts once.
+// layerSize is what a container's own layer holds.
 func (d *Daemon) layerSize(id string) (int64, error) {
-	var sum int64
+	size, err := treeSize(context.Background(), filepath.Join(d.cfg.DataRoot, "containers", id, "layer", "upper"))
+	return size, fault.Wrap(fault.Internal, err, "the size of the container's layer cannot be found")
+}
+
+// volumes shows the volumes as the border sees them, with what they hold.
+type volumes struct{ *volume.Service }
+
+// Size is what a volume holds.
+func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
+	size, err := treeSize(ctx, v.Dir)
+	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
+}
+
+// treeSize adds up the files below a directory, in bytes as Docker counts them:
+// directories are left out, and a file with several names counts once. Nothing
+// leads out of the directory, whatever a container does in it meanwhile.
+func treeSize(ctx context.Context, dir string) (sum int64, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, ignoreGone(err)
+	}
+	defer root.Close()
 	seen := map[uint64]bool{} // inodes
-	err := filepath.WalkDir(filepath.Join(d.cfg.DataRoot, "containers", id, "layer", "upper"), func(_ string, e fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
-			return ignoreGone(err)
+			return errors.Join(ignoreGone(err), ctx.Err())
 		}
 		info, err := e.Info()
 		if err != nil {
@@ -31,7 +54,7 @@ func (d *Daemon) layerSize(id string) (int64, error) {
 		sum += info.Size()
 		return nil
 	})
-	return sum, fault.Wrap(fault.Internal, err, "the size of the container's layer cannot be found")
+	return sum, err
 }
 
 // ignoreGone passes over what a running container has just removed.

@@ -122,7 +122,10 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 	if err != nil {
 		return img
 	}
-	img.ContentSize = t.contentSize(ctx, s.content)
+	img.Parts = t.contents(ctx, s.content)
+	for _, size := range img.Parts {
+		img.ContentSize += size
+	}
 	img.Size = img.ContentSize
 	m, err := t.choose()
 	if err != nil {
@@ -136,6 +139,7 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 	for _, chain := range chainIDs(img.DiffIDs) {
 		if usage, err := s.sn.Usage(ctx, chain); err == nil {
 			img.Size += usage.Size
+			img.Parts["chain:"+digest.Digest(chain)] = usage.Size // not to be taken for a blob of that digest
 		}
 	}
 	return img

@@ -48,6 +48,9 @@ type Image struct {
 	// Size is what the image takes on disk in bytes: content and unpacked
 	// layers. ContentSize is the content alone.
 	Size, ContentSize int64
+	// Parts are what Size is made of, in bytes by the digest of a blob or of a chain of layers: equal ones
+	// of two images are on disk once. Nobody changes the map.
+	Parts map[digest.Digest]int64
 	// Platform is what the config is for.
 	Platform ocispec.Platform
 	// Manifest is the one that containers run; Target is what the names point

@@ -134,17 +134,15 @@ func (t *tree) choose() (platformManifest, error) {
 	return t.manifests[max(best, 0)], nil
 }
 
-// contentSize is what the present blobs of the tree take, in bytes.
-func (t *tree) contentSize(ctx context.Context, store content.Store) int64 {
-	seen := map[digest.Digest]bool{}
-	size := int64(0)
+// contents are the present blobs of the tree and what they take, in bytes.
+func (t *tree) contents(ctx context.Context, store content.Store) map[digest.Digest]int64 {
+	parts := map[digest.Digest]int64{}
 	add := func(d digest.Digest) {
-		if seen[d] {
+		if _, seen := parts[d]; seen {
 			return
 		}
-		seen[d] = true
 		if info, err := store.Info(ctx, d); err == nil {
-			size += info.Size
+			parts[d] = info.Size
 		}
 	}
 	add(t.target.Digest)
@@ -154,7 +152,7 @@ func (t *tree) contentSize(ctx context.Context, store content.Store) int64 {
 			add(c.Digest)
 		}
 	}
-	return size
+	return parts
 }
 
 // readDocument reads a JSON blob. Its digest was checked when it was written.

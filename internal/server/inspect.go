@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"berth/internal/container"
 	"berth/internal/server/show"
 )
@@ -18,7 +20,15 @@ func (r containerRoutes) inspect(c *call) error {
 
 // addSizes adds what a container takes on disk, where the client asked for it.
 func (r containerRoutes) addSizes(c *call, to *container.Container) error {
-	if !c.flag("size") || r.layerSize == nil {
+	if !c.flag("size") {
+		return nil
+	}
+	return r.measure(c.r.Context(), to)
+}
+
+// measure adds what a container takes on disk.
+func (r containerRoutes) measure(ctx context.Context, to *container.Container) error {
+	if r.layerSize == nil {
 		return nil
 	}
 	own, err := r.layerSize(to.ID)
@@ -26,7 +36,7 @@ func (r containerRoutes) addSizes(c *call, to *container.Container) error {
 		return err
 	}
 	whole := own
-	if img, err := r.images.Get(c.r.Context(), to.ImageID); err == nil {
+	if img, err := r.images.Get(ctx, to.ImageID); err == nil {
 		whole += img.Size - img.ContentSize // what is unpacked
 	}
 	to.SizeRw, to.SizeRootFs = &own, &whole

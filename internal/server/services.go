@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/top"
 	"berth/internal/event"
 	"berth/internal/image"
+	"berth/internal/volume"
 )
 
 // Containers is what the border needs of the containers' verbs.
@@ -81,6 +82,12 @@ type Images interface {
 type Events interface {
 	Listen(want event.Range) (*event.Listener, error)
 	Listeners() int
+}
+
+// Volumes is what the border needs of the volumes.
+type Volumes interface {
+	List() ([]volume.Volume, error)
+	Size(ctx context.Context, v volume.Volume) (int64, error) // bytes in its files
 }
 
 // Explanations is what the border needs to tell why a container is as it is.

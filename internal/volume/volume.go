@@ -1,7 +1,7 @@
 // Package volume keeps named directories that outlive containers.
 //
 // A volume is <root>/<name>/_data; the directory is the record. Options,
-// labels, listing and drivers are not here yet.
+// labels and drivers are not here yet.
 package volume
 
 import (
@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"berth/internal/fault"
 )
@@ -44,6 +45,30 @@ func (s *Service) Ensure(name string) (dir string, fresh bool, err error) {
 		os.Remove(home)
 		return "", false, fault.Wrap(fault.Internal, err, "the volume %s cannot be made", name)
 	}
+}
+
+// Volume is one volume as it is.
+type Volume struct {
+	Name, Dir string
+	Created   time.Time
+}
+
+// List returns all volumes in the order of their names.
+func (s *Service) List() ([]Volume, error) {
+	entries, err := os.ReadDir(s.root)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "the volumes cannot be listed")
+	}
+	var list []Volume
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || check(e.Name()) != nil {
+			continue // it has just been removed, or is none of ours
+		}
+		// Nothing changes in the directory once the volume's data is made in it.
+		list = append(list, Volume{Name: e.Name(), Dir: filepath.Join(s.root, e.Name(), "_data"), Created: info.ModTime()})
+	}
+	return list, nil
 }
 
 // Remove deletes a volume and what is in it; one that is not there is no error.

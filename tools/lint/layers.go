@@ -36,7 +36,7 @@ func allowed() map[string][]string {
 		"internal/volume":    linux,
 		"internal/delegate":  append([]string{"internal/program"}, ground...),
 		"internal/container": append([]string{"internal/event", "internal/peer", "internal/program", "internal/runtime", "internal/delegate", "internal/keeper", "internal/state", "internal/stream", "internal/logfile", "internal/logdriver", "internal/archive"}, linux...),
-		"internal/server":    append([]string{"internal/event", "internal/peer", "internal/container", "internal/image", "internal/logdriver", "internal/archive"}, ground...),
+		"internal/server":    append([]string{"internal/event", "internal/peer", "internal/container", "internal/image", "internal/volume", "internal/logdriver", "internal/archive"}, ground...),
 		"internal/daemon":    {"internal"},
 		"internal/cli":       append([]string{"internal/cli", "internal/detach"}, ground...),
 		"cmd/berth":          append([]string{"internal/cli"}, ground...),

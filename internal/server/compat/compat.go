@@ -46,6 +46,8 @@ const (
 	ListHealth
 	ImageCreateEvents
 	JSONLines
+	DiskUsageTypes
+	DiskUsageVerbose
 )
 
 // changes is the one place that knows which version brought what.
@@ -68,6 +70,8 @@ var changes = [...]struct {
 	EndpointsMany:        {44, "create takes several EndpointsConfig"},
 	EndpointMAC:          {44, "create takes the MAC address of an endpoint; before, it is only told"},
 	ImageCreateEvents:    {46, "events tell of images that were built or committed"},
+	DiskUsageTypes:       {42, "system df takes types of objects, and shows no BuilderSize"},
+	DiskUsageVerbose:     {52, "system df counts by itself, and lists objects when asked to"},
 	JSONLines:            {52, "events are JSON lines, without the fields status, id and from"},
 	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
 	ImageDescriptors:     {48, "images and containers show descriptors"},

@@ -20,9 +20,21 @@ type legacySummary struct {
 
 // ImageSummary shows one image as a line of a list. uses counts containers by image.
 func ImageSummary(img *image.Image, uses map[string]int64, v compat.Version) any {
+	out := imageLine(img, v)
+	out.Containers = uses[img.ID.String()]
+	if !v.Has(compat.ImageContainersCount) {
+		out.Containers = -1
+	}
+	if !v.Has(compat.NoVirtualSize) {
+		return legacySummary{Summary: out, VirtualSize: img.Size}
+	}
+	return out
+}
+
+// imageLine is what a line of a list says of an image by itself.
+func imageLine(img *image.Image, v compat.Version) wire.Summary {
 	out := wire.Summary{
 		ID:          img.ID.String(),
-		Containers:  uses[img.ID.String()],
 		Created:     unixOrZero(img.Created),
 		Labels:      img.Config.Config.Labels,
 		RepoTags:    familiarNames(img.Names),
@@ -30,17 +42,11 @@ func ImageSummary(img *image.Image, uses map[string]int64, v compat.Version) any
 		SharedSize:  -1,
 		Size:        img.Size,
 	}
-	if !v.Has(compat.ImageContainersCount) {
-		out.Containers = -1
-	}
 	if v.Has(compat.ImageDescriptors) {
 		out.Descriptor = &img.Target
 	}
 	if len(out.RepoTags) == 0 && !v.Has(compat.DanglingHasNoTags) {
 		out.RepoTags, out.RepoDigests = []string{"<none>:<none>"}, []string{"<none>@<none>"}
-	}
-	if !v.Has(compat.NoVirtualSize) {
-		return legacySummary{Summary: out, VirtualSize: img.Size}
 	}
 	return out
 }

@@ -1,0 +1,179 @@
+package show
+
+import (
+	"time"
+
+	"berth/internal/container"
+	"berth/internal/image"
+	"berth/internal/server/compat"
+	store "berth/internal/volume"
+
+	"github.com/moby/moby/api/types/build"
+	wire "github.com/moby/moby/api/types/container"
+	images "github.com/moby/moby/api/types/image"
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/api/types/volume"
+	"github.com/opencontainers/go-digest"
+)
+
+// DiskUsage is what objects take of the disk.
+type DiskUsage struct {
+	Images        []image.Image    // nil when they are not asked for
+	Users         map[string]int64 // containers by their image's ID; nil as above
+	Containers    []DiskContainer
+	HasContainers bool
+	Volumes       []volume.Volume
+	HasVolumes    bool
+	Caches        bool // those of builds, of which there are none
+}
+
+// DiskContainer is a container with its sizes.
+type DiskContainer struct {
+	wire.Summary
+	Up bool
+}
+
+// DiskForm says how an answer looks.
+type DiskForm struct {
+	Version compat.Version
+	Legacy  bool // the lists as they were before API 1.52
+	Verbose bool
+}
+
+// legacyUsage is an answer with the fields that were all before API 1.52.
+type legacyUsage struct {
+	LayersSize  int64               `json:"LayersSize,omitzero"`
+	Images      []any               `json:"Images,omitzero"`
+	Containers  []wire.Summary      `json:"Containers,omitzero"`
+	Volumes     []volume.Volume     `json:"Volumes,omitzero"`
+	BuildCache  []build.CacheRecord `json:"BuildCache,omitzero"`
+	BuilderSize *int64              `json:"BuilderSize,omitempty"`
+	*system.DiskUsage
+}
+
+// Show is the answer to GET /system/df.
+func (u *DiskUsage) Show(f DiskForm) any {
+	out, legacy := &system.DiskUsage{}, legacyUsage{}
+	if u.Users != nil {
+		out.ImageUsage = u.images(f, &legacy)
+	}
+	if u.HasContainers {
+		out.ContainerUsage = u.containers(f, &legacy)
+	}
+	if u.HasVolumes {
+		out.VolumeUsage = u.volumes(f, &legacy)
+	}
+	if u.Caches {
+		out.BuildCacheUsage = &build.DiskUsage{}
+		legacy.BuildCache = []build.CacheRecord{}
+		if !f.Version.Has(compat.DiskUsageTypes) {
+			legacy.BuilderSize = new(int64)
+		}
+	}
+	if !f.Legacy {
+		return out
+	}
+	if f.Version.Has(compat.DiskUsageVerbose) {
+		legacy.DiskUsage = out
+	}
+	return legacy
+}
+
+// images counts every part of an image once, however many images share it.
+func (u *DiskUsage) images(f DiskForm, legacy *legacyUsage) *images.DiskUsage {
+	owners, sizes, active := map[digest.Digest]int{}, map[digest.Digest]int64{}, map[digest.Digest]bool{}
+	for i := range u.Images {
+		for part, size := range u.Images[i].Parts {
+			owners[part]++
+			sizes[part] = size
+			active[part] = active[part] || u.Users[u.Images[i].ID.String()] > 0
+		}
+	}
+	out := &images.DiskUsage{TotalCount: int64(len(u.Images))}
+	for part, size := range sizes {
+		out.TotalSize += size
+		if !active[part] {
+			out.Reclaimable += size
+		}
+	}
+	legacy.LayersSize, legacy.Images = out.TotalSize, []any{}
+	for i := range u.Images {
+		img := &u.Images[i]
+		if u.Users[img.ID.String()] > 0 {
+			out.ActiveCount++
+		}
+		line := imageLine(img, f.Version)
+		line.Containers, line.SharedSize = u.Users[img.ID.String()], 0
+		for part, size := range img.Parts {
+			if owners[part] > 1 {
+				line.SharedSize += size
+			}
+		}
+		if f.Verbose {
+			out.Items = append(out.Items, line)
+		}
+		if f.Version.Has(compat.NoVirtualSize) {
+			legacy.Images = append(legacy.Images, line)
+		} else {
+			legacy.Images = append(legacy.Images, legacySummary{Summary: line, VirtualSize: img.Size})
+		}
+	}
+	if f.Legacy {
+		out.Items = nil
+	}
+	return out
+}
+
+func (u *DiskUsage) containers(f DiskForm, legacy *legacyUsage) *wire.DiskUsage {
+	out := &wire.DiskUsage{TotalCount: int64(len(u.Containers))}
+	legacy.Containers = []wire.Summary{}
+	for _, c := range u.Containers {
+		out.TotalSize += c.SizeRw
+		if c.Up {
+			out.ActiveCount++
+		} else {
+			out.Reclaimable += c.SizeRw
+		}
+		legacy.Containers = append(legacy.Containers, c.Summary)
+	}
+	if f.Verbose && !f.Legacy {
+		out.Items = legacy.Containers
+	}
+	return out
+}
+
+func (u *DiskUsage) volumes(f DiskForm, legacy *legacyUsage) *volume.DiskUsage {
+	out := &volume.DiskUsage{TotalCount: int64(len(u.Volumes))}
+	legacy.Volumes = append([]volume.Volume{}, u.Volumes...)
+	for _, v := range u.Volumes {
+		out.TotalSize += v.UsageData.Size
+		if v.UsageData.RefCount > 0 {
+			out.ActiveCount++
+		} else {
+			out.Reclaimable += v.UsageData.Size
+		}
+	}
+	if f.Verbose && !f.Legacy {
+		out.Items = u.Volumes
+	}
+	return out
+}
+
+// DiskVolume is a volume with what it holds and how many containers have it.
+func DiskVolume(v store.Volume, size, users int64) volume.Volume {
+	return volume.Volume{
+		Name: v.Name, Driver: "local", Mountpoint: v.Dir, Scope: "local", CreatedAt: v.Created.Format(time.RFC3339),
+		UsageData: &volume.UsageData{RefCount: users, Size: size},
+	}
+}
+
+// VolumesOf are the names of the volumes that a container has.
+func VolumesOf(c *container.Container) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type == "volume" {
+			names[m.Source] = true
+		}
+	}
+	return names
+}
