@@ -75,6 +75,7 @@ func (r diskRoutes) readImages(c *call, u *show.DiskUsage) (err error) {
 
 func (r diskRoutes) readContainers(c *call, u *show.DiskUsage) error {
 	ctx, now := c.r.Context(), time.Now()
+	names := imageNames{images: r.images, known: map[[2]string]string{}}
 	list := r.containers.List()
 	for i := range list {
 		if err := ctx.Err(); err != nil {
@@ -84,7 +85,7 @@ func (r diskRoutes) readContainers(c *call, u *show.DiskUsage) error {
 			return err
 		}
 		line := show.Summary(&list[i], now, c.version)
-		line.Image = r.imageNow(ctx, &list[i])
+		line.Image = names.now(ctx, &list[i])
 		line.Mounts = show.MountPoints(&list[i], r.volumeDir)
 		u.Containers = append(u.Containers, show.DiskContainer{Summary: *line, Up: show.Up(&list[i])})
 	}
