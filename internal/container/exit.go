@@ -83,7 +83,7 @@ func drain(hub *stream.Hub) {
 // it held. The caller holds the verb lock. The keeper forgets the run only once
 // its exit is durable; a container that goes away by itself has no exit to keep.
 func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client) {
-	if e.snapshot().HostConfig.PidMode == "host" && l.Group != nil {
+	if e.snapshot().HostConfig.PidMode != "" && l.Group != nil {
 		// The others do not end with the first process, as in a namespace of its own.
 		if err := provision.KillGroup(l.Group); err != nil {
 			s.deps.Warn("container %s: %v", e.id, err)

@@ -1,0 +1,67 @@
+package fields
+
+func configRows() []Row {
+	return []Row{
+		honoured("Config.Hostname", "name of the container; conflicts with the host's UTS namespace and with another container's network"),
+		honoured("Config.Domainname", "NIS domain, and the full name in /etc/hosts"),
+		honoured("Config.User", "name, number, name:group, number:number or :group, looked up in the image's files"),
+		kept("Config.AttachStdin", "says what the client is about to attach"),
+		kept("Config.AttachStdout", "says what the client is about to attach"),
+		kept("Config.AttachStderr", "says what the client is about to attach"),
+		honoured("Config.ExposedPorts", "ports for PublishAllPorts").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
+		honoured("Config.Tty", "a terminal instead of three streams"),
+		honoured("Config.OpenStdin", "standard input is open; else it is empty").by("TestRunPassesStandardInputAndKeepsTheOutputsApart"),
+		honoured("Config.StdinOnce", "standard input ends with the first client that attached to it").by("TestRunPassesStandardInputAndKeepsTheOutputsApart"),
+		honoured("Config.Env", "environment, over the image's"),
+		honoured("Config.Cmd", "arguments, or the program"),
+		honoured("Config.Entrypoint", "program, in the place of the image's"),
+		honoured("Config.Healthcheck.Test", "what is probed: CMD, CMD-SHELL, and beyond Docker HTTP and TCP; NONE").by("TestAnUnhealthyContainerIsDealtWithAsItsCheckSays"),
+		honoured("Config.Healthcheck.Interval", "time between probes").by("TestAnUnhealthyContainerIsDealtWithAsItsCheckSays"),
+		honoured("Config.Healthcheck.Timeout", "time that a probe may take").by("TestAProbeThatTakesTooLongIsKilledWithWhatItStarted"),
+		honoured("Config.Healthcheck.StartPeriod", "time in which failures do not count").by("TestAStreakOfFailuresMakesUnhealthyAndOneSuccessHealthy"),
+		honoured("Config.Healthcheck.StartInterval", "time between probes in the start period").by("TestProbesComeEveryIntervalAndMoreOftenWhileStarting"),
+		honoured("Config.Healthcheck.Retries", "failures in sequence that make a container unhealthy").by("TestAnUnhealthyContainerIsDealtWithAsItsCheckSays"),
+		kept("Config.ArgsEscaped", "says something of Windows' command lines only; not shown"),
+		honoured("Config.Image", "any name or ID of an image"),
+		honoured("Config.Volumes", "places of anonymous volumes"),
+		honoured("Config.WorkingDir", "made when the image lacks it"),
+		honoured("Config.NetworkDisabled", "the network mode none"),
+		kept("Config.OnBuild", "for images that are committed from the container"),
+		honoured("Config.Labels", "for filters and people").by(shown),
+		honoured("Config.StopSignal", "what stop sends first").by("TestStopAsksFirstAndKillsAfterwards"),
+		honoured("Config.StopTimeout", "seconds until stop kills").by("TestStopAsksFirstAndKillsAfterwards"),
+		kept("Config.Shell", "for the shell form of health checks, and for images that are committed from the container"),
+		honoured("Config.MacAddress", "hardware address of the interface; newer clients say it in NetworkingConfig"),
+	}
+}
+
+func networkRows() []Row {
+	const e = "NetworkingConfig.EndpointsConfig."
+	endpoint := func(settings string) string {
+		return `{"NetworkingConfig":{"EndpointsConfig":{"bridge":{` + settings + `}}}}`
+	}
+	return []Row{
+		honoured("HostConfig.NetworkMode", "bridge or default, none, host, container:<id>; conflicts as Docker has them"),
+		honoured("HostConfig.PortBindings", "ports on addresses of the host; any when empty or 0").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
+		honoured("HostConfig.PublishAllPorts", "any ports for all that are exposed").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
+		honoured("HostConfig.Dns", "nameservers in resolv.conf"),
+		honoured("HostConfig.DnsOptions", "options in resolv.conf"),
+		honoured("HostConfig.DnsSearch", "search in resolv.conf; a dot alone for none"),
+		honoured("HostConfig.ExtraHosts", "lines in /etc/hosts; host-gateway is the bridge's address"),
+		refused("HostConfig.Links", "there are only the default networks", `{"HostConfig":{"Links":["a:b"]}}`, "HostConfig.Links is not supported yet"),
+		refused(e+"IPAMConfig", "on the default networks addresses are chosen by the engine, as in Docker",
+			endpoint(`"IPAMConfig":{"IPv4Address":"172.17.0.9"}`), "user specified IP address is supported on user defined networks only"),
+		refused(e+"Links", "there are only the default networks", endpoint(`"Links":["a:b"]`), "NetworkingConfig.EndpointsConfig.Links is not supported yet"),
+		refused(e+"Aliases", "the default networks have no names, as in Docker",
+			endpoint(`"Aliases":["a"]`), "network-scoped alias is supported only for containers in user defined networks"),
+		refused(e+"DriverOpts", "the bridge has none", endpoint(`"DriverOpts":{"a":"b"}`), "NetworkingConfig.EndpointsConfig.DriverOpts is not supported yet"),
+		honoured(e+"MacAddress", "hardware address of the interface"),
+		honoured(e+"GwPriority", "of one network it is the gateway's anyway"),
+		{Name: e + "NetworkID", How: Kept, What: "and what follows tells of a running container; programs that make one anew send it back, and it decides nothing", Test: "TestWhatCannotBeHonouredIsRefusedByName"},
+	}
+}
+
+// operational are the fields of an endpoint that tell and do not ask.
+func operational() []string {
+	return []string{"EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames"}
+}
