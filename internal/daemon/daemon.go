@@ -23,6 +23,7 @@ import (
 	"berth/internal/image"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
+	"berth/internal/login"
 	"berth/internal/network"
 	"berth/internal/server"
 	"berth/internal/state"
@@ -84,7 +85,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish},
-		System: d, Events: d.events, Volumes: d.volumes, Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		System: d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, Log: d.log,
 	})

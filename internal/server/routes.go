@@ -41,6 +41,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
 		{method: "GET", path: "/containers/{id}/explain", handle: explainRoutes{cfg.Explain}.explain}, // berth's own
 		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes}.usage},
+		{method: "POST", path: "/auth", handle: authRoutes{cfg.Logins}.check},
 		{method: "GET", path: "/info", handle: system.info},
 		{method: "GET", path: "/version", handle: system.versions},
 		{method: "GET", path: "/_ping", handle: system.ping},
@@ -68,7 +69,6 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/images/{name}/push"},
 		{method: "GET", path: "/images/search"},
 		{method: "POST", path: "/images/prune"},
-		{method: "POST", path: "/auth"},
 		{method: "GET", path: "/images/{name}/get"},
 		{method: "GET", path: "/images/get"},
 		{method: "GET", path: "/volumes"},

@@ -23,6 +23,7 @@ type Config struct {
 	Events     Events
 	Explain    Explanations
 	Volumes    Volumes
+	Logins     Logins
 	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil
 	// LayerSize says how many bytes a container's own layer holds, for who asks for
 	// sizes; nil means that nobody knows.

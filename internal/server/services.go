@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/top"
 	"berth/internal/event"
 	"berth/internal/image"
+	"berth/internal/login"
 	"berth/internal/volume"
 )
 
@@ -82,6 +83,11 @@ type Images interface {
 type Events interface {
 	Listen(want event.Range) (*event.Listener, error)
 	Listeners() int
+}
+
+// Logins is what the border needs to try credentials.
+type Logins interface {
+	Login(ctx context.Context, who login.Credentials) (identityToken string, err error)
 }
 
 // Volumes is what the border needs of the volumes.

@@ -1,0 +1,152 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"berth/internal/fault"
+)
+
+// clientID is how token servers know who asks; they know Docker's.
+const clientID = "docker"
+
+// bodyLimit is the most that an answer may hold.
+const bodyLimit = 1 << 20
+
+// reply is an answer that has been read.
+type reply struct {
+	code   int
+	status string
+	header http.Header
+	body   []byte
+}
+
+// do makes one request. A form is posted.
+func (c *Client) do(ctx context.Context, to endpoint, method, address string, form url.Values, with func(*http.Request)) (reply, error) {
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return reply{}, err
+	}
+	req.Header.Set("User-Agent", c.agent)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if with != nil {
+		with(req)
+	}
+	resp, err := to.http.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
+	return reply{resp.StatusCode, resp.Status, resp.Header, b}, err
+}
+
+// answer gives a registry what its challenges ask for: what is to be added to a request.
+func (c *Client) answer(ctx context.Context, to endpoint, header http.Header, who Credentials) (with func(*http.Request), identity string, err error) {
+	for _, ch := range challenges(header) {
+		switch {
+		case ch.scheme == "bearer":
+			token, identity, err := c.token(ctx, to, ch, who)
+			return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, identity, err
+		case ch.scheme == "basic" && who.Username != "" && who.Password != "":
+			return func(r *http.Request) { r.SetBasicAuth(who.Username, who.Password) }, "", nil
+		}
+	}
+	return nil, "", nil // asked again it says no again, and that is the answer
+}
+
+// token asks the server that a challenge names. Credentials go to no other place
+// than one that the registry has named over the web's own protocols.
+func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Credentials) (token, identity string, err error) {
+	realm, err := url.Parse(ch.params["realm"])
+	if err != nil || realm.Scheme != "https" && realm.Scheme != "http" || realm.Host == "" {
+		return "", "", fault.New(fault.Internal, "invalid token auth challenge realm: %q", ch.params["realm"])
+	}
+	if realm.Scheme == "http" && strings.HasPrefix(to.url, "https:") && !local(realm.Host) {
+		return "", "", fault.New(fault.Internal, "the registry wants the password sent in the open, to %s", ch.params["realm"])
+	}
+	var resp reply
+	if who.IdentityToken != "" {
+		resp, err = c.do(ctx, to, "POST", realm.String(), url.Values{
+			"grant_type": {"refresh_token"}, "refresh_token": {who.IdentityToken}, "service": {ch.params["service"]}, "client_id": {clientID},
+		}, nil)
+	} else {
+		q := realm.Query()
+		q.Set("service", ch.params["service"])
+		q.Set("client_id", clientID)
+		q.Set("offline_token", "true")
+		if who.Username != "" {
+			q.Set("account", who.Username)
+		}
+		realm.RawQuery = q.Encode()
+		resp, err = c.do(ctx, to, "GET", realm.String(), nil, func(r *http.Request) {
+			if who.Username != "" || who.Password != "" {
+				r.SetBasicAuth(who.Username, who.Password)
+			}
+		})
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return readToken(resp, who)
+}
+
+// readToken reads a token server's answer.
+func readToken(resp reply, who Credentials) (token, identity string, err error) {
+	if resp.code < 200 || resp.code >= 300 {
+		return "", "", refused(resp)
+	}
+	var got struct {
+		Token   string `json:"token"`
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal(resp.body, &got); err != nil {
+		return "", "", fault.New(fault.Internal, "unable to decode token response: %v", err)
+	}
+	if token = got.Access; token == "" {
+		token = got.Token
+	}
+	if token == "" {
+		return "", "", fault.New(fault.Internal, "authorization server did not include a token in the response")
+	}
+	if identity = got.Refresh; identity == "" {
+		identity = who.IdentityToken // it stays good
+	}
+	return token, identity, nil
+}
+
+// refused is what a token server says instead of giving a token.
+func refused(resp reply) error {
+	var said struct {
+		Details string `json:"details"`
+		Errors  []struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	known := json.Unmarshal(resp.body, &said) == nil
+	if resp.code == http.StatusUnauthorized || resp.code == http.StatusForbidden {
+		kind := map[int]fault.Kind{http.StatusUnauthorized: fault.Unauthorized, http.StatusForbidden: fault.Forbidden}[resp.code]
+		switch {
+		case known && len(said.Errors) > 0:
+			return fault.New(kind, "%s: %s", strings.ToLower(said.Errors[0].Code), said.Errors[0].Message)
+		case known && said.Details != "":
+			return fault.New(kind, "unauthorized: %s", said.Details)
+		case resp.code == http.StatusUnauthorized:
+			return fault.New(kind, "unauthorized: authentication required")
+		}
+	}
+	return fault.New(fault.Internal, "%s", fmt.Sprintf("received unexpected HTTP status: %s", resp.status))
+}
