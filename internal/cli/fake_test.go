@@ -21,6 +21,7 @@ type fake struct {
 	t      *testing.T
 	server *httptest.Server
 	routes map[string]http.HandlerFunc
+	config string // the clients' configuration directory; a new one each time when empty
 
 	mu    sync.Mutex
 	calls []string
@@ -150,7 +151,11 @@ type result struct {
 
 // run runs the client against the fake.
 func (f *fake) run(stdin string, args ...string) result {
-	return runWith(f.t, map[string]string{"BERTH_HOST": "tcp://" + f.server.Listener.Addr().String()}, stdin, args...)
+	env := map[string]string{"BERTH_HOST": "tcp://" + f.server.Listener.Addr().String()}
+	if f.config != "" {
+		env["DOCKER_CONFIG"] = f.config
+	}
+	return runWith(f.t, env, stdin, args...)
 }
 
 func runWith(t *testing.T, env map[string]string, stdin string, args ...string) result {

@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/cli/container"
 	"berth/internal/cli/image"
+	"berth/internal/cli/registry"
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
 
@@ -58,7 +59,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	root.AddCommand(container.TopLevel(s)...)
 	root.AddCommand(image.TopLevel(s)...)
 	root.AddCommand(
-		system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
+		registry.NewLogin(s), registry.NewLogout(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
 		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, system.NewCommand(s, b)),
 	)
 	plainUseLines(root)

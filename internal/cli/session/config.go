@@ -26,15 +26,19 @@ type Proxy struct {
 	All   string `json:"allProxy"`
 }
 
+// ConfigDir is where the user's configuration is.
+func (s *Session) ConfigDir() string {
+	if s.Flags.ConfigDir != "" {
+		return s.Flags.ConfigDir
+	}
+	return s.configDir()
+}
+
 // Config returns the user's configuration. A file that cannot be read is
 // warned about, as docker does, and counts as empty.
 func (s *Session) Config() Config {
 	s.configOnce.Do(func() {
-		dir := s.Flags.ConfigDir
-		if dir == "" {
-			dir = s.configDir()
-		}
-		path := filepath.Join(dir, "config.json")
+		path := filepath.Join(s.ConfigDir(), "config.json")
 		b, err := os.ReadFile(path)
 		if os.IsNotExist(err) {
 			return

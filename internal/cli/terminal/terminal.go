@@ -3,6 +3,8 @@
 package terminal
 
 import (
+	"context"
+	"errors"
 	"os"
 	"sync"
 
@@ -71,4 +73,34 @@ func (g *Guard) Restore() {
 	}
 	_ = term.Restore(g.fd, g.state)
 	g.state = nil
+}
+
+// ReadSecret reads a line from a terminal that does not show it. When ctx ends
+// the terminal is given back as it was; the goroutine that reads stays until the
+// process ends, since nothing can interrupt it.
+func ReadSecret(ctx context.Context, stream any) (string, error) {
+	n, ok := fd(stream)
+	if !ok {
+		return "", errors.New("the input device is not a TTY")
+	}
+	before, err := term.GetState(n)
+	if err != nil {
+		return "", err
+	}
+	type answer struct {
+		secret []byte
+		err    error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		secret, err := term.ReadPassword(n)
+		read <- answer{secret, err}
+	}()
+	select {
+	case a := <-read:
+		return string(a.secret), a.err
+	case <-ctx.Done():
+		_ = term.Restore(n, before)
+		return "", context.Cause(ctx)
+	}
 }
