@@ -116,7 +116,7 @@ func local(host string) bool {
 
 // try makes the registry say what it wants, gives it, and asks again.
 func (c *Client) try(ctx context.Context, to endpoint, who Credentials) (identity string, err error) {
-	resp, err := c.do(ctx, to, "GET", to.url, nil, nil)
+	resp, err := c.do(ctx, to, question{address: to.url})
 	if err != nil {
 		return "", failed(to, err)
 	}
@@ -125,7 +125,7 @@ func (c *Client) try(ctx context.Context, to endpoint, who Credentials) (identit
 		if with, identity, err = c.answer(ctx, to, resp.header, who); err != nil {
 			return "", failed(to, err)
 		}
-		if resp, err = c.do(ctx, to, "GET", to.url, nil, with); err != nil {
+		if resp, err = c.do(ctx, to, question{address: to.url, with: with}); err != nil {
 			return "", failed(to, err)
 		}
 	}

@@ -26,22 +26,29 @@ type reply struct {
 	body   []byte
 }
 
-// do makes one request. A form is posted.
-func (c *Client) do(ctx context.Context, to endpoint, method, address string, form url.Values, with func(*http.Request)) (reply, error) {
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
+// question is a request: a GET, or with a form a POST.
+type question struct {
+	address string
+	form    url.Values
+	with    func(*http.Request) // adds to it; nil for nothing
+}
+
+// do makes one request.
+func (c *Client) do(ctx context.Context, to endpoint, q question) (reply, error) {
+	method, body := "GET", io.Reader(nil)
+	if q.form != nil {
+		method, body = "POST", strings.NewReader(q.form.Encode())
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	req, err := http.NewRequestWithContext(ctx, method, q.address, body)
 	if err != nil {
 		return reply{}, err
 	}
 	req.Header.Set("User-Agent", c.agent)
-	if form != nil {
+	if q.form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if with != nil {
-		with(req)
+	if q.with != nil {
+		q.with(req)
 	}
 	resp, err := to.http.Do(req)
 	if err != nil {
@@ -78,9 +85,9 @@ func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Crede
 	}
 	var resp reply
 	if who.IdentityToken != "" {
-		resp, err = c.do(ctx, to, "POST", realm.String(), url.Values{
+		resp, err = c.do(ctx, to, question{address: realm.String(), form: url.Values{
 			"grant_type": {"refresh_token"}, "refresh_token": {who.IdentityToken}, "service": {ch.params["service"]}, "client_id": {clientID},
-		}, nil)
+		}})
 	} else {
 		q := realm.Query()
 		q.Set("service", ch.params["service"])
@@ -90,11 +97,11 @@ func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Crede
 			q.Set("account", who.Username)
 		}
 		realm.RawQuery = q.Encode()
-		resp, err = c.do(ctx, to, "GET", realm.String(), nil, func(r *http.Request) {
+		resp, err = c.do(ctx, to, question{address: realm.String(), with: func(r *http.Request) {
 			if who.Username != "" || who.Password != "" {
 				r.SetBasicAuth(who.Username, who.Password)
 			}
-		})
+		}})
 	}
 	if err != nil {
 		return "", "", err
