@@ -163,3 +163,53 @@ func TestAReaderThatStandsStillIsLeftBehindInTheEnd(t *testing.T) {
 		t.Errorf("%d files are still held", held)
 	}
 }
+
+func TestFilesThatRotateWhileTheyAreCompressedAreReadInOrder(t *testing.T) {
+	const lines = 20000
+	path := filepath.Join(t.TempDir(), "log")
+	l := open(t, path, Options{MaxSize: 20000, MaxFile: 5, Compress: true})
+	end := make(chan struct{})
+	go func() {
+		defer close(end)
+		for i := range lines {
+			if err := l.Write("stdout", noon, fmt.Appendf(nil, "line %d\n", i)); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	inOrder := func() {
+		t.Helper()
+		next := -1
+		err := l.Read(deadline(t), all, func(e Entry) error {
+			var n int
+			if _, err := fmt.Sscanf(string(e.Line), "line %d\n", &n); err != nil || next >= 0 && n != next {
+				return fmt.Errorf("%q instead of line %d", e.Line, next)
+			}
+			next = n + 1
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for running := true; running; {
+		select {
+		case <-end:
+			running = false
+		default:
+		}
+		l.compress()
+		inOrder()
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < 5; i++ {
+		if _, err := os.Stat(fmt.Sprintf("%s.%d.gz", path, i)); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, _ := filepath.Glob(path + "*"); len(left) != 5 {
+		t.Errorf("there are %v", left)
+	}
+}

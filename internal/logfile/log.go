@@ -33,7 +33,8 @@ type Log struct {
 	emit   func(*Message) error // entry
 	wake   chan struct{}        // closed at the next change; nil when nobody waits
 	closed bool
-	gz     chan struct{} // closed when the compression under way is done; nil before the first
+	calm   *time.Timer   // begins a compression when there has been no rotation for a while; nil before the first
+	gz     chan struct{} // closed when the compression under way is done; nil when there is none
 }
 
 // Open opens or makes the log at path. A last line that a crash has torn is
@@ -51,6 +52,7 @@ func Open(path string, o Options) (*Log, error) {
 	s := newSegment(f, 0)
 	l := &Log{path: path, opts: o, cur: s, oldest: s, size: size}
 	l.emit = l.entry
+	l.compressLater() // what an earlier life has left
 	return l, nil
 }
 
@@ -147,17 +149,25 @@ func (l *Log) Flush() error {
 }
 
 // Close writes what is held and ends the readers that follow, once they have
-// read everything. It waits for a compression that is under way.
+// read everything. It waits for a compression that is under way; a file that was rotated just now
+// is compressed when the log is opened again.
 func (l *Log) Close() error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.closed {
+		l.mu.Unlock()
 		return nil
 	}
 	err := errors.Join(l.split.Rest(l.emit), l.flush())
 	l.closed = true
 	l.broadcast()
 	l.drop(l.cur)
-	l.waitCompressed()
+	if l.calm != nil {
+		l.calm.Stop()
+	}
+	gz := l.gz
+	l.mu.Unlock()
+	if gz != nil {
+		<-gz
+	}
 	return err
 }

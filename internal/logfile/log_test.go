@@ -195,6 +195,9 @@ func TestTailSinceAndUntilChooseEntriesAcrossRotatedFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if compress {
+			l.compress()
+		}
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -173,43 +172,4 @@ func (c *compressor) member(m member, entries []byte) error {
 	binary.LittleEndian.PutUint32(c.packed.Bytes()[extraStart+4:], uint32(c.packed.Len()))
 	_, err = c.out.Write(c.packed.Bytes())
 	return err
-}
-
-// compressFile puts path.gz in place of path. At every moment one of them is whole.
-func compressFile(path string, format Format) (err error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	st, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	tmp := path + ".gz.tmp"
-	out, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, fileMode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-		}
-	}()
-	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	if err == nil {
-		c := compressor{format: format, out: out, zip: z}
-		err = c.compress(in)
-	}
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return err
-	}
-	// A reader asks when the entries were written.
-	if err = os.Chtimes(tmp, st.ModTime(), st.ModTime()); err != nil {
-		return err
-	}
-	if err = os.Rename(tmp, path+".gz"); err != nil {
-		return err
-	}
-	return os.Remove(path)
 }

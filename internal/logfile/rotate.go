@@ -47,7 +47,6 @@ func (l *Log) rotate() error {
 		l.size = st.Size()
 		return nil
 	}
-	l.waitCompressed()
 	if err := l.shift(); err != nil {
 		return err
 	}
@@ -61,9 +60,7 @@ func (l *Log) rotate() error {
 	l.cur.refs++ // old's
 	l.drop(old)  // the writer's
 	l.leaveBehind()
-	if l.opts.Compress && l.opts.MaxFile > 1 {
-		l.compress(l.path + ".1")
-	}
+	l.compressLater()
 	return nil
 }
 
@@ -104,23 +101,6 @@ func (l *Log) leaveBehind() {
 			s.file.Close()
 		}
 		l.oldest = s.next
-	}
-}
-
-// compress replaces a rotated file by its compressed form, in the background.
-func (l *Log) compress(path string) {
-	done := make(chan struct{})
-	l.gz = done
-	go func() {
-		defer close(done)
-		// A failure leaves the file as it is, which reads as well.
-		_ = compressFile(path, l.opts.Format)
-	}()
-}
-
-func (l *Log) waitCompressed() {
-	if l.gz != nil {
-		<-l.gz
 	}
 }
 

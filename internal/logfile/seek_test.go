@@ -35,8 +35,14 @@ func TestTailSinceAndUntilChooseTheSameInEveryFormat(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if compress {
+				l.compress()
+			}
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
+			}
+			if _, err := os.Stat(path + ".1.gz"); compress != (err == nil) {
+				t.Errorf("%s, compressed %v: %v", name, compress, err)
 			}
 			every := read(t, path, o.Format, all)
 			first := n - len(every)
@@ -144,7 +150,12 @@ func TestACompressedFileIsSteppedThroughWithoutDecompressingIt(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := compressFile(path, JSON(nil)); err != nil {
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := compressFile(in, path+".gz", JSON(nil)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path + ".gz")
