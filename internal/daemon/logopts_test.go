@@ -23,7 +23,7 @@ func TestTheLogOfContainersThatChooseNoneIsConfigured(t *testing.T) {
 		{append(file("{}"), "--log-driver", "local", "--log-opt", "max-size=1m", "--log-opt", "tag=a=b"), "{local map[max-size:1m tag:a=b]}"},
 		{file(`{"log-driver": "none"}`), "{none map[]}"},
 		{file(`{"log-opts": {"max-file": "2", "tag": "{{.Name}}"}}`), "{json-file map[max-file:2 tag:{{.Name}}]}"},
-		{file(`{"log-driver": "nothing"}`), "failed to set log opts: logger: no log driver named 'nothing' is registered"},
+		{file(`{"log-driver": "nothing"}`), "failed to set log opts: error looking up logging plugin nothing: plugin \"nothing\" not found"},
 		{append(file("{}"), "--log-opt", "x=y"), "failed to set log opts: unknown log opt 'x' for json-file log driver"},
 		{file(`{"log-opts": {"max-file": 2}}`), "json: cannot unmarshal number into Go value of type string"},
 	} {

@@ -82,7 +82,7 @@ func find(name string) (kind, error) {
 	all := kinds()
 	i := slices.IndexFunc(all, func(k kind) bool { return k.name == name })
 	if i < 0 {
-		return kind{}, fault.New(fault.Invalid, "logger: no log driver named '%s' is registered", name)
+		return kind{}, fault.New(fault.Invalid, "error looking up logging plugin %s: plugin %q not found", name, name)
 	}
 	return all[i], nil
 }

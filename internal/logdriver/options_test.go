@@ -22,7 +22,7 @@ func TestOptionsAreRefusedInDockersWords(t *testing.T) {
 		options opts
 		want    string // "" for none
 	}{
-		{"splunk2", nil, "logger: no log driver named 'splunk2' is registered"},
+		{"splunk2", nil, `error looking up logging plugin splunk2: plugin "splunk2" not found`},
 		{"none", opts{"anything": "goes"}, ""},
 		{"json-file", opts{"x": "y"}, "unknown log opt 'x' for json-file log driver"},
 		{"json-file", opts{"max-size": "10m", "max-file": "2", "compress": "true", "labels": "a", "labels-regex": "^a", "env": "b", "env-regex": "b$", "tag": "{{.Name}}", "mode": "non-blocking", "max-buffer-size": "4m"}, ""},
@@ -53,13 +53,14 @@ func TestOptionsAreRefusedInDockersWords(t *testing.T) {
 		{"syslog", opts{"syslog-address": "unixgram://" + socket}, ""},
 		{"syslog", opts{"syslog-address": "unix:///nowhere/s"}, "stat /nowhere/s: no such file or directory"},
 		{"syslog", opts{"syslog-address": "127.0.0.1"}, "syslog-address should be in form proto://address, got 127.0.0.1"},
-		{"syslog", opts{"syslog-address": "http://127.0.0.1"}, "unsupported scheme: 'http'"},
+		{"syslog", opts{"syslog-address": "http://127.0.0.1"}, "syslog-address should be in form proto://address, got http://127.0.0.1"},
 		{"syslog", opts{"syslog-facility": "24"}, "invalid syslog facility"},
 		{"syslog", opts{"syslog-format": "rfc1"}, "Invalid syslog format"},
 		{"gelf", nil, "gelf-address is a required parameter"},
 		{"gelf", opts{"gelf-address": "udp://127.0.0.1:1", "x": "y"}, `unknown log opt "x" for gelf log driver`},
 		{"gelf", opts{"gelf-address": "127.0.0.1:1"}, "gelf-address should be in form proto://address, got 127.0.0.1:1"},
-		{"gelf", opts{"gelf-address": "http://127.0.0.1:1"}, "gelf: endpoint needs to be TCP or UDP"},
+		{"gelf", opts{"gelf-address": "http://127.0.0.1:1"}, "gelf-address should be in form proto://address, got http://127.0.0.1:1"},
+		{"gelf", opts{"gelf-address": "unix:///s"}, "gelf: endpoint needs to be TCP or UDP"},
 		{"gelf", opts{"gelf-address": "udp://127.0.0.1"}, "gelf: please provide gelf-address as proto://host:port"},
 		{"gelf", opts{"gelf-address": "tcp://127.0.0.1:1", "gelf-compression-type": "gzip"}, "compression is only supported on UDP"},
 		{"gelf", opts{"gelf-address": "udp://127.0.0.1:1", "gelf-compression-type": "xz"}, `unknown value "xz" for log opt "gelf-compression-type" for gelf log driver`},

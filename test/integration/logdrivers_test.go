@@ -124,6 +124,7 @@ func TestLogOptionsAreRefusedAsDockerRefusesThem(t *testing.T) {
 		`{"Type":"syslog","Config":{"syslog-facility":"99"}}`,
 		`{"Type":"syslog","Config":{"syslog-address":"unix:///nowhere/socket"}}`,
 		`{"Type":"syslog","Config":{"syslog-address":"127.0.0.1:514"}}`,
+		`{"Type":"syslog","Config":{"syslog-address":"http://127.0.0.1:514"}}`,
 		`{"Type":"syslog","Config":{"syslog-format":"rfc1"}}`,
 		`{"Type":"gelf"}`,
 		`{"Type":"gelf","Config":{"gelf-address":"udp://127.0.0.1:1","x":"y"}}`,

@@ -13,7 +13,6 @@ import (
 	"berth/internal/cli/session"
 	"berth/internal/fault"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types"
 	"github.com/spf13/cobra"
 )
@@ -64,7 +63,7 @@ func runLogs(ctx context.Context, s *session.Session, o engine.LogOptions, names
 	if raw {
 		_, err = io.Copy(s.Out, answer)
 	} else {
-		_, err = stdcopy.StdCopy(s.Out, s.Err, answer)
+		err = logs.Copy(s.Out, s.Err, answer)
 	}
 	return err
 }

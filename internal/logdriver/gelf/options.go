@@ -3,6 +3,7 @@ package gelf
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,7 +93,7 @@ func parseAddress(address string) (*url.URL, error) {
 	if address == "" {
 		return nil, fault.New(fault.Invalid, "gelf-address is a required parameter")
 	}
-	if !strings.Contains(address, "://") {
+	if scheme, _, _ := strings.Cut(address, "://"); !slices.Contains([]string{"tcp", "udp", "tcp+tls", "unix", "unixgram"}, scheme) {
 		return nil, fault.New(fault.Invalid, "gelf-address should be in form proto://address, got %v", address)
 	}
 	u, err := url.Parse(address)

@@ -64,23 +64,19 @@ func parseAddress(address string) (network, at string, err error) {
 	if address == "" {
 		return "", "", nil
 	}
-	scheme, _, found := strings.Cut(address, "://")
-	if !found {
+	scheme, _, _ := strings.Cut(address, "://")
+	if !slices.Contains([]string{"tcp", "udp", secure, "unix", "unixgram"}, scheme) {
 		return "", "", fault.New(fault.Invalid, "syslog-address should be in form proto://address, got %v", address)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", "", err
 	}
-	switch scheme {
-	case "unix", "unixgram":
+	if strings.HasPrefix(scheme, "unix") {
 		if _, err := os.Stat(u.Path); err != nil {
 			return "", "", err
 		}
 		return scheme, u.Path, nil
-	case "udp", "tcp", secure:
-	default:
-		return "", "", fault.New(fault.Invalid, "unsupported scheme: '%s'", scheme)
 	}
 	if u.Port() == "" {
 		return scheme, net.JoinHostPort(u.Hostname(), defaultPort), nil
