@@ -36,6 +36,9 @@ func Locate(root *os.File, name string) (*Resource, error) {
 	abs := absolute(name)
 	above, base := path.Split(abs)
 	dir, err := mount.OpenIn(root, above, unix.O_PATH|unix.O_DIRECTORY)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, circular(path.Clean(above))
+	}
 	if err != nil {
 		return nil, told(err, "lstat", abs)
 	}

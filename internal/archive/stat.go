@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/fault"
 	"berth/internal/linux/mount"
 )
 
@@ -83,7 +84,7 @@ func follow(root *os.File, name string) (string, error) {
 			continue
 		}
 		if links++; links > linkLimit {
-			return "", told(unix.ELOOP, "readlink", name)
+			return "", circular(name)
 		}
 		if path.IsAbs(to) {
 			at = "/"
@@ -91,6 +92,11 @@ func follow(root *os.File, name string) (string, error) {
 		rest = to + "/" + rest
 	}
 	return at, nil
+}
+
+// circular says in Docker's words that links lead round in a circle.
+func circular(name string) error {
+	return fault.New(fault.Internal, "evalSymlinksInScope: too many links in %s", name)
 }
 
 // readLink is what a link says; "" when the name is another thing, or nothing.

@@ -22,7 +22,7 @@ const pathStat = "X-Docker-Container-Path-Stat"
 func (c *call) path() (string, error) {
 	name := c.query.Get("path")
 	if name == "" {
-		return "", fault.New(fault.Invalid, "bad parameter: path cannot be empty")
+		return "", fault.New(fault.Invalid, "bad parameter: pathcannot be empty") // as Docker writes it
 	}
 	return name, nil
 }

@@ -100,11 +100,11 @@ func pour(ctx context.Context, w io.Writer, produce func(io.Writer) error, relea
 		if err == nil {
 			err = out.Flush()
 		}
+		stop() // before the release, which ends ctx
 		release()
 		pipe.CloseWithError(err)
 	}()
 	_, err := io.Copy(w, r)
-	stop()
 	r.CloseWithError(io.ErrClosedPipe)
 	return err
 }
