@@ -93,7 +93,7 @@ func noFile(err error, ref, name string) error {
 // called, even while a client does not take what has been written.
 func pour(ctx context.Context, w io.Writer, produce func(io.Writer) error, release func()) error {
 	r, pipe := io.Pipe()
-	stop := context.AfterFunc(ctx, func() { r.CloseWithError(fault.As(fault.Cancelled, context.Cause(ctx))) })
+	stop := context.AfterFunc(ctx, func() { pipe.CloseWithError(fault.As(fault.Cancelled, context.Cause(ctx))) })
 	go func() {
 		out := bufio.NewWriterSize(pipe, 256<<10)
 		err := produce(out)
