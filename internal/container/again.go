@@ -141,7 +141,7 @@ func (s runs) again(e *entry, due time.Time) {
 	}
 	defer e.unlock()
 	before := e.snapshot()
-	if before.State != Restarting || !before.Restart.Due.Equal(due) {
+	if s.leaving.Load() || before.State != Restarting || !before.Restart.Due.Equal(due) {
 		return
 	}
 	err := s.begin(ctx, e, func(c *Container) { c.Restart.Due = time.Time{} })

@@ -141,7 +141,7 @@ func TestWhatWasAskedAndWhenToStartAgainOutliveAKilledDaemon(t *testing.T) {
 	e := newEngine(t)
 	ctx := context.Background()
 	// One that is told to end, and does when the daemon is gone.
-	asked := e.create("trap 'while [ ! -e /v/end ]; do sleep 0.01; done; exit 4' TERM; echo up; while :; do sleep 0.01; done", withPolicy("always", 0), withVolume)
+	asked := e.create("trap 'while [ ! -e /v/end ]; do sleep 0.01; done; exit 4' TERM; sleep 1000 & echo up; wait", withPolicy("always", 0), withVolume)
 	e.start(asked)
 	e.logged(asked, "up")
 	e.must(e.Kill(ctx, asked, "TERM"))

@@ -16,7 +16,7 @@ import (
 func TestARestartStopsAndStarts(t *testing.T) {
 	e := newEngine(t)
 	ctx := context.Background()
-	id := e.create("trap 'echo asked; exit 3' TERM USR1; echo up; while :; do sleep 0.01; done")
+	id := e.create("trap 'echo asked; exit 3' TERM USR1; sleep 1000 & echo up; wait")
 	e.must(e.Changes().Restart(ctx, id, StopOptions{})) // which did not run
 	e.logged(id, "up")
 	before, _ := e.Get(id)

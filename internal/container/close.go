@@ -12,7 +12,7 @@ import (
 // closed next. It reports whether anything runs.
 func (s *Service) Close() (running bool) {
 	s.host.Close()
-	s.endProbes()
+	s.runs().endProbes()
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
 			running = true
@@ -28,7 +28,7 @@ func (s *Service) Close() (running bool) {
 
 // endProbes ends all probing; the next daemon goes on with what is known. Probes
 // that are under way are killed.
-func (s *Service) endProbes() {
+func (s runs) endProbes() {
 	var ending []*watch
 	for _, e := range s.index.all() {
 		if w := e.watch.Load(); w != nil {

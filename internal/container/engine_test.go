@@ -340,7 +340,7 @@ func makeRoot(t *testing.T, root string) {
 	if err := os.WriteFile(root+"/bin/busybox", busybox, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, applet := range strings.Fields("sh true false sleep cat echo id ls kill touch stty head seq yes dd env mount sync") {
+	for _, applet := range strings.Fields("sh date true false sleep cat echo id ls kill touch stty head seq yes dd env mount sync") {
 		if err := os.Symlink("busybox", root+"/bin/"+applet); err != nil {
 			t.Fatal(err)
 		}

@@ -47,6 +47,8 @@ type live struct {
 	renew    atomic.Bool           // it is unhealthy and ends to begin again, whatever its policy
 	acting   atomic.Bool           // something is being done about its health
 	again    atomic.Bool           // a restart follows: its end is not the container's
+	passing  atomic.Bool           // the daemon ends it for its own sake: the next one decides what follows
+	adopted  bool                  // an earlier daemon has started it
 	ending   atomic.Bool           // SIGKILL is on its way: nobody pauses it any more
 	down     chan struct{}         // closed when the run has ended for all to see
 	stopper  atomic.Pointer[asker] // who has asked for its stop

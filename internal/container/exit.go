@@ -98,6 +98,9 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	}
 	endpoint := e.snapshot().Endpoint
 	plan, ev := afterExit(e.snapshot(), l, exit), Exit
+	if l.passing.Load() || s.leaving.Load() {
+		plan = restart.Plan{Why: "the daemon ends"}
+	}
 	if plan.Again {
 		ev = ExitForNow
 	}

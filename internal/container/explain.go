@@ -29,7 +29,7 @@ func (s Explanations) Explain(ctx context.Context, ref string) (explain.Facts, e
 	if err != nil {
 		return explain.Facts{}, err
 	}
-	f := factsOf(s.view(e))
+	f := factsOf(seen(s.execs, e))
 	if s.deps.Events != nil {
 		if err := s.deps.Events.Find(f.Created, func(m event.Message) bool { f.Recall(m); return true }, f.ID); err != nil {
 			return f, err

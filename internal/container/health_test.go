@@ -165,7 +165,7 @@ func TestHealthOutlivesTheDaemonAndItsProbesGoOn(t *testing.T) {
 	for _, end := range []func(){func() { e.shutDown() }, e.crash} {
 		end()
 		e.Service.host.Close()
-		e.endProbes()
+		e.runs().endProbes()
 		e.boot()
 		for _, id := range []string{healthy, late} {
 			if c, err := e.Get(id); err != nil || c.Health == nil || c.Health.Status != health.Healthy || len(c.Health.Log) == 0 {

@@ -11,8 +11,9 @@ import (
 	"berth/internal/fault"
 )
 
-// beats is a script that writes a file again and again, and ends with 3 on SIGTERM.
-const beats = "trap 'exit 3' TERM; echo up; while :; do date +%s%N >/v/beat; sleep 0.01; done"
+// beats is a script that writes a file again and again, and ends with 3 on SIGTERM:
+// in wait, where busybox's shell loses no signal.
+const beats = "trap 'exit 3' TERM; (while :; do date +%s%N >/v/beat; sleep 0.01; done) & echo up; wait"
 
 // paused starts a container that runs beats and pauses it.
 func (e *engine) paused(change ...func(*config.CreateRequest)) string {

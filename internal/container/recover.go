@@ -18,6 +18,7 @@ import (
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
+	"berth/internal/linux/cgroup"
 	"berth/internal/linux/pidfd"
 	"berth/internal/stream"
 )
@@ -125,7 +126,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		c.State, c.Wanted = Running, WantedUp
 		c.Run.Pid, c.Run.Started = p.Pid, p.Started.UTC()
 	})
-	l := &live{Holdings: provision.Holdings{Pid: p.Pid, Pidfd: a.Pidfd}, down: make(chan struct{})}
+	l := &live{Holdings: provision.Holdings{Pid: p.Pid, Pidfd: a.Pidfd}, adopted: true, down: make(chan struct{})}
 	if g, err := s.deps.Cgroups.Open(s.host.CgroupPath(c)); err == nil {
 		l.Group = g
 	}
@@ -281,8 +282,24 @@ func (s recovery) sweepGroups() {
 		if _, err := s.index.find(id); err == nil || len(id) != record.IDLength {
 			continue
 		}
-		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil {
-			g.RemoveEmpty()
+		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil && !g.RemoveEmpty() {
+			s.host.Later(func() { removeLate(g) })
+		}
+	}
+}
+
+// lateTries and latePause are how often, and how far apart, a group is tried whose
+// last process may be about to end: the daemon before has just been killed.
+const (
+	lateTries = 50
+	latePause = 100 * time.Millisecond
+)
+
+func removeLate(g *cgroup.Group) {
+	for range lateTries {
+		time.Sleep(latePause)
+		if g.RemoveEmpty() {
+			return
 		}
 	}
 }

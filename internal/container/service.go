@@ -26,6 +26,7 @@ type Service struct {
 
 	pruning   sync.Mutex   // held by the one prune that there may be
 	recovered atomic.Bool  // Recover has done its work
+	leaving   atomic.Bool  // the daemon ends and takes its containers along: nothing is started any more
 	past      *notice.Past // until then: what has been told already
 }
 
@@ -49,7 +50,7 @@ func (s *Service) Get(ref string) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
-	return s.view(e), nil
+	return seen(s.execs, e), nil
 }
 
 // List returns snapshots of all containers, the newest first. It waits for
@@ -58,14 +59,14 @@ func (s *Service) List() []Container {
 	entries := s.index.all()
 	list := make([]Container, 0, len(entries))
 	for _, e := range entries {
-		list = append(list, s.view(e))
+		list = append(list, seen(s.execs, e))
 	}
 	return list
 }
 
-func (s *Service) view(e *entry) Container {
+func seen(execs *execIndex, e *entry) Container {
 	c := e.snapshot()
-	c.Execs = s.execs.alive(e.id)
+	c.Execs = execs.alive(e.id)
 	c.Health = e.health.Load()
 	return c
 }

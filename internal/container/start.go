@@ -55,6 +55,9 @@ func (s runs) start(ctx context.Context, e *entry) error {
 
 // begin starts a container, for whoever has the right to, with what that means for its record.
 func (s runs) begin(ctx context.Context, e *entry, change func(*Container)) error {
+	if s.leaving.Load() {
+		return fault.New(fault.Unavailable, "the daemon is shutting down")
+	}
 	before := e.snapshot()
 	c, err := e.step(StartBegan, func(c *Container) {
 		c.Wanted, c.Run.Error = WantedUp, ""
@@ -65,7 +68,11 @@ func (s runs) begin(ctx context.Context, e *entry, change func(*Container)) erro
 	}
 	e.forgetting.Wait()
 	e.views.End(files.Patience)
-	err = s.run(ctx, e, c)
+	if s.leaving.Load() { // since then: it has not been seen among those that are up
+		err = fault.New(fault.Unavailable, "the daemon is shutting down")
+	} else {
+		err = s.run(ctx, e, c)
+	}
 	if err == nil {
 		return nil
 	}

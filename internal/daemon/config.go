@@ -35,7 +35,7 @@ type Config struct {
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
 	Defaults
-	Warm     int  // sandboxes of each kind that wait while containers are being started
+	Life     LifeConfig
 	Validate bool // check the configuration and leave
 	Version  bool
 }
@@ -46,6 +46,13 @@ type Defaults struct {
 	Log            logdriver.Choice
 	LogOpts        logOptsValue // of the log's driver, as they are given
 	Init           bool
+}
+
+// LifeConfig is how containers come, and whether they go with the daemon.
+type LifeConfig struct {
+	Warm    int  // sandboxes of each kind that wait while containers are being started
+	Outlive bool // the daemon; else they are stopped when it ends
+	Timeout int  // seconds that they get for that at least; negative for as long as they need
 }
 
 // TLSConfig is how tcp:// listeners are protected.
@@ -111,7 +118,9 @@ func options() []option {
 		{"log-driver", "", "log-driver", "Default driver for container logs", str(func(c *Config) *string { return &c.Log.Driver })},
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
-		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Warm) }},
+		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
+		{"live-restore", "", "live-restore", "Keep containers running while the daemon is down; false stops them with it", boolean(func(c *Config) *bool { return &c.Life.Outlive })},
+		{"shutdown-timeout", "", "shutdown-timeout", "Seconds that containers get to end with the daemon, without live-restore", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Timeout) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
 		{"mtu", "", "mtu", "Set the MTU for the default bridge network", func(c *Config) pflag.Value { return (*intValue)(&c.Network.MTU) }},
@@ -127,10 +136,10 @@ containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-r
 default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
 default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
 fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init-path insecure-registry ip ip-forward
-ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore log-format
+ip-forward-no-drop ip-masq ip6tables iptables ipv6 log-format
 max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
 network-diagnostic-port no-new-privileges no-proxy node-generic-resource nri-opts raw-logs registry-mirror restart
-rootless seccomp-profile selinux-enabled shutdown-timeout storage-driver storage-opt swarm-default-advertise-addr
+rootless seccomp-profile selinux-enabled storage-driver storage-opt swarm-default-advertise-addr
 userland-proxy userland-proxy-path userns-remap`
 
 // unsupportedKeys are the keys that are not just a flag's name.
@@ -141,7 +150,7 @@ registry-mirrors storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
 func Parse(args []string) (Config, error) {
-	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Warm: 3}
+	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
 	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
 	flags.SortFlags = true
 	keys := map[string]*pflag.Flag{}
@@ -254,8 +263,8 @@ func (c *Config) complete() error {
 		c.Pidfile = c.ExecRoot + "/berthd.pid"
 	}
 	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
-	if c.Warm < 0 || c.Warm > maxWarm {
-		return fault.New(fault.Invalid, "invalid number of warm sandboxes: %d is not between 0 and %d", c.Warm, maxWarm)
+	if c.Life.Warm < 0 || c.Life.Warm > maxWarm {
+		return fault.New(fault.Invalid, "invalid number of warm sandboxes: %d is not between 0 and %d", c.Life.Warm, maxWarm)
 	}
 	if err := c.completeLog(); err != nil {
 		return err

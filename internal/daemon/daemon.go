@@ -95,6 +95,11 @@ func (d *Daemon) start(ctx context.Context) error {
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	d.background.Go(func() { d.watchKeeper(bg) })
+	if !d.cfg.Life.Outlive {
+		if err := d.containers.Shutdown().StopLeft(d.cfg.Life.Timeout); err != nil {
+			d.log.Error(err.Error())
+		}
+	}
 	return nil
 }
 
@@ -165,7 +170,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,
-		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime, Warm: d.cfg.Warm, Init: d.cfg.Init,
+		Runtimes: d.runtimes(), DefaultRuntime: d.cfg.DefaultRuntime, Warm: d.cfg.Life.Warm, Init: d.cfg.Init,
 	}})
 	return nil
 }
@@ -207,8 +212,8 @@ func (d *Daemon) cgroupParent() string {
 	return "/berth-" + shortHash(d.cfg.DataRoot)
 }
 
-// Wait serves until ctx is done and then shuts down: requests get a while to
-// end, containers run on under the keeper.
+// Wait serves until ctx is done and then shuts down: containers run on under the
+// keeper, or end first, with those who wait for that; requests get a while to end.
 func (d *Daemon) Wait(ctx context.Context) error {
 	failed := make(chan error, len(d.listeners))
 	for _, l := range d.listeners {
@@ -231,6 +236,11 @@ func (d *Daemon) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+	}
+	if !d.cfg.Life.Outlive {
+		if err := d.containers.Shutdown().StopAll(d.cfg.Life.Timeout); err != nil { // who is left goes on under the keeper
+			d.log.Error(err.Error())
+		}
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()

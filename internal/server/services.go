@@ -140,7 +140,13 @@ type Host struct {
 	Warnings        []string
 	Limits          Limits
 	IPv4Forwarding  bool
-	Debug           bool
+	Modes
+}
+
+// Modes are the ways in which the daemon runs.
+type Modes struct {
+	Debug       bool
+	LiveRestore bool // containers outlive the daemon
 }
 
 // Limits says which limits the host's control groups can enforce.

@@ -136,7 +136,7 @@ func hostInfo(h *Host) *system.Info {
 		Runtimes:           runtimes(h),
 		DefaultRuntime:     h.DefaultRuntime,
 		Swarm:              swarm.Info{LocalNodeState: swarm.LocalNodeStateInactive},
-		LiveRestoreEnabled: true,
+		LiveRestoreEnabled: h.LiveRestore,
 		SecurityOptions:    show.OrEmpty(h.SecurityOptions),
 		CDISpecDirs:        []string{},
 		Warnings:           h.Warnings,

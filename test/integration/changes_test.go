@@ -11,7 +11,7 @@ import (
 )
 
 // trapped is a program that ends with 9 on SIGTERM, and says when it is ready for it.
-var trapped = []string{"sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"}
+var trapped = []string{"sh", "-c", "trap 'exit 9' TERM; sleep 1000 & echo up; wait"}
 
 // runTrapped starts such a container.
 func runTrapped(t *testing.T, c harness.Client, image, name string, args ...string) {
@@ -135,4 +135,45 @@ func TestContainerPruneTakesWhatHasEndedAndCountsItsBytes(t *testing.T) {
 		c.Prints(up, "ps", "-a", "--format", "{{.Names}}")
 		c.Must("rm", "-f", up)
 	})
+}
+
+func TestWithoutLiveRestoreContainersEndWithTheDaemonAndComeBackByTheirPolicy(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, harness.WithArgs("--live-restore=false", "--shutdown-timeout", "5"))
+	busybox := d.Busybox()
+	c := d.Client(t, "docker")
+	c.Prints("false", "info", "-f", "{{.LiveRestoreEnabled}}")
+	runTrapped(t, c, busybox, "plain")
+	runTrapped(t, c, busybox, "again", "--restart", "always")
+	c.Must("run", "-d", "--name", "deaf", "--stop-timeout", "1", busybox, "sleep", "1000")
+	runTrapped(t, c, busybox, "still")
+	c.Must("pause", "still")
+	attached := c.Begin("attach", "plain")
+	waiting := c.Begin("wait", "plain")
+	harness.Eventually(t, "the wait is registered", func() error {
+		if n := c.Must("inspect", "-f", "{{.State.Running}}", "plain"); n != "true" {
+			return fmt.Errorf("it says %q", n)
+		}
+		return nil
+	})
+	d.Stop()
+	_ = attached.Ends()
+	_ = waiting.Ends()
+	d.StartAgain()
+	for name, want := range map[string]string{"plain": "exited 9", "deaf": "exited 137", "still": "exited 9"} {
+		c.Prints(want, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", name)
+	}
+	becomes(t, c, "again", "running 0")
+	c.Must("start", "plain")
+	harness.Eventually(t, "its trap is set", func() error {
+		if got := c.Must("logs", "plain"); got != "up\nup" {
+			return fmt.Errorf("its log is %q", got)
+		}
+		return nil
+	})
+	// One that has been killed itself leaves them to the next, which ends them.
+	d.Kill9()
+	d.StartAgain()
+	c.Prints("exited 9", "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "plain")
+	becomes(t, c, "again", "running 0")
 }
