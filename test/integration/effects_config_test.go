@@ -53,7 +53,7 @@ func TestPortsAreExposedAndPublishedAsTheRequestSays(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	d.Busybox()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	port := strconv.Itoa(d.Port(2))
 	id := create(t, d, `{"ExposedPorts":{"81/tcp":{}},"HostConfig":{"PublishAllPorts":true,"PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"`+port+`"}]}}}`,
 		"nc -l -p 80 -e echo eighty & nc -l -p 81 -e echo more; wait")
@@ -89,7 +89,7 @@ func TestWhatSaysSomethingOfAContainerIsShown(t *testing.T) {
 	d.Busybox()
 	id := create(t, d, `{"Labels":{"a":"b"},"AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"OpenStdin":true,"StdinOnce":true,"OnBuild":["RUN x"],"Shell":["/bin/ash"],
 		"StopSignal":"SIGUSR1","StopTimeout":7,"ArgsEscaped":true,"HostConfig":{"ContainerIDFile":"/cid","Annotations":{"c":"d"},"Isolation":"default","VolumeDriver":"local","AutoRemove":true}}`, "true")
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	for format, want := range map[string]string{
 		"{{.Config.Labels}}": "map[a:b]", "{{.Config.AttachStdin}}{{.Config.AttachStdout}}{{.Config.AttachStderr}}{{.Config.OpenStdin}}{{.Config.StdinOnce}}": "truetruetruetruetrue",
 		"{{.Config.OnBuild}}{{.Config.Shell}}": "[RUN x][/bin/ash]", "{{.Config.StopSignal}} {{json .Config.StopTimeout}}": "SIGUSR1 7",

@@ -101,7 +101,7 @@ func refused(t *testing.T, d *harness.Daemon, body string) string {
 	if status >= 400 {
 		return made.Message
 	}
-	defer d.Client(t, "docker").Run("rm", "-fv", made.ID)
+	defer removed(t, d, made.ID)
 	status, answer = post(t, d, "/containers/"+made.ID+"/start", nil)
 	if status < 400 {
 		t.Errorf("%s is not refused", body)

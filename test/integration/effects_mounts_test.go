@@ -114,7 +114,7 @@ touch /b/ready; while [ ! -e /b/go ]; do sleep 0.02; done; grep -q ' /b/later ' 
 		if want.out != out || (got == "in") != want.in {
 			t.Errorf("%q: inside %q; outside: %v", mode, got, out)
 		}
-		d.Client(t, "docker").Must("rm", "-fv", id)
+		removed(t, d, id)
 	}
 	plain := t.TempDir()
 	must(t, unix.Mount(plain, plain, "", unix.MS_BIND, ""))
@@ -171,7 +171,7 @@ func TestVolumesOfAnotherContainerAreTakenOver(t *testing.T) {
 	d := harness.Start(t)
 	busybox := d.Busybox()
 	dir := t.TempDir()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	c.Must("run", "--name", "donor", "-v", "/anonymous", "-v", "named:/named", "-v", dir+":/bound:ro", "--tmpfs", "/tmpfs", busybox, "sh", "-c", "echo a > /anonymous/f; echo n > /named/f")
 	const script = "cat /anonymous/f /named/f; for d in anonymous named bound tmpfs; do touch /$d/x 2>/dev/null && echo $d; done; true"
 	c.Prints("a\nn\nanonymous\nnamed", "run", "--rm", "--volumes-from", "donor", busybox, "sh", "-c", script)

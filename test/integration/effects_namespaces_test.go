@@ -36,7 +36,7 @@ func TestNamespacesOfAnotherContainerAreJoined(t *testing.T) {
 			t.Parallel()
 			d := harness.Start(t, harness.WithArgs(args...))
 			busybox := d.Busybox()
-			c := d.Client(t, "docker")
+			c := d.Client(t, "berth")
 			donor := c.Must("run", "-d", "--name", "donor", "--ipc", "shareable", "-h", "donor", busybox, "sh", "-c", "echo shared > /dev/shm/f; exec sleep 1000")
 			harness.Eventually(t, "it has written", func() error {
 				if r := c.Run("exec", donor, "cat", "/dev/shm/f"); r.Code != 0 {
@@ -77,7 +77,7 @@ func TestAContainerEndsWithThePidNamespaceThatItIsIn(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	busybox := d.Busybox()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	donor := c.Must("run", "-d", busybox, "sleep", "1000")
 	guest := c.Must("run", "-d", "--pid", "container:"+donor, busybox, "sleep", "1000")
 	c.Must("kill", donor)

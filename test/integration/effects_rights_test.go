@@ -82,7 +82,7 @@ func TestAModuleThatTheHostDoesNotHaveIsWarnedOf(t *testing.T) {
 	}
 	d := harness.Start(t)
 	d.Busybox()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	for opt, want := range map[string]string{
 		"apparmor=mine": "does not have AppArmor: the profile mine", "label=type:mine": "does not have SELinux: the labels type:mine", "apparmor=unconfined": "", "label=disable": "",
 	} {

@@ -91,7 +91,7 @@ func TestTheListOfFieldsNamesTheirTests(t *testing.T) {
 func inside(t *testing.T, d *harness.Daemon, body, script string) string {
 	t.Helper()
 	id := create(t, d, body, functions+script)
-	defer d.Client(t, "docker").Run("rm", "-fv", id)
+	defer removed(t, d, id)
 	started(t, d, id)
 	return output(t, d, id)
 }
@@ -114,8 +114,20 @@ func create(t *testing.T, d *harness.Daemon, body, script string) string {
 func started(t *testing.T, d *harness.Daemon, id string) {
 	t.Helper()
 	if status, answer := post(t, d, "/containers/"+id+"/start", nil); status != http.StatusNoContent {
-		d.Client(t, "docker").Run("rm", "-fv", id)
+		removed(t, d, id)
 		t.Fatalf("start: %d %s", status, answer)
+	}
+}
+
+func removed(t *testing.T, d *harness.Daemon, id string) {
+	t.Helper()
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://berth/containers/"+id+"?force=1&v=1", nil)
+	must(t, err)
+	resp, err := d.HTTP().Do(q)
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("remove %s: %s", id, resp.Status)
 	}
 }
 

@@ -24,7 +24,9 @@ func TestInitRunsDockerInitAsPid1AndTheDaemonsKeySetsTheDefault(t *testing.T) {
 	seen := map[string][]string{}
 	for name, c := range map[string]harness.Client{"docker": docker.Client(t), "berth": d.Client(t, "docker")} {
 		// Docker's line of fatal errors names its program.
-		plain := func(s string) string { return strings.NewReplacer("[FATAL tini (6)]", "[FATAL docker-init]", "[FATAL tini (7)]", "[FATAL docker-init]").Replace(s) }
+		plain := func(s string) string {
+			return strings.NewReplacer("[FATAL tini (6)]", "[FATAL docker-init]", "[FATAL tini (7)]", "[FATAL docker-init]").Replace(s)
+		}
 		note := func(r harness.Result) {
 			seen[name] = append(seen[name], plain(r.Stdout+"|"+r.Stderr), string(rune('0'+r.Code/100%10))+string(rune('0'+r.Code/10%10))+string(rune('0'+r.Code%10)))
 		}

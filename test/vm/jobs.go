@@ -42,6 +42,7 @@ func jobs() []packageJob {
 			"GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
 			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives",
+			"FieldsOfACreate", "NamespacesOfAnother", "BindsTake", "MountsPropagate", "APartOfAVolume", "PidNamespaceThatItIsIn",
 		}, "|")},
 	}
 }
