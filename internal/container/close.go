@@ -13,15 +13,19 @@ import (
 func (s *Service) Close() (running bool) {
 	s.host.Close()
 	s.runs().endProbes()
+	var hubs []*stream.Hub
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
 			running = true
-			letGo(e.hub)
+			hubs = append(hubs, e.hub)
 		}
-		closeLog(e)
 	}
 	for _, x := range s.execs.all() {
-		letGo(x.hub)
+		hubs = append(hubs, x.hub)
+	}
+	letGo(hubs)
+	for _, e := range s.index.all() {
+		closeLog(e)
 	}
 	return running
 }
@@ -46,10 +50,16 @@ func (s runs) endProbes() {
 	}
 }
 
-// letGo stops the reading of a run's output, so that the keeper finds what is
-// still in the pipes, once and whole.
-func letGo(hub *stream.Hub) {
-	hub.Abort(nil)
-	hub.Interrupt()
-	hub.WaitDone(cutTime)
+// letGo stops the reading of all runs' output, so that the keeper finds what is
+// still in the pipes, once and whole. It does not wait for one after the other: a log's
+// receiver may hold up many.
+func letGo(hubs []*stream.Hub) {
+	for _, hub := range hubs {
+		hub.Abort(nil)
+		hub.Interrupt()
+	}
+	late := time.Now().Add(cutTime)
+	for _, hub := range hubs {
+		hub.WaitDone(time.Until(late))
+	}
 }

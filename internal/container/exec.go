@@ -149,7 +149,7 @@ func noExec(id string) error {
 // finish records how an exec ended, once its output has been delivered.
 func (x *execution) finish(exit keeper.Exit) {
 	<-x.up // the end may be reported before the start has been answered
-	drain(x.hub)
+	drain(x.hub, nil)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.code != nil {

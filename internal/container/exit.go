@@ -12,6 +12,7 @@ import (
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
+	"berth/internal/logdriver"
 	"berth/internal/stream"
 )
 
@@ -66,12 +67,15 @@ func (s runs) forgetEnd(client *keeper.Client, id string) {
 const cutTime = time.Second
 
 // drain takes the last output of an ended process in. A client that takes
-// nothing is let go, and then whoever holds the streams open is not read any more.
-func drain(hub *stream.Hub) {
+// nothing is let go, as is a log's receiver, and then whoever holds the streams open is not read any more.
+func drain(hub *stream.Hub, log *logdriver.Log) {
 	if hub.WaitDone(drainTime) {
 		return
 	}
 	hub.Abort(nil)
+	if log != nil {
+		log.LetGo()
+	}
 	if hub.WaitDone(cutTime) {
 		return
 	}
@@ -90,7 +94,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		}
 	}
 	s.unwatch(e)
-	drain(e.hub)
+	drain(e.hub, e.log.Load())
 	oom := false
 	if l.Group != nil {
 		n, err := l.Group.OOMKills()

@@ -50,13 +50,27 @@ func (b logbook) openSink(e *entry, c Container, must bool) (stream.Sink, error)
 		return nil, nil
 	}
 	e.log.Store(l)
+	return into(l.Write), nil
+}
+
+// behind takes in what a container wrote while there was no daemon; nil when it keeps no
+// log. A receiver of the log keeps no daemon from starting.
+func behind(e *entry) stream.Sink {
+	l := e.log.Load()
+	if l == nil {
+		return nil
+	}
+	return into(l.WriteBehind)
+}
+
+func into(write func(stream string, t time.Time, chunk []byte) error) stream.Sink {
 	return func(st byte, t time.Time, chunk []byte) error {
 		name := "stdout"
 		if st == stream.Stderr {
 			name = "stderr"
 		}
-		return l.Write(name, t, chunk)
-	}, nil
+		return write(name, t, chunk)
+	}
 }
 
 // closeLog ends the run's log; those who follow it end when they have read it.

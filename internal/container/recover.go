@@ -135,7 +135,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	if err := takeSpool(a.Process.Spool, sink); err != nil {
+	if err := takeSpool(a.Process.Spool, behind(e)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	if err := s.host.Others().Resume(ctx, c); err != nil {

@@ -17,8 +17,9 @@ type Log struct {
 	ring   *ring        // nil in blocking mode
 	direct bool         // chunks go into the file as they are
 
-	mu    sync.Mutex // guards split and who writes to the drivers
-	split logfile.Splitter
+	mu     sync.Mutex // guards what follows, and who writes to the drivers
+	split  logfile.Splitter
+	behind *ring // what is on its way from WriteBehind; nil when there is nothing
 }
 
 // Opening says how a log is opened.
@@ -53,8 +54,10 @@ func (t Target) Open(how Opening) (_ *Log, err error) {
 			return nil, err
 		}
 		l.remote = &outlet{Driver: r, driver: t.Driver, warn: how.Warn}
-		if err := r.Connect(); err != nil && how.Must {
-			return nil, err
+		if how.Must {
+			if err := r.Connect(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	size, err := t.Choice.ring()
@@ -81,8 +84,30 @@ func (l *Log) Write(stream string, t time.Time, chunk []byte) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.behind != nil {
+		l.behind.finish()
+		l.behind = nil
+	}
 	err := l.split.Split(stream, t, chunk, l.log)
 	return errors.Join(err, l.flush())
+}
+
+// behindSize is how many bytes of what was written behind may be on their way.
+const behindSize = 16 << 20
+
+// WriteBehind is Write for what a container wrote while there was no daemon: the
+// file has it when WriteBehind returns, a receiver gets it later, and nobody
+// waits for that but the next Write.
+func (l *Log) WriteBehind(stream string, t time.Time, chunk []byte) error {
+	if l.remote == nil || l.ring != nil {
+		return l.Write(stream, t, chunk)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.behind == nil {
+		l.behind = newRing(behindSize, l.remote)
+	}
+	return errors.Join(l.split.Split(stream, t, chunk, l.log), l.flush())
 }
 
 // log gives a message to everyone. The file comes first: it is the one that does not wait.
@@ -92,6 +117,8 @@ func (l *Log) log(m *logfile.Message) error {
 		errs = l.file.Log(m)
 	}
 	switch {
+	case l.behind != nil:
+		errs = errors.Join(errs, l.behind.put(m))
 	case l.ring != nil:
 		errs = errors.Join(errs, l.ring.put(m))
 	case l.remote != nil:
@@ -105,10 +132,18 @@ func (l *Log) flush() error {
 	if l.file != nil {
 		errs = l.file.Flush()
 	}
-	if l.remote != nil && l.ring == nil {
+	if l.remote != nil && l.ring == nil && l.behind == nil {
 		errs = errors.Join(errs, l.remote.Flush())
 	}
 	return errs
+}
+
+// LetGo gives the receiver up: a Write that waits for it comes to an end, and what is
+// written from now on is kept in the file alone.
+func (l *Log) LetGo() {
+	if l.remote != nil && l.ring == nil {
+		l.remote.Driver.Close()
+	}
 }
 
 // Read calls fn for every entry, as logfile's Read does.
@@ -123,15 +158,15 @@ func (l *Log) Read(ctx context.Context, o logfile.ReadOptions, fn func(logfile.E
 // is ended: nobody waits for one any more.
 func (l *Log) Close() error {
 	if !l.mu.TryLock() {
-		if l.remote != nil && l.ring == nil {
-			l.remote.Driver.Close()
-		}
+		l.LetGo()
 		l.mu.Lock()
 	}
 	defer l.mu.Unlock()
 	errs := errors.Join(l.split.Rest(l.log), l.flush())
-	if l.ring != nil {
-		l.ring.close()
+	for _, r := range []*ring{l.ring, l.behind} {
+		if r != nil {
+			r.close()
+		}
 	}
 	if l.remote != nil {
 		errs = errors.Join(errs, l.remote.Driver.Close())

@@ -282,3 +282,44 @@ func TestLossesAreToldOfOnceAndTheirEndToo(t *testing.T) {
 		t.Errorf("%q, not %s", said, want)
 	}
 }
+
+func TestWhatWasWrittenWithoutADaemonWaitsForNoReceiver(t *testing.T) {
+	r := listenFluentd(t, "unix")
+	tg := target(t, "fluentd", opts{"fluentd-address": r.options["fluentd-address"]})
+	l, err := tg.Open(Opening{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := l.WriteBehind("stdout", noon, fmt.Appendf(nil, "line %d\n", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Write("stdout", noon, []byte("line 100\n")); err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range r.received(101) {
+		if want := fmt.Sprintf("stdout line %d", i); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+	l.Close()
+
+	away := target(t, "fluentd", opts{"fluentd-address": nowhere(t), "fluentd-retry-wait": "1h"})
+	if l, err = away.Open(Opening{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.WriteBehind("stdout", noon, []byte("kept\n")); err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan error)
+	go func() { end <- l.Write("stdout", noon, []byte("waits\n")) }()
+	l.LetGo()
+	if err := <-end; err == nil {
+		t.Error("it says that it was sent")
+	}
+	l.Close()
+	if got := entries(t, func(o logfile.ReadOptions, f func(logfile.Entry) error) error { return away.Read(t.Context(), o, f) }); len(got) != 2 {
+		t.Errorf("the cache has %q", got)
+	}
+}

@@ -94,15 +94,25 @@ func (r *ring) take() (m logfile.Message, ok bool) {
 	return m, true
 }
 
+// finish waits until the driver has everything, and ends the ring.
+func (r *ring) finish() {
+	r.end()
+	<-r.done
+}
+
+func (r *ring) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closing = true
+	r.wake()
+}
+
 // closeTime is what the driver gets for the rest.
 const closeTime = time.Second
 
 // close lets the driver have what is held. One that does not come to an end with it is closed.
 func (r *ring) close() {
-	r.mu.Lock()
-	r.closing = true
-	r.wake()
-	r.mu.Unlock()
+	r.end()
 	t := time.NewTimer(closeTime)
 	defer t.Stop()
 	select {
