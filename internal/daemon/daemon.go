@@ -87,7 +87,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish},
 		System: d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
-		Version:   version.Version, Log: d.log,
+		Version:   version.Version, GitCommit: commit(), Log: d.log,
 	})
 	if err := d.listen(); err != nil {
 		return err

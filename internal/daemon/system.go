@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ func (d *Daemon) Host() server.Host {
 		SecurityOptions: []string{"name=seccomp,profile=builtin"}, Modes: server.Modes{Debug: d.cfg.Debug, LiveRestore: d.cfg.Life.Outlive},
 		Components: []server.Component{{Name: "berth-keeper", Version: version.Version}},
 		Limits: server.Limits{
-			Memory: d.cgroups.Has("memory"), CPUShares: d.cgroups.Has("cpu"), CPUQuota: d.cgroups.Has("cpu"),
+			Memory: d.cgroups.Has("memory"), Swap: d.cgroups.LimitsSwap(), CPUShares: d.cgroups.Has("cpu"), CPUQuota: d.cgroups.Has("cpu"),
 			CPUSet: d.cgroups.Has("cpuset"), Pids: d.cgroups.Has("pids"),
 		},
 	}
@@ -49,11 +50,47 @@ func (d *Daemon) Host() server.Host {
 		h.MemTotal = int64(si.Totalram) * int64(si.Unit)
 	}
 	h.OperatingSystem, h.OSVersion = release()
+	h.Network.Proxy = server.Proxy{HTTP: getenv("HTTP_PROXY", "http_proxy"), HTTPS: getenv("HTTPS_PROXY", "https_proxy"), No: getenv("NO_PROXY", "no_proxy")}
 	forward, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
-	h.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
+	h.Network.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
+	h.Network.OpenHosts, h.Network.Encrypted = d.openly(), d.cfg.TLS.Enabled
 	n, bytes := container.Waiting(d.containers)
 	h.DriverStatus = [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}, {"warm sandboxes", fmt.Sprintf("%d, %d KiB", n, bytes>>10)}}
 	return h
+}
+
+// getenv is the first of some variables that is set, without a password in it.
+func getenv(names ...string) string {
+	for _, name := range names {
+		if value := os.Getenv(name); value != "" {
+			return server.WithoutPassword(value)
+		}
+	}
+	return ""
+}
+
+// commit is what this build was made of, "" when nobody noted it.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(7, len(s.Value))]
+		}
+	}
+	return ""
+}
+
+// openly are the hosts of the API that anybody reaches without showing who he is.
+func (d *Daemon) openly() (hosts []string) {
+	for _, spec := range d.cfg.Hosts {
+		if host, tcp := strings.CutPrefix(spec, "tcp://"); tcp && !d.cfg.TLS.Verify {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // removeCgroupParent removes the group that containers were in, now that there

@@ -137,9 +137,8 @@ type Host struct {
 	DefaultRuntime  string
 	Log             LogDrivers
 	Components      []Component // berthd, keeper, ...
-	Warnings        []string
 	Limits          Limits
-	IPv4Forwarding  bool
+	Network         HostNetwork
 	Modes
 }
 
@@ -153,6 +152,17 @@ type Modes struct {
 type Limits struct {
 	Memory, Swap, CPUShares, CPUQuota, CPUSet, Pids bool
 }
+
+// HostNetwork is how the host and the daemon are connected.
+type HostNetwork struct {
+	IPv4Forwarding bool
+	Proxy          Proxy
+	OpenHosts      []string // of the API, where nobody has to show who he is
+	Encrypted      bool     // the API is, at these
+}
+
+// Proxy is what the daemon reaches registries through.
+type Proxy struct{ HTTP, HTTPS, No string }
 
 // Component is one program or kernel that makes up the engine.
 type Component struct {

@@ -3,6 +3,8 @@ package server
 import (
 	"io"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	goruntime "runtime"
 	"time"
@@ -96,7 +98,7 @@ func (r systemRoutes) info(c *call) error {
 	}
 	answer.ServerVersion = r.version
 	answer.NEventsListener = r.events.Listeners()
-	return c.json(answer, nil)
+	return c.json(show.Info(answer, c.version), nil)
 }
 
 // hostInfo says what is true of the host and of this engine.
@@ -114,7 +116,7 @@ func hostInfo(h *Host) *system.Info {
 		CPUShares:          h.Limits.CPUShares,
 		CPUSet:             h.Limits.CPUSet,
 		PidsLimit:          h.Limits.Pids,
-		IPv4Forwarding:     h.IPv4Forwarding,
+		IPv4Forwarding:     h.Network.IPv4Forwarding,
 		Debug:              h.Debug,
 		NFd:                openFiles(),
 		NGoroutines:        goruntime.NumGoroutine(),
@@ -128,7 +130,13 @@ func hostInfo(h *Host) *system.Info {
 		OSType:             goruntime.GOOS,
 		Architecture:       machine(goruntime.GOARCH),
 		IndexServerAddress: "https://index.docker.io/v1/",
-		RegistryConfig:     &registry.ServiceConfig{IndexConfigs: map[string]*registry.IndexInfo{}, Mirrors: []string{}},
+		RegistryConfig:     registries(),
+		HTTPProxy:          h.Network.Proxy.HTTP,
+		HTTPSProxy:         h.Network.Proxy.HTTPS,
+		NoProxy:            h.Network.Proxy.No,
+		OomKillDisable:     h.CgroupVersion == "1",
+		InitBinary:         "docker-init",
+		FirewallBackend:    &system.FirewallInfo{Driver: "nftables"},
 		NCPU:               h.NCPU,
 		MemTotal:           h.MemTotal,
 		DockerRootDir:      h.RootDir,
@@ -139,8 +147,55 @@ func hostInfo(h *Host) *system.Info {
 		LiveRestoreEnabled: h.LiveRestore,
 		SecurityOptions:    show.OrEmpty(h.SecurityOptions),
 		CDISpecDirs:        []string{},
-		Warnings:           h.Warnings,
+		Warnings:           warnings(h),
 	}
+}
+
+// registries is what is special about some: those of this host need not prove who
+// they are.
+func registries() *registry.ServiceConfig {
+	return &registry.ServiceConfig{
+		InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("127.0.0.0/8")},
+		IndexConfigs:          map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: []string{}, Secure: true, Official: true}},
+		Mirrors:               []string{},
+	}
+}
+
+// warnings are what an administrator should know, in Docker's words.
+func warnings(h *Host) []string {
+	var list []string
+	for _, host := range h.Network.OpenHosts {
+		how := "on http://" + host + " without encryption."
+		if h.Network.Encrypted {
+			how = "on https://" + host + " without TLS client verification."
+		}
+		list = append(list, "WARNING: API is accessible "+how+"\n         Access to the remote API is equivalent to root access on the host. Refer\n"+
+			"         to the 'Docker daemon attack surface' section in the documentation for\n         more information: https://docs.docker.com/go/attack-surface/")
+	}
+	for _, w := range []struct {
+		there bool
+		text  string
+	}{
+		{h.Limits.Memory, "WARNING: No memory limit support"}, {h.Limits.Swap, "WARNING: No swap limit support"},
+		{h.Limits.CPUQuota, "WARNING: No cpu cfs quota support"}, {h.Limits.CPUQuota, "WARNING: No cpu cfs period support"},
+		{h.Limits.CPUShares, "WARNING: No cpu shares support"}, {h.Limits.CPUSet, "WARNING: No cpuset support"},
+		{h.Network.IPv4Forwarding, "WARNING: IPv4 forwarding is disabled"},
+	} {
+		if !w.there {
+			list = append(list, w.text)
+		}
+	}
+	return list
+}
+
+// WithoutPassword hides the user and the password in a proxy's address, as docker info does.
+func WithoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	u.User = url.UserPassword("xxxxx", "xxxxx")
+	return u.String()
 }
 
 // machine is uname's name for an architecture of Go's, as docker info shows it.

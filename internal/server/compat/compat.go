@@ -46,6 +46,9 @@ const (
 	ListHealth
 	ImageCreateEvents
 	JSONLines
+	InfoNoArtifacts
+	InfoFirewall
+	InfoNoBridgeNf
 	DiskUsageTypes
 	DiskUsageVerbose
 )
@@ -72,6 +75,9 @@ var changes = [...]struct {
 	ImageCreateEvents:    {46, "events tell of images that were built or committed"},
 	DiskUsageTypes:       {42, "system df takes types of objects, and shows no BuilderSize"},
 	DiskUsageVerbose:     {52, "system df counts by itself, and lists objects when asked to"},
+	InfoNoArtifacts:      {47, "info has no AllowNondistributableArtifacts"},
+	InfoFirewall:         {49, "info shows the firewall, and of commits no longer which were expected"},
+	InfoNoBridgeNf:       {50, "info has no BridgeNfIptables"},
 	JSONLines:            {52, "events are JSON lines, without the fields status, id and from"},
 	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
 	ImageDescriptors:     {48, "images and containers show descriptors"},
