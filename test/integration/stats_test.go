@@ -109,38 +109,40 @@ func TestStatsCountWhatTheContainerUses(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	busybox := d.Busybox()
-	c := d.Client(t, "docker")
-	id := c.Must("run", "-d", "--name", "busy", "-m", "64m", "--pids-limit", "33", busybox, "sh", "-c",
-		fmt.Sprintf("ping -q -c 5 -s 1000 -i 0.01 %s; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo done; sleep 1000", d.Gateway()))
-	harness.Eventually(t, "the container has worked", func() error {
-		if out := c.Must("logs", "busy"); !strings.Contains(out, "done") {
-			return fmt.Errorf("it says %q", out)
+	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
+		name := "busy-" + c.Name
+		id := c.Must("run", "-d", "--name", name, "-m", "64m", "--pids-limit", "33", busybox, "sh", "-c",
+			fmt.Sprintf("ping -q -c 5 -s 1000 -i 0.01 %s; i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo done; sleep 1000", d.Gateway()))
+		harness.Eventually(t, "the container has worked", func() error {
+			if out := c.Must("logs", name); !strings.Contains(out, "done") {
+				return fmt.Errorf("it says %q", out)
+			}
+			return nil
+		})
+		var s stats
+		if err := json.Unmarshal([]byte(d.Ask(t, "GET", "/containers/"+name+"/stats?stream=false", "").Body), &s); err != nil {
+			t.Fatal(err)
 		}
-		return nil
+		if s.Name != "/"+name || s.ID != id || s.Memory.Limit != 64<<20 || s.Memory.Usage == 0 || s.Pids.Current != 1 || s.Pids.Limit != 33 {
+			t.Errorf("%+v", s)
+		}
+		if s.CPUStats.CPUUsage.Total == 0 || s.Before.System == 0 || s.CPUStats.System <= s.Before.System {
+			t.Errorf("the processors' time: %+v", s)
+		}
+		if n := s.Networks["eth0"]; len(s.Networks) != 1 || n.Sent < 5000 || n.Received < 5000 {
+			t.Errorf("the network: %+v", s.Networks)
+		}
+		if line := c.Must("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}} {{.MemUsage}}", name); !strings.HasPrefix(line, name+" 1 ") || !strings.HasSuffix(line, "/ 64MiB") {
+			t.Errorf("the client shows %q", line)
+		}
 	})
-	var s stats
-	if err := json.Unmarshal([]byte(d.Ask(t, "GET", "/containers/busy/stats?stream=false", "").Body), &s); err != nil {
-		t.Fatal(err)
-	}
-	if s.Name != "/busy" || s.ID != id || s.Memory.Limit != 64<<20 || s.Memory.Usage == 0 || s.Pids.Current != 1 || s.Pids.Limit != 33 {
-		t.Errorf("%+v", s)
-	}
-	if s.CPUStats.CPUUsage.Total == 0 || s.Before.System == 0 || s.CPUStats.System <= s.Before.System {
-		t.Errorf("the processors' time: %+v", s)
-	}
-	if n := s.Networks["eth0"]; len(s.Networks) != 1 || n.Sent < 5000 || n.Received < 5000 {
-		t.Errorf("the network: %+v", s.Networks)
-	}
-	if line := c.Must("stats", "--no-stream", "--format", "{{.Name}} {{.PIDs}} {{.MemUsage}}", "busy"); !strings.HasPrefix(line, "busy 1 ") || !strings.HasSuffix(line, "/ 64MiB") {
-		t.Errorf("the stock client shows %q", line)
-	}
 }
 
 func TestAStreamOfStatsEndsWithItsContainer(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	busybox := d.Busybox()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	c.Must("run", "-d", "--name", "fleeting", busybox, "sleep", "1000")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://berth/containers/fleeting/stats", nil)
 	if err != nil {

@@ -114,7 +114,7 @@ func TestAFailedUpdateLeavesTheLimitsAndOneThatIsAnsweredOutlivesTheDaemon(t *te
 	t.Parallel()
 	d := harness.Start(t)
 	busybox := d.Busybox()
-	c := d.Client(t, "docker")
+	c := d.Client(t, "berth")
 	id := c.Must("run", "-d", "--name", "full", "-m", "64m", "--memory-swap", "64m", "--pids-limit", "50", "--shm-size", "60m", busybox, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=40; echo full; sleep 1000")
 	harness.Eventually(t, "it has filled its memory", func() error {
 		if out := c.Must("logs", "full"); !strings.Contains(out, "full") {
@@ -162,7 +162,7 @@ func TestAFailedUpdateLeavesTheLimitsAndOneThatIsAnsweredOutlivesTheDaemon(t *te
 func TestAnUpdateLimitsSingleBlockDevicesAndClearsThem(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
-	id := d.Client(t, "docker").Must("run", "-d", "--name", "disks", d.Busybox(), "sleep", "1000")
+	id := d.Client(t, "berth").Must("run", "-d", "--name", "disks", d.Busybox(), "sleep", "1000")
 	held := func() string {
 		for _, file := range []string{"blkio/" + d.CgroupParent() + "/" + id + "/blkio.throttle.read_bps_device", d.CgroupParent() + "/" + id + "/io.max"} {
 			if b, err := os.ReadFile("/sys/fs/cgroup/" + file); err == nil {

@@ -43,6 +43,7 @@ func jobs() []packageJob {
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
 			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives",
 			"FieldsOfACreate", "NamespacesOfAnother", "BindsTake", "MountsPropagate", "APartOfAVolume", "PidNamespaceThatItIsIn",
+			"StatsCount", "AStreamOfStats", "AFailedUpdate", "AnUpdateLimits",
 		}, "|")},
 	}
 }
