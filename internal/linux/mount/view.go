@@ -19,8 +19,9 @@ type View struct {
 	Bare *os.File // O_PATH; the file system alone, whatever is mounted in it
 	ns   *os.File // keeps the mounts together
 
-	mu    sync.Mutex // guards bound
-	bound bool
+	readOnly bool       // once the places for what is bound have been made
+	mu       sync.Mutex // guards bound
+	bound    bool
 }
 
 // Bind is a directory or a file of the host that is seen in a view.
@@ -31,10 +32,10 @@ type Bind struct {
 }
 
 // Look makes a view of a detached mount, which becomes its root: the caller's
-// descriptor stays good and stays the caller's.
+// descriptor stays good and stays the caller's. A read-only one is so from Bind on, which makes places in it.
 func Look(detached *os.File, readOnly bool) (*View, error) {
-	v := &View{}
-	err := aside(func() error { return v.build(int(detached.Fd()), readOnly) })
+	v := &View{readOnly: readOnly}
+	err := aside(func() error { return v.build(int(detached.Fd())) })
 	return v.made(err)
 }
 
@@ -70,7 +71,7 @@ func LookInto(process, root *os.File) (*View, error) {
 		if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNS); err != nil {
 			return os.NewSyscallError("setns", err)
 		}
-		return v.build(tree, false)
+		return v.build(tree)
 	})
 	return v.made(err)
 }
@@ -85,7 +86,7 @@ func (v *View) made(err error) (*View, error) {
 
 // build makes the namespace on a thrown-away thread: a copy of the host's, in which
 // the tree is put on top and the rest is let go.
-func (v *View) build(tree int, readOnly bool) (err error) {
+func (v *View) build(tree int) (err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
@@ -97,11 +98,6 @@ func (v *View) build(tree int, readOnly bool) (err error) {
 	}
 	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		return os.NewSyscallError("move_mount", err)
-	}
-	if readOnly {
-		if err := setAttributes(tree, 0, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
-			return err
-		}
 	}
 	if v.Root, err = reopen(tree, unix.AT_EMPTY_PATH, "root"); err != nil {
 		return err
@@ -146,6 +142,9 @@ func (v *View) Bind(binds []Bind) error {
 			if err := v.put(trees[i], b.Target); err != nil {
 				return fault.Wrap(fault.Internal, err, "the mount %s cannot be looked at", b.Target)
 			}
+		}
+		if v.readOnly {
+			return setAttributes(int(v.Root.Fd()), 0, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 		}
 		return nil
 	})

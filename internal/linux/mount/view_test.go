@@ -87,6 +87,15 @@ func TestAViewOfAReadOnlyRootIsReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
+	if err := v.Bind([]Bind{{Source: t.TempDir(), Target: "/a/place"}}); err != nil {
+		t.Fatal(err)
+	}
+	if ro, bound, err := v.ReadOnly("/"); !ro || bound || err != nil {
+		t.Error(ro, bound, err)
+	}
+	if ro, bound, err := v.ReadOnly("/a/place"); ro || !bound || err != nil {
+		t.Error(ro, bound, err)
+	}
 	if _, err := OpenIn(v.Root, "/new", unix.O_CREAT|unix.O_WRONLY); err == nil {
 		t.Error("it can be written")
 	}
