@@ -36,6 +36,9 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := s.host.Others().Choose(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}
+	if err := s.host.CheckLimits(req.HostConfig.Resources); err != nil {
+		return CreateResult{}, err
+	}
 	if err := s.index.resolve(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}

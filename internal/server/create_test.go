@@ -111,6 +111,7 @@ func TestBadGrammarIsRefusedInDockersWords(t *testing.T) {
 		`{"Ulimits":[{"Name":"odd","Soft":1,"Hard":1}]}`:                             "invalid ulimit type: odd",
 		`{"Ulimits":[{"Name":"nofile","Soft":2,"Hard":1}]}`:                          "ulimit soft limit must be less than or equal to hard limit: 2 > 1",
 		`{"DeviceRequests":[{"Count":-1,"Capabilities":[["gpu"]]}]}`:                 `could not select device driver "" with capabilities: [[gpu]]`,
+		`{"Devices":[{"PathOnHost":"/dev/x","PathInContainer":"/a/.."}]}`:            "invalid device specification: /dev/x:/a/..:rwm",
 		`{"StorageOpt":{"x":"1"}}`:                                                   "Unknown option x",
 		`{"Isolation":"hyperv"}`:                                                     `Invalid isolation: "hyperv" - linux only supports 'default'`,
 		`{"IOMaximumIOps":1}`:                                                        "Invalid QoS settings: linux does not support configuration of maximum IOPs",

@@ -184,10 +184,16 @@ func Warnings(req CreateRequest) []string {
 	if r := req.HostConfig.Resources; r.OomKillDisable && r.Memory <= 0 {
 		w = append(w, "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.")
 	}
-	sec, have := Security{}, runtime.HostModules()
-	if s, err := ParseSecurity(req.HostConfig.SecurityOpt); err == nil {
-		sec = s
+	return append(w, missingModules(req.HostConfig.SecurityOpt)...)
+}
+
+// missingModules says which options have no effect, for the host's kernel lacks what they are about.
+func missingModules(opts []string) (w []string) {
+	sec, err := ParseSecurity(opts)
+	if err != nil || sec.AppArmor == "" && len(sec.Labels) == 0 {
+		return nil
 	}
+	have := runtime.HostModules()
 	if sec.AppArmor != "" && sec.AppArmor != "unconfined" && !have.AppArmor {
 		w = append(w, "The host does not have AppArmor: the profile "+sec.AppArmor+" does not confine the container.")
 	}

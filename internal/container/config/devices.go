@@ -11,6 +11,9 @@ import (
 
 // DeviceRules reads rules of device control groups, as "c 1:* rwm". Errors are fault.Invalid.
 func DeviceRules(words []string) ([]specs.LinuxDeviceCgroup, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
 	var rules []specs.LinuxDeviceCgroup
 	form := regexp.MustCompile(`^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$`)
 	for _, word := range words {

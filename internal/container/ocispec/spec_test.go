@@ -83,6 +83,13 @@ func TestMountOptionsAreDockers(t *testing.T) {
 	if shared = shared[:2]; shared[1] != "" {
 		t.Error("the container's own options were written to")
 	}
+	labelled := config.Mount{Type: "bind", Source: "/s", Target: "/t", Relabel: true}
+	if _, err := (Wish{Modules: runtime.Modules{SELinux: true}}).mount(labelled); !fault.Is(err, fault.Unsupported) {
+		t.Errorf("where there are labels: %v", err)
+	}
+	if _, err := (Wish{}).mount(labelled); err != nil {
+		t.Errorf("where there are none: %v", err)
+	}
 	if _, err := (Wish{}).mount(config.Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
 		t.Error(err)
 	}

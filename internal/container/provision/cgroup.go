@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/record"
+	"berth/internal/fault"
 	"berth/internal/linux/cgroup"
 	"berth/internal/linux/seccomp"
 	"berth/internal/runtime"
@@ -22,6 +23,14 @@ func (h *Host) CgroupPath(c record.Container) string {
 		parent = h.deps.Paths.CgroupParent
 	}
 	return path.Join("/", parent, c.ID)
+}
+
+// CheckLimits refuses limits that this host's version of control groups does not have.
+func (h *Host) CheckLimits(lim config.Resources) error {
+	var r specs.LinuxResources
+	lim.Limit(&r)
+	err := h.deps.Cgroups.Check(&r)
+	return fault.Wrap(fault.KindOf(err), err, "HostConfig")
 }
 
 // ClearGroup kills what is left in a control group and removes it. A start

@@ -21,6 +21,13 @@ func (h Hierarchy) Create(name string, r *specs.LinuxResources) (*Group, error) 
 	return h.create(name, r, (*Group).make)
 }
 
+// Check refuses limits that no group of the hierarchy can have, as Create would. It looks at
+// nothing of the host's.
+func (h Hierarchy) Check(r *specs.LinuxResources) error {
+	_, err := (&planner{on: h.on}).plan(r)
+	return err
+}
+
 // Complete is Create for a group that is there already in some hierarchies,
 // with its processes: somebody else manages the tree, and has made it.
 func (h Hierarchy) Complete(name string, r *specs.LinuxResources) (*Group, error) {

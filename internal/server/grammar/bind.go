@@ -48,8 +48,8 @@ func ParseBind(word string) (config.Mount, error) {
 	return m, finishSource(&m)
 }
 
-// applyMode sets what the words after the second colon say. z and Z relabel for
-// SELinux, and the consistency words are for Docker Desktop: nothing to do here.
+// applyMode sets what the words after the second colon say. The consistency words are for
+// Docker Desktop: nothing to do here.
 func applyMode(m *config.Mount, words string) {
 	for _, w := range strings.Split(words, ",") {
 		switch {
@@ -57,6 +57,8 @@ func applyMode(m *config.Mount, words string) {
 			m.ReadOnly = true
 		case w == "nocopy":
 			m.NoCopy = true
+		case w == "z" || w == "Z":
+			m.Relabel = true
 		case slices.Contains(mount.Propagations, mount.Propagation(w)):
 			m.Propagation = w
 		}

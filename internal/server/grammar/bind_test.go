@@ -13,7 +13,7 @@ func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
 	for word, want := range map[string]config.Mount{
 		"/h:/c":              {Type: "bind", Source: "/h", Target: "/c", Create: true},
 		"/h/../g/:/c/":       {Type: "bind", Source: "/g", Target: "/c", Create: true},
-		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared"},
+		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared", Relabel: true},
 		"name:/c:nocopy":     {Type: "volume", Source: "name", Target: "/c", NoCopy: true},
 		"name:/c:ro,cached":  {Type: "volume", Source: "name", Target: "/c", ReadOnly: true},
 		"/c":                 {Type: "volume", Target: "/c", Anonymous: true},

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ func takeDevices(from *wire.HostConfig, to *config.HostConfig) error {
 		if d.CgroupPermissions == "" {
 			d.CgroupPermissions = "rwm"
 		}
-		if d.PathOnHost == "" || strings.Trim(d.CgroupPermissions, "rwm") != "" {
+		if d.PathOnHost == "" || path.Clean("/"+d.PathInContainer) == "/" || strings.Trim(d.CgroupPermissions, "rwm") != "" {
 			return fault.New(fault.Invalid, "invalid device specification: %s:%s:%s", d.PathOnHost, d.PathInContainer, d.CgroupPermissions)
 		}
 		to.Devices = append(to.Devices, config.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
