@@ -154,7 +154,7 @@ func TestTheCreateRequestIsTheStockClients(t *testing.T) {
 		}
 		host := m["HostConfig"].(map[string]any)
 		// Defaults that docker spells out and we leave to the daemon, and what came after 28.
-		for _, k := range []string{"MemorySwappiness", "OomKillDisable", "PidsLimit"} {
+		for _, k := range []string{"OomKillDisable", "PidsLimit"} {
 			delete(host, k)
 		}
 		for _, list := range []any{host["Binds"], m["Env"]} { // in no order with docker

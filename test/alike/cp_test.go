@@ -59,7 +59,7 @@ func place(t *testing.T, dir string) {
 
 func TestCopiesOutAreAlike(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		script := `mkdir -p /w/d/sub; cd /w; printf file >f; printf inner >d/a; printf deep >d/sub/b; chmod 4751 f; ln -s f l; ln -s d ld; ln -s /etc/passwd abs;
 			ln -s nowhere broken; ln -s ../../../up d/up; ln d/a d/twin; touch -d @1000000000 d/a f; chown 5:6 d/sub/b; chmod 700 d/sub`
 		p.docker.Must("run", "--name", "from", p.busybox, "sh", "-c", script)
@@ -99,7 +99,7 @@ func TestCopiesOutAreAlike(t *testing.T) {
 
 func TestCopiesInAreAlike(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		dir := filepath.Join(p.dir, "in")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -134,29 +134,4 @@ func TestCopiesInAreAlike(t *testing.T) {
 			}
 		}
 	})
-}
-
-// lineDiff shows the lines in which two texts differ.
-func lineDiff(got, want string) string {
-	in := func(list []string, line string) bool {
-		for _, l := range list {
-			if l == line {
-				return true
-			}
-		}
-		return false
-	}
-	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
-	var out strings.Builder
-	for _, line := range a {
-		if !in(b, line) {
-			fmt.Fprintf(&out, "berth   %s\n", line)
-		}
-	}
-	for _, line := range b {
-		if !in(a, line) {
-			fmt.Fprintf(&out, "docker  %s\n", line)
-		}
-	}
-	return out.String()
 }

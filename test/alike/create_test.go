@@ -33,7 +33,7 @@ func TestWhatIsWrongWithANewContainerIsToldAlike(t *testing.T) {
 
 func TestContainersOfEveryFlagAreMadeAlike(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		for _, flags := range []string{
 			"--restart on-failure:3", "--init", "--log-driver none", "--log-opt max-size=1m --log-opt max-file=2", "--health-cmd true --health-interval 1s --health-retries 2",
 			"--no-healthcheck", "--gpus 2", "--oom-kill-disable -m 64m", "--memory-swappiness 5 -m 64m", "--device-read-bps /dev/null:1m --device-write-iops /dev/null:5",

@@ -130,7 +130,8 @@ func (p pair) each(name string, do func(c *turn), hide ...string) {
 		}
 		for i, want := range logs[0] {
 			if got := logs[1][i]; got != want {
-				t.Errorf("\nberth  %s\ndocker %s", got, want)
+				first, _, _ := strings.Cut(want, ": {")
+				t.Errorf("%s\n%s", first, lineDiff(got, want))
 			}
 		}
 	})
@@ -172,4 +173,25 @@ func (c *turn) lines(lines ...string) {
 	for _, l := range lines {
 		c.line(l)
 	}
+}
+
+// lineDiff shows the lines that only one of two texts has, or where they are
+// the same lines in another order, both.
+func lineDiff(got, want string) string {
+	a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
+	var out strings.Builder
+	for _, line := range a {
+		if !slices.Contains(b, line) {
+			fmt.Fprintf(&out, "berth   %s\n", line)
+		}
+	}
+	for _, line := range b {
+		if !slices.Contains(a, line) {
+			fmt.Fprintf(&out, "docker  %s\n", line)
+		}
+	}
+	if out.Len() == 0 {
+		return fmt.Sprintf("berth\n%s\ndocker\n%s", got, want)
+	}
+	return out.String()
 }

@@ -83,7 +83,7 @@ func TestPortsAreAlike(t *testing.T) {
 
 func TestExportsAreAlike(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		p.docker.Must("create", "--name", "some", p.busybox)
 		file := filepath.Join(p.dir, "out.tar")
 		p.same("export", "-o", file, "some")

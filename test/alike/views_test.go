@@ -78,7 +78,7 @@ func TestStatsAreAlike(t *testing.T) {
 
 func TestTheLiveTableFollowsContainersThatComeAndGo(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		term := p.berth.OnTerminal(24, 120, "stats", "--format", "table {{.Name}}\t{{.PIDs}}")
 		term.Expect("NAME")
 		p.docker.Must("run", "-d", "--name", "late", p.busybox, "sleep", "1000")
@@ -96,7 +96,7 @@ func TestTheLiveTableFollowsContainersThatComeAndGo(t *testing.T) {
 
 func TestEventsAreAlike(t *testing.T) {
 	t.Parallel()
-	onStock(t, func(p pair) {
+	eachDaemon(t, func(p pair) {
 		inhabited(p)
 		since := fmt.Sprint(time.Now().Add(-time.Hour).Unix())
 		until := fmt.Sprint(time.Now().Unix())

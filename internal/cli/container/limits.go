@@ -43,9 +43,7 @@ func (l *limits) apply(r *container.Resources) error {
 	if l.swappiness < -1 || l.swappiness > 100 {
 		return fmt.Errorf("invalid value: %d. Valid memory swappiness range is 0-100", l.swappiness)
 	}
-	if l.swappiness != -1 {
-		r.MemorySwappiness = &l.swappiness
-	}
+	r.MemorySwappiness = &l.swappiness // -1 is the daemon's to choose
 	if l.noOOM {
 		r.OomKillDisable = &l.noOOM
 	}

@@ -63,6 +63,7 @@ func runPrune(ctx context.Context, s *session.Session, o *pruneOptions) error {
 		space, text, err := k.Run(ctx, client, prune.Options{All: o.all, Filters: filters})
 		if err != nil {
 			if prune.Absent(err) {
+				_, _ = fmt.Fprintln(s.Err, err)
 				continue
 			}
 			return err
