@@ -12,6 +12,11 @@ import (
 // chunkSize is the most that is read at once: a pipe's usual capacity.
 const chunkSize = 64 << 10
 
+// pipeSize is what a program can write before it waits for us. The kernel
+// takes the memory only for what is in it. With the usual 64 KiB, program and daemon
+// would wait for each other's turn at the processor once in every chunk.
+const pipeSize = 512 << 10
+
 // copyOut reads one output stream to its end.
 //
 // From a pipe, a chunk is first duplicated with tee(2), written to the log,
@@ -68,6 +73,8 @@ func (s *source) peek() {
 		return
 	}
 	s.conn, s.r, s.w = conn, p[0], p[1]
+	// A limit of the system's may forbid it: then it stays as it is.
+	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
 	s.scratch = make([]byte, chunkSize)
 }
 
