@@ -41,7 +41,7 @@ func jobs() []packageJob {
 		{name: "test/integration", skip: "Debian|/^docker$", run: strings.Join([]string{
 			"GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
-			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives",
+			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives", "APausedContainer",
 			"FieldsOfACreate", "NamespacesOfAnother", "BindsTake", "MountsPropagate", "APartOfAVolume", "PidNamespaceThatItIsIn",
 			"StatsCount", "AStreamOfStats", "AFailedUpdate", "AnUpdateLimits",
 		}, "|")},
