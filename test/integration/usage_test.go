@@ -155,3 +155,60 @@ func kill(t *testing.T, pid string) {
 		t.Fatal(err)
 	}
 }
+
+func TestContainersOfOtherRuntimesAreMeasuredAndUpdatedToo(t *testing.T) {
+	t.Parallel()
+	var flags []string
+	runtimes := otherRuntimes(t)
+	for name, path := range runtimes {
+		flags = append(flags, "--add-runtime", name+"="+path)
+	}
+	d := harness.Start(t, harness.WithArgs(flags...))
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	for name := range runtimes {
+		c.Must("run", "-d", "--runtime", name, "--name", name, "-m", "64m", busybox, "sleep", "1000")
+	}
+	look := func(limit uint64) {
+		t.Helper()
+		for name := range runtimes {
+			var s stats
+			if err := json.Unmarshal([]byte(d.Ask(t, "GET", "/containers/"+name+"/stats?stream=0&one-shot=1", "").Body), &s); err != nil {
+				t.Fatal(err)
+			}
+			if s.Pids.Current != 1 || s.Memory.Limit != limit || len(s.Networks) != 1 {
+				t.Errorf("%s: %+v", name, s)
+			}
+			if out := c.Must("top", name); !strings.HasSuffix(out, "sleep 1000") {
+				t.Errorf("%s: %s", name, out)
+			}
+		}
+	}
+	look(64 << 20)
+	d.Restart()
+	look(64 << 20)
+	for name := range runtimes {
+		c.Must("update", "-m", "32m", name)
+	}
+	look(32 << 20)
+}
+
+func TestAContainerThatIsUpdatedBeforeItsStartHasTheNewLimits(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	for range 3 { // so that sandboxes are kept ready for the next
+		c.Must("run", "--rm", "-m", "64m", busybox, "true")
+	}
+	for i := range 5 {
+		id := c.Must("create", "-m", "64m", "--pids-limit", "40", busybox, "sleep", "1000")
+		time.Sleep(time.Duration(i) * 10 * time.Millisecond) // what is prepared ahead is half-way, or through
+		c.Must("update", "-m", "32m", "--pids-limit", "20", id)
+		c.Must("start", id)
+		if held := heldBy(t, d.Place, id); !strings.Contains(held, "33554432") || strings.Contains(held, "= 67108864\nmemory.memsw") || !strings.Contains(held, "pids.max = 20") {
+			t.Errorf("it is held to\n%s", held)
+		}
+		c.Must("rm", "-f", id)
+	}
+}
