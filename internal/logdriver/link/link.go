@@ -82,9 +82,10 @@ func (l *Link) connected() (net.Conn, error) {
 	l.mu.Lock()
 	conn := l.conn
 	l.mu.Unlock()
-	if conn != nil {
+	if conn != nil && !ended(conn) {
 		return conn, nil
 	}
+	l.Drop()
 	conn, err := l.dial(l.ctx)
 	if err != nil {
 		return nil, err

@@ -99,8 +99,8 @@ func mountRows() []Row {
 func otherRows() []Row {
 	return []Row{
 		kept("HostConfig.ContainerIDFile", "the client writes it"),
-		honoured("HostConfig.LogConfig.Type", "json-file, local, syslog, gelf, fluentd, journald, none").by("TestLogsShowWhatTheirFlagsSay"),
-		honoured("HostConfig.LogConfig.Config", "options of the driver").by("TestLogsShowWhatTheirFlagsSay"),
+		honoured("HostConfig.LogConfig.Type", "json-file, local, syslog, gelf, fluentd, journald, none").by("TestTheLogDriverIsTheDaemonsUnlessTheContainerChooses"),
+		honoured("HostConfig.LogConfig.Config", "options of the driver").by("TestTheLogDriverIsTheDaemonsUnlessTheContainerChooses"),
 		honoured("HostConfig.RestartPolicy.Name", "no, always, unless-stopped, on-failure").by("TestAContainerRunsAgainAsItsPolicySays"),
 		honoured("HostConfig.RestartPolicy.MaximumRetryCount", "of on-failure").by("TestOnFailureRestartsOnlyForAnExitCodeOtherThan0AndUpToNTimes"),
 		honoured("HostConfig.AutoRemove", "the daemon removes the container when it ends").by("TestRunEndsWithTheExitCodeThatDockerGives"),
