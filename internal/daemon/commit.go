@@ -28,13 +28,14 @@ func (a commits) Commit(ctx context.Context, req files.CommitRequest, pack func(
 		return files.Committed{}, err
 	}
 	done := files.Committed{ID: img.ID.String()}
+	a.publish(aboutImage(event.Create, done.ID, img))
 	if req.Repo != "" && len(img.Names) > 0 { // a new image has no other name than this one
 		ref, err := reference.ParseNormalizedNamed(img.Names[0])
 		if err != nil {
 			return files.Committed{}, err
 		}
 		done.Name = reference.FamiliarString(ref)
-		a.publish(event.Message{Type: event.Image, Action: event.Tag, ID: done.ID, Attributes: event.Attributes{"name": done.Name}})
+		a.publish(aboutImage(event.Tag, done.Name, img))
 	}
 	return done, nil
 }

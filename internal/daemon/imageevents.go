@@ -13,12 +13,17 @@ import (
 
 // tell publishes an event of an image that is there.
 func (s servedImages) tell(action, name string, img image.Image) {
+	s.publish(aboutImage(action, name, img))
+}
+
+// aboutImage is an event of an image, with the image's labels.
+func aboutImage(action, name string, img image.Image) event.Message {
 	m := event.Message{Type: event.Image, Action: action, ID: img.ID.String(), Attributes: event.Attributes{}}
 	for k, v := range img.Config.Config.Labels {
 		m.Attributes[k] = v
 	}
 	m.Attributes["name"] = name
-	s.publish(m)
+	return m
 }
 
 // Load takes in an archive and tells of each image that was in it.
