@@ -135,6 +135,7 @@ func (e *engine) storm(r *rand.Rand) {
 			return err
 		},
 	}
+	verbs = append(verbs, e.uses(r, id)...)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		err := e.Attach(ctx, id, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
@@ -165,6 +166,19 @@ func (e *engine) storm(r *rand.Rand) {
 	case <-time.After(patience):
 		e.t.Error("a client waits for ever")
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // who, and where
+	}
+}
+
+// uses are the verbs about what a container uses. The stream ends with the container.
+func (e *engine) uses(r *rand.Rand, id string) []func() error {
+	ctx, pids, quiet := context.Background(), int64(50+r.IntN(9)), func(Stats) error { return nil }
+	return []func() error{
+		func() error { return e.Usage().Stats(ctx, id, StatsOptions{Stream: true}, quiet) },
+		func() error { return e.Usage().Stats(ctx, id, StatsOptions{OneShot: true}, quiet) },
+		func() error { _, err := e.Usage().Top(ctx, id, ""); return err },
+		func() error {
+			return e.Usage().Update(ctx, id, config.Update{PidsLimit: &pids, Resources: config.Resources{Memory: 64 << 20, MemorySwap: 128 << 20}})
+		},
 	}
 }
 
