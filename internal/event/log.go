@@ -51,7 +51,7 @@ func (l *Log) Close() error {
 }
 
 // Publish gives the event its time, keeps it and tells everyone who listens. It
-// waits for no listener and for no disk.
+// waits for no listener, and for the disk only when the kernel makes every writer wait.
 func (l *Log) Publish(m Message) {
 	if m.Scope == "" {
 		m.Scope = "local"
