@@ -221,7 +221,7 @@ func TestAttachEndsWithTheContainersCodeAndRefusesAStoppedOne(t *testing.T) {
 	}))
 	f.run("hello", "attach", "c").want(t, 3, "hello", "")
 	f.on("GET /containers/c/json", inspect(false))
-	f.run("", "attach", "c").want(t, 1, "", "cannot attach to a stopped container, start it first\n")
+	f.run("", "attach", "c").want(t, 1, "", "You cannot attach to a stopped container, start it first\n")
 }
 
 func TestLoadSendsTheArchiveAndPrintsTheDaemonsStream(t *testing.T) {

@@ -162,10 +162,15 @@ func (c *turn) masked(text string) string {
 	return text
 }
 
-// line splits a command line at blanks; MINE stands for the client's own names.
+// line splits a command line at blanks; MINE stands for the client's own names,
+// and ${IFS} for a blank in an argument.
 func (c *turn) line(line string) harness.Result {
 	c.T.Helper()
-	return c.run(strings.Fields(strings.ReplaceAll(line, "MINE", c.mine))...)
+	args := strings.Fields(strings.ReplaceAll(line, "MINE", c.mine))
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "${IFS}", " ")
+	}
+	return c.run(args...)
 }
 
 func (c *turn) lines(lines ...string) {

@@ -94,11 +94,11 @@ func attachable(c container.InspectResponse) error {
 	case c.State == nil || c.Config == nil:
 		return errors.New("the daemon's description of the container is incomplete")
 	case !c.State.Running:
-		return errors.New("cannot attach to a stopped container, start it first")
+		return errors.New("You cannot attach to a stopped container, start it first") //nolint:staticcheck // Docker's text
 	case c.State.Paused:
-		return errors.New("cannot attach to a paused container, unpause it first")
+		return errors.New("You cannot attach to a paused container, unpause it first") //nolint:staticcheck // Docker's text
 	case c.State.Restarting:
-		return errors.New("cannot attach to a restarting container, wait until it is running")
+		return errors.New("You cannot attach to a restarting container, wait until it is running") //nolint:staticcheck // Docker's text
 	}
 	return nil
 }

@@ -185,9 +185,10 @@ func (o *options) installRecord(fs *pflag.FlagSet) {
 // refusedCreate lists docker's flags for new containers that only a daemon on
 // Windows has, and the one that we lack.
 func refusedCreate() []session.Refused {
+	const windows = "running on windows, but the Docker daemon is running on linux"
 	var out []session.Refused
 	for _, name := range []string{"cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"} {
-		out = append(out, session.Refused{Name: name, Default: "0", System: "windows"})
+		out = append(out, session.Refused{Name: name, Default: "0", Only: windows})
 	}
 	return append(out, session.Refused{Name: "use-api-socket", Bool: true})
 }

@@ -36,7 +36,8 @@ func NewStart(s *session.Session) *cobra.Command {
 	fs.BoolVarP(&o.attach, "attach", "a", false, "Attach STDOUT/STDERR and forward signals")
 	fs.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
 	fs.BoolVarP(&o.interactive, "interactive", "i", false, "Attach container's STDIN")
-	session.Refuse(fs, session.Refused{Name: "checkpoint"}, session.Refused{Name: "checkpoint-dir"})
+	const experimental = "with experimental features enabled"
+	session.Refuse(fs, session.Refused{Name: "checkpoint", Only: experimental}, session.Refused{Name: "checkpoint-dir", Only: experimental})
 	return cmd
 }
 

@@ -15,7 +15,7 @@ type Refused struct {
 	Name, Short string
 	Bool        bool   // needs no value
 	Default     string // this value changes nothing and is accepted
-	System      string // the only system whose daemons have it, if that is the reason
+	Only        string // what daemons have it, if that is the reason
 }
 
 // Refuse adds flags that end in a clear error when they are used. Nothing that
@@ -60,9 +60,8 @@ func CheckRefused(cmd *cobra.Command) error {
 	var err error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if v, ok := f.Value.(*refusedValue); ok && v.used && err == nil {
-			if v.flag.System != "" {
-				err = fault.New(fault.Unsupported, `"--%s" is only supported on a Docker daemon running on %s, but the Docker daemon is running on linux`,
-					f.Name, v.flag.System)
+			if v.flag.Only != "" {
+				err = fault.New(fault.Unsupported, `"--%s" is only supported on a Docker daemon %s`, f.Name, v.flag.Only)
 				return
 			}
 			cause := fault.New(fault.Unsupported, "--%s is not supported yet", f.Name)
