@@ -91,8 +91,10 @@ func (c *change) unpackLayer(layer ocispec.Descriptor, diffID digest.Digest, par
 	}
 	if err := c.extract(layer, diffID, upper, parents); err != nil {
 		// Give the space back at once, see ingest; the collection at the
-		// change's end takes the rest.
+		// change's end takes the rest. It would leave the parent with a child
+		// that is not there.
 		empty(upper)
+		_ = c.s.sn.Remove(context.WithoutCancel(c.ctx), key)
 		return blame(err, "failed to extract layer %s", layer.Digest)
 	}
 	err = c.s.sn.Commit(c.ctx, chain, key)

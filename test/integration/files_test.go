@@ -5,6 +5,7 @@ package integration
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ func fixedTime() time.Time { return time.Unix(1500000000, 0) }
 type twins struct {
 	t            *testing.T
 	theirs, ours harness.Client
+	places       [2]harness.Place
 }
 
 func startTwins(t *testing.T) twins {
@@ -35,7 +37,7 @@ func startTwins(t *testing.T) twins {
 	stock, own := harness.StartStock(t), harness.Start(t)
 	stock.Busybox(t)
 	own.Busybox()
-	return twins{t, stock.Client(t, "docker"), own.Client(t, "docker")}
+	return twins{t, stock.Client(t, "docker"), own.Client(t, "docker"), [2]harness.Place{stock.Place, own.Place}}
 }
 
 // sight is what a copy has led to.
@@ -284,4 +286,130 @@ func inspected(t *testing.T, text string) string {
 		out = append(out, key+" "+string(b))
 	}
 	return strings.Join(out, "\n")
+}
+
+// TestRunningContainersAndTheirMountsAreSeenAsByDocker covers: "/proc, /sys, /dev and tmpfs content not
+// reachable", "read-only root or volume: 400".
+func TestRunningContainersAndTheirMountsAreSeenAsByDocker(t *testing.T) {
+	t.Parallel()
+	w := startTwins(t)
+	base := t.TempDir()
+	var ids [2]string
+	for i, c := range []harness.Client{w.theirs, w.ours} {
+		bound := filepath.Join(base, "host"+fmt.Sprint(i))
+		for _, err := range []error{os.MkdirAll(bound+"/sub", 0o755), os.WriteFile(bound+"/b", []byte("bound"), 0o644), os.Chtimes(bound+"/b", fixedTime(), fixedTime())} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		ids[i] = c.Must("run", "-d", "--net", "none", "-v", "/v", "-v", "roseen:/ro:ro", "-v", bound+":/b", "-v", bound+":/bro:ro", "-v", bound+"/b:/etc/one", "--tmpfs", "/m", "busybox", "sh", "-c",
+			"echo in the volume >/v/f; echo in memory >/m/f; echo own >/own; touch -d @1000000000 /v/f /own; sleep 10000")
+		harness.Eventually(t, "the container has written its files", func() error {
+			if r := c.Run("exec", ids[i], "cat", "/own"); r.Stdout != "own\n" {
+				return fmt.Errorf("%+v", r)
+			}
+			return nil
+		})
+	}
+	for _, name := range []string{"/own", "/v", "/v/f", "/b/b", "/b/.", "/bro/b", "/etc/one", "/ro", "/m", "/m/f", "/dev/null", "/dev/pts", "/proc/self", "/proc/.", "/sys/kernel", "/dev/shm"} {
+		var sights [2]sight
+		for i, c := range []harness.Client{w.theirs, w.ours} {
+			host := filepath.Join(t.TempDir(), "host"+fmt.Sprint(i))
+			if err := os.Mkdir(host, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			r := c.Run("cp", "-q", ids[i]+":"+name, host)
+			sights[i] = sight{r.Code, said(r.Stderr), hostTree(t, host)}
+		}
+		w.compare("cp CONTAINER:"+name, sights)
+	}
+	file := filepath.Join(base, "file")
+	if err := os.WriteFile(file, []byte("new"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"/", "/v", "/v/f", "/b", "/b/sub", "/bro", "/bro/sub", "/ro", "/ro/x", "/m", "/m/x", "/proc", "/proc/x", "/dev", "/etc/one", "/etc/hosts"} {
+		var sights [2]sight
+		for i, c := range []harness.Client{w.theirs, w.ours} {
+			r := c.Run("cp", "-q", file, ids[i]+":"+to)
+			sees := c.Run("exec", ids[i], "sh", "-c", "cat /file /v/* /b/* /b/sub/* /ro/* /m/* /etc/one 2>/dev/null")
+			sights[i] = sight{r.Code, said(r.Stderr), sees.Stdout}
+		}
+		w.compare("cp file CONTAINER:"+to, sights)
+	}
+	w.readOnlyRoot(file)
+}
+
+func (w twins) readOnlyRoot(file string) {
+	w.t.Helper()
+	for _, to := range []string{"/", "/tmp", "/v", "/tmp/x"} {
+		var sights [2]sight
+		for i, c := range []harness.Client{w.theirs, w.ours} {
+			id := c.Must("run", "-d", "--net", "none", "--read-only", "-v", "/v", "busybox", "sleep", "10000")
+			r := c.Run("cp", "-q", file, id+":"+to)
+			sights[i] = sight{r.Code, said(r.Stderr), c.Run("exec", id, "sh", "-c", "ls /v /tmp /file").Stdout}
+			c.Must("rm", "-f", id)
+		}
+		w.compare("cp file READ-ONLY:"+to, sights)
+	}
+}
+
+func TestRequestsForFilesAreAnsweredAsByDocker(t *testing.T) {
+	t.Parallel()
+	w := startTwins(t)
+	var ids [2]string
+	for i, c := range []harness.Client{w.theirs, w.ours} {
+		ids[i] = w.make(c)
+	}
+	for _, req := range []string{
+		"GET /containers/{id}/archive", "GET /containers/{id}/archive?path=", "GET /containers/{id}/archive?path=/missing", "GET /containers/missing/archive?path=/", "GET /containers/{id}/archive?path=/t/file/x", "GET /containers/{id}/archive?path=/t/file/",
+		"PUT /containers/{id}/archive", "PUT /containers/{id}/archive?path=/t/file", "PUT /containers/{id}/archive?path=/missing", "PUT /containers/missing/archive?path=/", "PUT /containers/{id}/archive?path=/t", "PUT /containers/{id}/archive?path=/t/todir",
+		"GET /containers/missing/export", "GET /containers/missing/changes", "POST /commit", "POST /commit?container=missing", "POST /commit?container={id}&changes=EXPOSE+x/y",
+	} {
+		method, path, _ := strings.Cut(req, " ")
+		var got [2]string
+		for i, p := range w.places {
+			a := p.Ask(t, method, "/v1.41"+strings.ReplaceAll(path, "{id}", ids[i]), "")
+			got[i] = fmt.Sprint(a.Status, " ", said(a.Body))
+		}
+		w.compare(req, [2]sight{{says: got[0]}, {says: got[1]}})
+	}
+	for _, name := range []string{"/", "/t", "/t/", "/t/.", "/t/file", "/t/tofile", "/t/todir", "/t/abs", "/t/dangling", "/t/deepdangling", "/t/dir/null", "/t/dir/fifo", "/t/dir/sub"} {
+		var got [2]string
+		for i, p := range w.places {
+			resp, err := p.HTTP().Head("http://engine/v1.41/containers/" + ids[i] + "/archive?path=" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			text, err := base64.StdEncoding.DecodeString(resp.Header.Get("X-Docker-Container-Path-Stat"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i] = regexp.MustCompile(`"(mtime":"20[^"]*"|size":4096)`).ReplaceAllString(string(text), "") // of what was made just now, and of directories
+		}
+		w.compare("HEAD "+name, [2]sight{{says: got[0]}, {says: got[1]}})
+	}
+}
+
+func TestCopiesAndCommitsAreToldOfAsByDocker(t *testing.T) {
+	t.Parallel()
+	w := startTwins(t)
+	var told [2]string
+	for i, c := range []harness.Client{w.theirs, w.ours} {
+		since := fmt.Sprint(time.Now().Unix())
+		id := c.Must("create", "--net", "none", "--name", "told", "busybox", "true")
+		host := t.TempDir()
+		c.Must("cp", "-q", id+":/bin/busybox", host)
+		c.Must("cp", "-q", host+"/busybox", id+":/copied")
+		c.Must("diff", id)
+		var out bytes.Buffer
+		c.Stream(&out, io.Discard, "export", id)
+		img := c.Must("commit", "-m", "why", id, "told:one")
+		text := c.Must("events", "--since", since, "--until", fmt.Sprint(time.Now().Unix()+1), "--format", "{{.Type}} {{.Action}} {{json .Actor.Attributes}}")
+		told[i] = said(strings.ReplaceAll(text, img, "IMAGE"))
+		told[i] = regexp.MustCompile(`sha256:ID`).ReplaceAllString(told[i], "IMAGE")
+		c.Must("rm", id)
+		c.Must("run", "--rm", "--net", "none", "told:one", "test", "-x", "/copied") // the image outlives its container
+	}
+	w.compare("events", [2]sight{{tree: told[0]}, {tree: told[1]}})
 }
