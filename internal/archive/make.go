@@ -15,6 +15,15 @@ import (
 	"berth/internal/fault"
 )
 
+// clear removes what is at a place.
+func (p place) clear() error {
+	err := removeAll(p.dir, p.base)
+	if errno, ok := err.(unix.Errno); ok { //nolint:errorlint // of a call on this very name
+		return told(errno, "unlinkat", p.name)
+	}
+	return err
+}
+
 // write makes an entry at its place, where there may be something of a kind that it replaces.
 func (u *unpacker) write(p place, h *tar.Header, is uint32) error {
 	if h.Typeflag == tar.TypeDir {
@@ -30,7 +39,7 @@ func (u *unpacker) write(p place, h *tar.Header, is uint32) error {
 	default:
 		return unknown(h)
 	}
-	if err := removeAll(p.dir, p.base); err != nil {
+	if err := p.clear(); err != nil {
 		return err
 	}
 	var err error
@@ -73,7 +82,7 @@ func (u *unpacker) replaced(name string, is uint32) {
 
 func (u *unpacker) makeDir(p place, h *tar.Header, is uint32) error {
 	if is != unix.S_IFDIR {
-		if err := removeAll(p.dir, p.base); err != nil {
+		if err := p.clear(); err != nil {
 			return err
 		}
 		if err := unix.Mkdirat(p.dir, p.base, 0o700); err != nil {
@@ -100,7 +109,7 @@ func (u *unpacker) makeFile(p place, h *tar.Header) error {
 	fd, err := openat(p.dir, ".", unix.O_TMPFILE|unix.O_WRONLY, 0o600)
 	named := err == unix.EOPNOTSUPP || err == unix.EISDIR || err == unix.EINVAL
 	if named {
-		if err := removeAll(p.dir, p.base); err != nil {
+		if err := p.clear(); err != nil {
 			return err
 		}
 		fd, err = openat(p.dir, p.base, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY, 0o600)
@@ -111,7 +120,7 @@ func (u *unpacker) makeFile(p place, h *tar.Header) error {
 	defer unix.Close(fd)
 	err = u.fill(fd, h)
 	if err == nil && !named {
-		if err = removeAll(p.dir, p.base); err == nil {
+		if err = p.clear(); err == nil {
 			err = unix.Linkat(unix.AT_FDCWD, fdPath(fd), p.dir, p.base, unix.AT_SYMLINK_FOLLOW)
 		}
 	}
@@ -182,7 +191,7 @@ func (u *unpacker) makeLink(p place, h *tar.Header) error {
 		return told(err, "link", target)
 	}
 	defer n.close()
-	if err := removeAll(p.dir, p.base); err != nil {
+	if err := p.clear(); err != nil {
 		return err
 	}
 	return unix.Linkat(from, path.Base(target), p.dir, p.base, 0)

@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"cmp"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -12,8 +13,13 @@ import (
 const removeTries = 8
 
 // removeAll removes what a name in a directory is, with all below it, and no
-// link is followed. What is not there is fine.
+// link is followed. What is not there is fine. A place where something is mounted is EBUSY,
+// as for a process that sees the mount: we are in another namespace, where the kernel would let us remove it,
+// and take the mount away from the container as well.
 func removeAll(dir int, base string) error {
+	if mounted, err := isMounted(dir, base); mounted || err != nil {
+		return cmp.Or(err, error(unix.EBUSY))
+	}
 	err := unix.Unlinkat(dir, base, 0)
 	if err == nil || err == unix.ENOENT {
 		return nil
@@ -56,4 +62,16 @@ func empty(fd int) error {
 		}
 	}
 	return nil
+}
+
+// isMounted reports that a name in a directory leads to another mount than the directory's.
+func isMounted(dir int, base string) (bool, error) {
+	var above, here unix.Statx_t
+	if err := unix.Statx(dir, "", unix.AT_EMPTY_PATH, unix.STATX_MNT_ID, &above); err != nil {
+		return false, err
+	}
+	if err := unix.Statx(dir, base, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_MNT_ID, &here); err != nil {
+		return false, missing(err)
+	}
+	return above.Mnt_id != here.Mnt_id, nil
 }

@@ -140,6 +140,22 @@ func TestFilesAreCopiedOfARunningContainerAsItSeesThemButForWhatIsInMemory(t *te
 	e.unseen(id)
 }
 
+func TestACopyTakesNoMountAwayFromTheContainer(t *testing.T) {
+	e := newEngine(t)
+	defer e.noVolume()
+	id := e.create("echo volume >/v/f; echo up; sleep 1000", everyMount(e, false))
+	e.start(id)
+	e.logged(id, "up")
+	for at, name := range map[string]string{"/": "v", "/etc": "one", "/./": "b"} {
+		if err := e.in(id, at, name, "instead"); err == nil || !strings.HasSuffix(err.Error(), "/"+name+": device or resource busy") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if code, text, err := e.exec(id, "cat", "/v/f", "/b/b", "/etc/one"); code != 0 || text != "volume\nboundone" || err != nil {
+		t.Errorf("the container sees %d %q %v", code, text, err)
+	}
+}
+
 func TestWhatIsReadOnlyIsRefusedInDockersWords(t *testing.T) {
 	e := newEngine(t)
 	defer e.noVolume()

