@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"berth/internal/fault"
@@ -120,4 +121,34 @@ func TestFilesAreRotatedAndCompressedUnlessSomebodyChooses(t *testing.T) {
 	if got, err := localOptions(nil); err != nil || got != (logfile.Options{MaxSize: 20 << 20, MaxFile: 5, Compress: true}) {
 		t.Errorf("local: %+v, %v", got, err)
 	}
+}
+
+// FuzzCheck gives every driver any option: it is taken or refused, and what is
+// taken can be opened or is refused with a sentence too.
+func FuzzCheck(f *testing.F) {
+	for i, seed := range []string{"syslog-address=udp://[::1", "gelf-address=tcp://:0", "fluentd-address=a:b:c", "tag={{define \"x\"}}{{template \"x\"}}{{end}}{{template \"x\"}}", "env-regex=(?i", "max-size=1e99t", "cache-max-file=-9"} {
+		key, value, _ := strings.Cut(seed, "=")
+		f.Add(uint8(i), key, value)
+	}
+	f.Fuzz(func(t *testing.T, n uint8, key, value string) {
+		k := kinds()[int(n)%len(kinds())]
+		options := opts{key: value, "gelf-address": "udp://127.0.0.1:1"}
+		if k.name != "gelf" {
+			delete(options, "gelf-address")
+			options[key] = value
+		}
+		c := Choice{k.name, options}
+		if err := c.Check(); err != nil {
+			if !fault.Is(err, fault.Invalid) || err.Error() == "" {
+				t.Fatalf("%s %v: %v", k.name, options, err)
+			}
+			return
+		}
+		l, err := Target{Choice: c, Dir: t.TempDir(), Info: *info(nil)}.Open(Opening{})
+		if err != nil {
+			t.Logf("%s %v is opened with %v", k.name, options, err)
+			return
+		}
+		l.Close()
+	})
 }
