@@ -249,3 +249,57 @@ func TestALogIsSearchedInTheDaemon(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
+
+func TestAReceiverThatTakesNothingHoldsANonBlockingContainerUpNeverAndTheEndOfABlockingOneNotForLong(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	path := filepath.Join(d.ExecRoot(), "stuck.sock")
+	l, err := net.Listen("unix", path) // and never accept
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := d.Client(t, "docker")
+	const lines = 50_000
+	var want strings.Builder
+	for i := 1; i <= lines; i++ {
+		fmt.Fprintln(&want, i)
+	}
+	for _, mode := range []string{"blocking", "non-blocking"} {
+		c.Must("run", "-d", "--name", mode, "--log-driver", "syslog", "--log-opt", "syslog-address=unix://"+path, "--log-opt", "mode="+mode, busybox, "seq", "1", fmt.Sprint(lines))
+		c.Prints("0", "wait", mode)
+		if got := c.Run("logs", mode).Stdout; got != want.String() {
+			t.Errorf("%s: the log has %d bytes, not %d", mode, len(got), want.Len())
+		}
+		c.Must("rm", mode)
+	}
+}
+
+func TestAKilledDaemonLosesNoLineOfAFile(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "docker")
+	const lines = 300_000
+	for _, driver := range []string{"json-file", "local"} {
+		id := c.Must("run", "-d", "--log-driver", driver, "--log-opt", "max-size=1g", busybox, "seq", "1", fmt.Sprint(lines))
+		d.Kill9()
+		d.StartAgain()
+		c.Prints("0", "wait", id)
+		next := 1
+		for line := range strings.Lines(c.Run("logs", id).Stdout) {
+			var n int
+			if _, err := fmt.Sscanf(line, "%d\n", &n); err != nil || n > next {
+				t.Fatalf("%s: line %d is missing, %q came, %v", driver, next, line, err)
+			}
+			if n == next { // the chunk that was being written may come twice
+				next++
+			}
+		}
+		if next != lines+1 {
+			t.Errorf("%s: it ends with line %d", driver, next-1)
+		}
+		c.Must("rm", id)
+	}
+}
