@@ -24,7 +24,7 @@ func mountEffects() []effect {
 	return []effect{
 		{field: "HostConfig.Binds", body: host(`"Binds":["/etc:/b/c:ro"]`), script: "test -e /b/c/hostname && touch /b/c/x", want: "touch: /b/c/x: Read-only file system"},
 		{field: "HostConfig.Binds,relabelled", body: host(`"Binds":["/etc:/b:ro,z"]`), script: "test -e /b/hostname && echo there", want: "there"},
-		{field: "HostConfig.Tmpfs", body: host(`"Tmpfs":{"/b":"size=64k,mode=700,exec"}`), script: "grep ' /b ' /proc/mounts; stat -c %a /b", want: "tmpfs /b tmpfs rw,nosuid,nodev,relatime,size=64k,mode=700 0 0\n700"},
+		{field: "HostConfig.Tmpfs", body: host(`"Tmpfs":{"/b":"size=64k,mode=700,exec"}`), script: "grep ' /b ' /proc/mounts | sed s/,inode64//; stat -c %a /b", want: "tmpfs /b tmpfs rw,nosuid,nodev,relatime,size=64k,mode=700 0 0\n700"},
 		{field: "HostConfig.Mounts.Type", body: tmpfs(""), script: "grep ' /b ' /proc/mounts | cut -d' ' -f3", want: "tmpfs"},
 		{field: "HostConfig.Mounts.Source", body: bind(""), script: "test -e /b/status && echo there", want: "there"},
 		{field: "HostConfig.Mounts.Target", body: bind(""), script: "mounted /b | cut -c1-2", want: "rw"},

@@ -17,7 +17,7 @@ import (
 func rightEffects() []effect {
 	const devices = `find /dev /opt -type c 2>/dev/null | grep -E 'zer|tun|opt' | sort | xargs echo`
 	// Whether there is such a device or not: what is not allowed is so before.
-	const rule = `mknod /tmp/d c 10 229; (: < /tmp/d) 2>&1 | grep -q 'not permitted' && echo shut || echo open`
+	const rule = `mknod /tmp/d c 10 235; (: < /tmp/d) 2>&1 | grep -q 'not permitted' && echo shut || echo open`
 	const profile = `{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"mkdir\",\"mkdirat\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":95}]}`
 	return []effect{
 		{field: "HostConfig.CapAdd", body: host(`"CapAdd":["net_admin","CAP_SYS_TIME"]`), script: "status CapBnd", want: "00000000aa0435fb"},
@@ -34,8 +34,8 @@ func rightEffects() []effect {
 		{field: "HostConfig.Umask", body: host(`"Umask":63`), script: "umask; touch /tmp/f; stat -c %a /tmp/f", want: "0077\n600"},
 		{field: "HostConfig.Devices", body: host(`"Devices":[{"PathOnHost":"/dev/zero","PathInContainer":"/dev/deep/zero","CgroupPermissions":"rwm"}]`), script: devices + "; head -c 1 /dev/deep/zero | od -An -tx1", want: "/dev/deep/zero /dev/zero\n 00"},
 		{field: "HostConfig.Devices,outside of /dev", body: host(`"Devices":[{"PathOnHost":"/dev/zero","PathInContainer":"/opt/zero"}]`), script: devices, want: "/dev/zero /opt/zero"},
-		{field: "HostConfig.DeviceCgroupRules", body: host(`"DeviceCgroupRules":["c 10:229 rw"]`), script: rule, want: "open"},
-		{field: "HostConfig.DeviceCgroupRules,of another device", body: host(`"DeviceCgroupRules":["c 10:230 rw"]`), script: rule, want: "shut"},
+		{field: "HostConfig.DeviceCgroupRules", body: host(`"DeviceCgroupRules":["c 10:235 rw"]`), script: rule, want: "open"},
+		{field: "HostConfig.DeviceCgroupRules,of another device", body: host(`"DeviceCgroupRules":["c 10:236 rw"]`), script: rule, want: "shut"},
 		{field: "HostConfig.ReadonlyRootfs", body: host(`"ReadonlyRootfs":true`), script: "touch /x; touch /dev/shm/x && echo shm", want: "touch: /x: Read-only file system\nshm"},
 		{field: "HostConfig.MaskedPaths", body: host(`"MaskedPaths":["/etc/passwd","/root"]`), script: "wc -c < /etc/passwd; touch /root/x; head -c 5 /proc/timer_list", want: "0\ntouch: /root/x: Read-only file system\nTimer"},
 		{field: "HostConfig.ReadonlyPaths", body: host(`"ReadonlyPaths":["/etc"]`), script: "touch /etc/x; echo it > /proc/sys/kernel/domainname && cat /proc/sys/kernel/domainname", want: "touch: /etc/x: Read-only file system\nit"},

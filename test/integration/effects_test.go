@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,7 +27,7 @@ type effect struct {
 	script string // which prints what is seen; its errors too
 	want   string
 	v2     string // on a host with control groups of version 2 only, where that differs
-	only   string // "v1": version 2 has nothing like it
+	needs  string // a file that not all hosts have: where there is none, the field is refused
 }
 
 // functions are for the scripts: cg prints a file of the container's control group, by its
@@ -42,16 +44,47 @@ func TestFieldsOfACreateHaveTheirEffectInside(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	d.Busybox()
+	haveEffect(t, d, allEffects())
+}
+
+// TestFieldsHaveTheSameEffectWithAnotherRuntime has berth's own command line make the containers, as any
+// OCI runtime would: it gets no descriptors, and all has to be in the spec.
+func TestFieldsHaveTheSameEffectWithAnotherRuntime(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, harness.WithArgs("--add-runtime", "oci="+harness.Binary(t, "berth-runtime"), "--default-runtime", "oci"))
+	busybox := d.Busybox()
+	haveEffect(t, d, slices.DeleteFunc(allEffects(), func(e effect) bool { return e.field == "HostConfig.Runtime" }))
+	c := d.Client(t, "berth")
+	donor := c.Must("run", "-d", "--name", "donor", "--ipc", "shareable", busybox, "sleep", "1000")
+	c.Prints(c.Must("exec", donor, "readlink", "/proc/self/ns/pid"), "run", "--rm", "--pid", "container:donor", busybox, "readlink", "/proc/self/ns/pid")
+	for _, flags := range [][]string{{"--ipc", "container:donor"}, {"--mount", "type=volume,source=some,target=/b,volume-subpath=a"}} {
+		c.Must("run", "--rm", "-v", "some:/v", busybox, "mkdir", "-p", "/v/a")
+		c.Fails(125, "needs berth's own runtime", append(append([]string{"run", "--rm"}, flags...), busybox, "true")...)
+	}
+	c.Must("rm", "-f", donor)
+}
+
+func haveEffect(t *testing.T, d *harness.Daemon, list []effect) {
+	t.Helper()
+	t.Cleanup(func() { // what CgroupParent names stays, as in Docker
+		dirs, _ := filepath.Glob("/sys/fs/cgroup/*/berth-test-parent") // the pattern is right
+		for _, dir := range append(dirs, "/sys/fs/cgroup/berth-test-parent") {
+			os.Remove(dir) // which another test may be using
+		}
+	})
 	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
 	unified := err == nil
-	for _, e := range allEffects() {
+	for _, e := range list {
 		t.Run(e.field, func(t *testing.T) {
 			want := e.want
 			if unified && e.v2 != "" {
 				want = e.v2
 			}
-			if unified && e.only == "v1" {
-				t.Skip("control groups of version 2 have nothing like it")
+			if _, err := os.Stat(e.needs); e.needs != "" && err != nil {
+				if refused(t, d, e.body) == "" {
+					t.Errorf("there is no %s, and it is not refused", e.needs)
+				}
+				return
 			}
 			if got := inside(t, d, e.body, e.script); got != want {
 				t.Errorf("with %s\n%s\nprinted %q\nand not %q", e.body, e.script, got, want)

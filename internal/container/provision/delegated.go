@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -103,6 +104,7 @@ func (h Others) prepare(c record.Container, p *Prepared) error {
 func (h Others) spec(c record.Container, p *Prepared) error {
 	spec := p.spec
 	spec.Version = "1.0.2" // nothing in it is newer, and old runtimes look at it
+	domainBySysctl(spec)
 	if p.netns != nil {
 		byPath(spec, named{runtime.FdNetNS, p.netns})
 	}
@@ -137,6 +139,17 @@ func (h Others) spec(c record.Container, p *Prepared) error {
 		spec.Linux.Seccomp, err = seccomp.Load(string(sec.Profile), caps)
 	}
 	return err
+}
+
+// domainBySysctl says the domain name as a sysctl, as Docker does: the spec's own field for it is
+// newer than many a runtime, which passes over it.
+func domainBySysctl(spec *specs.Spec) {
+	if spec.Domainname == "" {
+		return
+	}
+	all := map[string]string{"kernel.domainname": spec.Domainname}
+	maps.Copy(all, spec.Linux.Sysctl)
+	spec.Linux.Sysctl, spec.Domainname = all, ""
 }
 
 // byPath says by a path which namespace a descriptor stands for.
