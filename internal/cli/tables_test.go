@@ -132,3 +132,12 @@ func TestNumbersInTextsAreOrderedAsNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestDialStdioIsAConnectionToTheDaemon(t *testing.T) {
+	f := newFake(t)
+	f.on("GET /_ping", pong)
+	r := f.run("GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "system", "dial-stdio")
+	if r.code != 0 || !strings.HasPrefix(r.out, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(r.out, "\r\n\r\nOK") {
+		t.Errorf("%+v", r)
+	}
+}

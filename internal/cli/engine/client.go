@@ -78,6 +78,15 @@ func (c *Client) Host() string { return c.endpoint.String() }
 // Version returns the API version in use: ours, until a daemon said that it is older.
 func (c *Client) Version() string { return c.version.Load().(string) }
 
+// Dial opens a connection to the daemon, for another client to use.
+func (c *Client) Dial(ctx context.Context) (net.Conn, error) {
+	conn, err := c.endpoint.dial(ctx)
+	if err != nil {
+		return nil, c.transportError(err)
+	}
+	return conn, nil
+}
+
 // Close gives back idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

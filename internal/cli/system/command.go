@@ -13,6 +13,6 @@ func NewCommand(s *session.Session, b Build) *cobra.Command {
 		Short: "Manage Docker",
 		Args:  session.NoArgs,
 	}
-	cmd.AddCommand(NewDf(s), NewEvents(s), NewInfo(s, b), NewPrune(s))
+	cmd.AddCommand(NewDf(s), NewDialStdio(s), NewEvents(s), NewInfo(s, b), NewPrune(s))
 	return cmd
 }
