@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/internal/logfile"
 	"berth/test/harness"
@@ -301,5 +302,91 @@ func TestAKilledDaemonLosesNoLineOfAFile(t *testing.T) {
 			t.Errorf("%s: it ends with line %d", driver, next-1)
 		}
 		c.Must("rm", id)
+	}
+}
+
+func TestLogsAnswersWhatDockersDoes(t *testing.T) {
+	t.Parallel()
+	docker := harness.StartDockerd(t)
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	for _, c := range []harness.Client{docker.Client(t), d.Client(t, "docker")} {
+		c.Must("run", "--name", "ended", "--log-opt", "labels=a", "-l", "a=b c", busybox, "sh", "-c", "for i in 1 2 3 4 5; do echo $i; done")
+		c.Must("run", "-t", "--name", "tty", busybox, "sh", "-c", "echo a; echo b >&2")
+		c.Must("run", "--name", "errors", busybox, "sh", "-c", "echo a >&2; printf b >&2")
+		c.Must("run", "--name", "none", "--log-driver", "none", busybox, "echo", "a")
+		c.Must("create", "--name", "new", busybox, "true")
+	}
+	for _, query := range []string{
+		"ended/logs", "ended/logs?stdout=0", "ended/logs?stdout=1", "ended/logs?stdout=true&stderr=1", "ended/logs?stderr=1", "ended/logs?stdout=1&tail=2", "ended/logs?stdout=1&tail=0",
+		"ended/logs?stdout=1&tail=-3", "ended/logs?stdout=1&tail=all", "ended/logs?stdout=1&tail=x", "ended/logs?stdout=1&tail=99999999999999999999", "ended/logs?stdout=1&timestamps=1",
+		"ended/logs?stdout=1&timestamps=1&details=1", "ended/logs?stdout=1&details=1", "ended/logs?stdout=1&follow=1", "ended/logs?stdout=1&since=0", "ended/logs?stdout=1&since=1", "ended/logs?stdout=1&since=99999999999",
+		"ended/logs?stdout=1&since=1.5", "ended/logs?stdout=1&until=1", "ended/logs?stdout=1&until=0", "ended/logs?stdout=1&until=99999999999.000000001",
+		"tty/logs?stdout=1&stderr=1", "tty/logs?stderr=1", "tty/logs?stdout=1&tail=1", "errors/logs?stdout=1", "errors/logs?stderr=1", "errors/logs?stdout=1&stderr=1&tail=1",
+		"none/logs?stdout=1", "new/logs?stdout=1&follow=1", "nobody/logs?stdout=1", "nobody/logs",
+	} {
+		a, b := docker.Ask(t, "GET", "/v1.41/containers/"+query, ""), d.Ask(t, "GET", "/v1.41/containers/"+query, "")
+		times := regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z`)
+		a.Body, b.Body = times.ReplaceAllString(a.Body, "TIME"), times.ReplaceAllString(b.Body, "TIME")
+		if a != b {
+			t.Errorf("%s: Docker answers %d %q, berth %d %q", query, a.Status, a.Body, b.Status, b.Body)
+		}
+	}
+}
+
+func TestSinceAndUntilTakeUnixTimesRFC3339AndDurations(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "docker")
+	c.Must("run", "--name", "now", busybox, "echo", "hi")
+	at, _, _ := strings.Cut(c.Must("logs", "-t", "now"), " ")
+	when, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix := func(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
+	for query, shown := range map[string]bool{
+		"since=" + unix(when): true, "since=" + unix(when.Add(1)): false, "until=" + unix(when): true, "until=" + unix(when.Add(-1)): false,
+		"since=" + when.Format(time.RFC3339Nano): true, "since=" + when.Add(time.Second).Format(time.RFC3339): false, "until=" + when.Add(-time.Hour).Format(time.RFC3339): false,
+		"since=1h": true, "until=1h": false, "since=0": true, "until=0": true,
+	} {
+		a := d.Ask(t, "GET", "/containers/now/logs?stdout=1&"+query, "")
+		if a.Status != 200 || strings.HasSuffix(a.Body, "hi") != shown {
+			t.Errorf("%s: %+v", query, a)
+		}
+	}
+	for _, query := range []string{"since=yesterday", "until=x", "since=1h2"} {
+		if a := d.Ask(t, "GET", "/containers/now/logs?stdout=1&"+query, ""); a.Status != 400 {
+			t.Errorf("%s: %+v", query, a)
+		}
+	}
+}
+
+func TestAJSONFileIsRotatedByDefaultAsDockersLocalIs(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "docker")
+	for driver, most := range map[string]int64{"json-file": 3 * 10 << 20, "local": 5 * 20 << 20} {
+		id := c.Must("run", "-d", "--log-driver", driver, busybox, "sh", "-c", "yes "+strings.Repeat("x", 1000)+" | head -n 45000; echo last")
+		c.Prints("0", "wait", id)
+		c.Prints("last", "logs", "-n", "1", id)
+		dir := filepath.Join(d.DataRoot(), "containers", id)
+		files, err := filepath.Glob(filepath.Join(dir, map[string]string{"json-file": id + "-json.log*", "local": "local-logs/container.log*"}[driver]))
+		if err != nil || len(files) != 3 {
+			t.Errorf("%s: %v, %v", driver, files, err)
+		}
+		var size int64
+		for _, f := range files {
+			st, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size += st.Size()
+		}
+		if size > most+1<<20 {
+			t.Errorf("%s: %d bytes are kept", driver, size)
+		}
 	}
 }
