@@ -2,11 +2,13 @@ package container
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,6 +129,12 @@ func (e *engine) storm(r *rand.Rand) {
 			}
 			return err
 		},
+		func() error { return e.Changes().Pause(ctx, id) },
+		func() error { return unlessInternal(e.Changes().Unpause(ctx, id), "is not paused") },
+		func() error {
+			return unlessInternal(e.Changes().Restart(ctx, id, StopOptions{Timeout: &zero}), "Cannot restart container")
+		},
+		func() error { return e.Changes().Rename(ctx, id, fmt.Sprintf("storm-%x", rand.Uint64())) },
 		func() error {
 			err := e.Logs(ctx, id, LogOptions{Stdout: true, Stderr: true, Follow: true, Tail: -1, Open: writes(io.Discard, io.Discard)})
 			if err != nil && e.gone(id) {
@@ -180,6 +188,14 @@ func (e *engine) uses(r *rand.Rand, id string) []func() error {
 			return e.Usage().Update(ctx, id, config.Update{PidsLimit: &pids, Resources: config.Resources{Memory: 64 << 20, MemorySwap: 128 << 20}})
 		},
 	}
+}
+
+// unlessInternal passes over an error that is an Internal one for Docker's sake.
+func unlessInternal(err error, words string) error {
+	if fault.Is(err, fault.Internal) && strings.Contains(err.Error(), words) {
+		return nil
+	}
+	return err
 }
 
 // gone reports that a container does not run any more.
