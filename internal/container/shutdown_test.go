@@ -142,3 +142,23 @@ func TestAStopThatTakesTooLongIsSaid(t *testing.T) {
 	}
 	e.must(e.Kill(context.Background(), id, ""))
 }
+
+func TestADaemonThatEndsTellsAllContainersAtOnce(t *testing.T) {
+	e := newEngine(t)
+	// Each ends only once the other has been told.
+	told := func(me, other string) string {
+		return "trap 'touch /v/" + me + "; while [ ! -e /v/" + other + " ]; do sleep 0.01; done; exit 3' TERM; sleep 1000 & echo up; wait"
+	}
+	ids := []string{e.create(told("a", "b"), withVolume), e.create(told("b", "a"), withVolume)}
+	for _, id := range ids {
+		e.start(id)
+		e.logged(id, "up")
+	}
+	e.must(e.Shutdown().StopAll(15))
+	for _, id := range ids {
+		if c, _ := e.Get(id); c.State != Exited || c.Run.ExitCode != 3 {
+			t.Errorf("%s %d", c.State, c.Run.ExitCode)
+		}
+	}
+	e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
+}

@@ -41,7 +41,8 @@ func killProcess(t *testing.T, pid int) {
 // answer said, unless a request without an answer has made it doubtful.
 type belief struct {
 	id      string
-	state   string // "created", "running", "exited" or "removed"
+	state   string // "created", "running", "paused", "exited" or "removed"
+	name    string // that it was given last; "" for one of the daemon's choice
 	doubted bool
 }
 
@@ -79,10 +80,13 @@ func (w *worker) step() bool {
 	}
 	b := sure[w.random.IntN(len(sure))]
 	type verb struct{ method, path, to string }
+	name := fmt.Sprintf("name-%x", w.random.Uint64())
+	rename := verb{"POST", "/rename?name=" + name, b.state}
 	verbs := map[string][]verb{
-		"created": {{"POST", "/start", "running"}, {"DELETE", "?force=1", "removed"}},
-		"running": {{"POST", "/stop?t=0", "exited"}, {"POST", "/kill", "exited"}, {"DELETE", "?force=1", "removed"}},
-		"exited":  {{"POST", "/start", "running"}, {"DELETE", "", "removed"}},
+		"created": {{"POST", "/start", "running"}, {"POST", "/restart", "running"}, {"DELETE", "?force=1", "removed"}, rename},
+		"running": {{"POST", "/stop?t=0", "exited"}, {"POST", "/kill", "exited"}, {"POST", "/pause", "paused"}, {"POST", "/restart?t=0", "running"}, {"DELETE", "?force=1", "removed"}, rename},
+		"paused":  {{"POST", "/stop?t=0", "exited"}, {"POST", "/kill", "exited"}, {"POST", "/unpause", "running"}, {"POST", "/restart?t=0", "running"}, {"DELETE", "?force=1", "removed"}, rename},
+		"exited":  {{"POST", "/start", "running"}, {"POST", "/restart", "running"}, {"DELETE", "", "removed"}, rename},
 	}[b.state]
 	v := verbs[w.random.IntN(len(verbs))]
 	status, answer := w.request(v.method, "/containers/"+b.id+v.path, "")
@@ -104,6 +108,9 @@ func (w *worker) step() bool {
 		b.state = v.to
 	default:
 		b.state = v.to
+		if v == rename {
+			b.name = name
+		}
 	}
 	return true
 }
@@ -177,13 +184,16 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 	t.Helper()
 	harness.Eventually(t, round, func() error {
 		status, answer := all[0].request("GET", "/containers/json?all=1", "")
-		var list []struct{ ID, State string }
+		var list []struct {
+			ID, State string
+			Names     []string
+		}
 		if err := json.Unmarshal(answer, &list); err != nil || status != http.StatusOK {
 			return fmt.Errorf("the list answers %d %s", status, answer)
 		}
-		shown := map[string]string{}
+		shown, names := map[string]string{}, map[string]string{}
 		for _, c := range list {
-			shown[c.ID] = c.State
+			shown[c.ID], names[c.ID] = c.State, strings.TrimPrefix(c.Names[0], "/")
 		}
 		for _, w := range all {
 			for _, b := range w.beliefs {
@@ -194,6 +204,9 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 				if !b.doubted && is != b.state {
 					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.state, is)
 				}
+				if !b.doubted && there && b.name != "" && names[b.id] != b.name {
+					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.name, names[b.id])
+				}
 			}
 		}
 		directories, populated := d.Contained()
@@ -203,12 +216,12 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 			}
 		}
 		for _, id := range populated {
-			if shown[id] != "running" {
+			if shown[id] != "running" && shown[id] != "paused" {
 				return fmt.Errorf("a process of container %s runs, which is shown as %q", id, shown[id])
 			}
 		}
 		for id, state := range shown {
-			if state == "running" && !slices.Contains(populated, id) {
+			if (state == "running" || state == "paused") && !slices.Contains(populated, id) {
 				return fmt.Errorf("container %s is shown as running, and no process of it runs", id)
 			}
 		}
@@ -217,9 +230,9 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 				if is, there := shown[b.id]; !there {
 					b.state = "removed"
 				} else {
-					b.state = is
+					b.state, b.name = is, names[b.id]
 				}
-				b.doubted = b.state != "created" && b.state != "running" && b.state != "exited" && b.state != "removed"
+				b.doubted = b.state != "created" && b.state != "running" && b.state != "paused" && b.state != "exited" && b.state != "removed"
 			}
 		}
 		return nil
