@@ -50,8 +50,11 @@ func ps(ctx context.Context, args []string) (string, error) {
 	return string(out), fault.Wrap(fault.Internal, err, "ps")
 }
 
-// check refuses arguments that call another column PID.
+// check refuses arguments that call another column PID, and what cannot be an argument.
 func check(args string) error {
+	if strings.ContainsRune(args, 0) {
+		return fault.New(fault.Invalid, "the arguments of ps have a NUL byte in them")
+	}
 	for _, m := range regexp.MustCompile(`\s+([^\s]*)=\s*(PID[^\s]*)`).FindAllStringSubmatch(args, -1) {
 		if m[1] != "pid" {
 			return fault.New(fault.Internal, "specifying %q is not allowed", m[1]+"="+m[2])

@@ -101,7 +101,7 @@ func TestWhatPsPrintsIsFilteredByItsPids(t *testing.T) {
 
 func TestNoOtherColumnMayBeCalledPid(t *testing.T) {
 	for args, want := range map[string]string{
-		"-o pid,comm": "", "-o pid=PID": "", "-e -o x=PID": `specifying "x=PID" is not allowed`, "-o pid -o ppid= PIDX": `specifying "ppid=PIDX" is not allowed`, "aux": "",
+		"-o pid,comm": "", "-o pid=PID": "", "-e -o x=PID": `specifying "x=PID" is not allowed`, "-o pid -o ppid= PIDX": `specifying "ppid=PIDX" is not allowed`, "aux": "", "a\x00b": "the arguments of ps have a NUL byte in them",
 	} {
 		err := check(args)
 		if want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {

@@ -1,7 +1,6 @@
 package usage
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -28,32 +27,32 @@ func NewFeeds(interval time.Duration) *Feeds {
 
 // feed is one container that is watched. Its fields are guarded by Feeds.mu.
 type feed struct {
+	id       string
 	watchers map[*Watch]struct{}
 	last     Pair
-	any      bool // last has been measured
-	stop     context.CancelFunc
+	any      bool          // last has been measured
+	left     chan struct{} // told that the last watcher has left; holds one word
 }
 
 // Watch is one who looks.
 type Watch struct {
 	feeds *Feeds
-	id    string
+	feed  *feed
 	next  chan Pair // holds the newest
 }
 
 // Watch begins to watch a container. All watchers of one must bring the same measure. Who comes
 // later than others gets what was measured last at once.
 func (f *Feeds) Watch(id string, measure Measure) *Watch {
-	w := &Watch{feeds: f, id: id, next: make(chan Pair, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := f.byID[id]
 	if d == nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		d = &feed{watchers: map[*Watch]struct{}{}, stop: cancel}
+		d = &feed{id: id, watchers: map[*Watch]struct{}{}, left: make(chan struct{}, 1)}
 		f.byID[id] = d
-		go f.run(ctx, d, measure)
+		go f.run(d, measure)
 	}
+	w := &Watch{feeds: f, feed: d, next: make(chan Pair, 1)}
 	if d.any {
 		w.next <- d.last
 	}
@@ -68,22 +67,18 @@ func (w *Watch) Next() <-chan Pair { return w.next }
 func (w *Watch) Leave() {
 	w.feeds.mu.Lock()
 	defer w.feeds.mu.Unlock()
-	d := w.feeds.byID[w.id]
-	if d == nil {
-		return
-	}
-	if _, mine := d.watchers[w]; !mine {
-		return // left before, and others began a new feed
-	}
-	delete(d.watchers, w)
-	if len(d.watchers) == 0 {
-		d.stop()
-		delete(w.feeds.byID, w.id)
+	delete(w.feed.watchers, w)
+	if len(w.feed.watchers) == 0 {
+		select {
+		case w.feed.left <- struct{}{}:
+		default: // it has been told
+		}
 	}
 }
 
-// run measures until nobody is left.
-func (f *Feeds) run(ctx context.Context, d *feed, measure Measure) {
+// run measures until nobody is left. While the kernel does not answer, those who come and go share the
+// one that waits for it.
+func (f *Feeds) run(d *feed, measure Measure) {
 	t := time.NewTicker(f.interval)
 	defer t.Stop()
 	for {
@@ -92,12 +87,28 @@ func (f *Feeds) run(ctx context.Context, d *feed, measure Measure) {
 			now = Sample{}
 		}
 		f.publish(d, now)
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
+		for waiting := true; waiting; {
+			select {
+			case <-t.C:
+				waiting = false
+			case <-d.left:
+				if f.retire(d) {
+					return
+				}
+			}
 		}
 	}
+}
+
+// retire ends a feed that nobody watches.
+func (f *Feeds) retire(d *feed) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(d.watchers) > 0 {
+		return false
+	}
+	delete(f.byID, d.id)
+	return true
 }
 
 func (f *Feeds) publish(d *feed, now Sample) {
@@ -113,9 +124,15 @@ func (f *Feeds) publish(d *feed, now Sample) {
 	}
 }
 
-// Watched counts the containers that are being measured.
+// Watched counts the containers that are being watched.
 func (f *Feeds) Watched() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.byID)
+	n := 0
+	for _, d := range f.byID {
+		if len(d.watchers) > 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -79,6 +79,33 @@ func TestAContainerThatCannotBeMeasuredDoesNotRunAndHoldsNobodyUp(t *testing.T) 
 	})
 }
 
+func TestWhoComesAndGoesWhileTheKernelDoesNotAnswerSharesTheOneWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := NewFeeds(time.Second)
+		stuck := make(chan struct{})
+		var n atomic.Int64
+		measure := func() (Sample, error) { n.Add(1); <-stuck; return Sample{Time: time.Now()}, nil }
+		for range 10 {
+			w := f.Watch("a", measure)
+			time.Sleep(3 * time.Second)
+			w.Leave()
+		}
+		if n.Load() != 1 {
+			t.Errorf("%d wait for the kernel", n.Load())
+		}
+		w := f.Watch("a", measure)
+		close(stuck)
+		if p := <-w.Next(); !p.Now.Ran() {
+			t.Errorf("%+v", p)
+		}
+		w.Leave()
+		synctest.Wait()
+		if len(f.byID) != 0 {
+			t.Error("the feed is still there")
+		}
+	})
+}
+
 func TestWatchersComeAndGoAtOnce(t *testing.T) {
 	f := NewFeeds(time.Microsecond)
 	var n atomic.Int64
