@@ -10,6 +10,7 @@ import (
 	"berth/internal/container/record"
 	"berth/internal/container/warm"
 	"berth/internal/linux/cgroup"
+	"berth/internal/linux/mount"
 	"berth/internal/linux/seccomp"
 	"berth/internal/runtime"
 )
@@ -21,6 +22,7 @@ type Host struct {
 	seccomp    seccomp.Cache
 	pool       *warm.Pool[*sandbox]
 	thermal    func() []string // the CPUs' thermal_throttle paths, which do not change
+	overlay    func() []string // options of every container's overlay
 	modules    runtime.Modules // the kernel's, for security
 	mu         sync.Mutex      // guards closed
 	closed     bool            // nothing new goes to the background
@@ -42,7 +44,7 @@ type Holdings struct {
 
 // New returns a Host from which nothing has been taken.
 func New(deps Deps, find Finder) *Host {
-	h := &Host{deps: deps, find: find, thermal: sync.OnceValue(runtime.ThermalThrottle), modules: runtime.HostModules()}
+	h := &Host{deps: deps, find: find, thermal: sync.OnceValue(runtime.ThermalThrottle), overlay: sync.OnceValue(mount.WholeLayers), modules: runtime.HostModules()}
 	h.pool = newPool(h, deps.Warm)
 	return h
 }

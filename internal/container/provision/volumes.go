@@ -122,7 +122,7 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 		return nil, err
 	}
 	layer := h.deps.Paths.Dir(c.ID) + "/layer"
-	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work")
+	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work", h.overlay()...)
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
 }
 

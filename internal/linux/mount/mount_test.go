@@ -190,3 +190,21 @@ func TestADanglingLinkIsFollowedToWhereItWouldBe(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUpperDirectoryHoldsAllThatIsChanged(t *testing.T) {
+	forEach(t, func(t *testing.T, overlay maker) {
+		lowers, upper, work := layers(t, 2, "plain")
+		if err := os.Mkdir(lowers[1]+"/dir", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		root, err := overlay(lowers, upper, work, []string{"redirect_dir=off", "metacopy=off"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer root.Close()
+		// The kernel has the mover copy instead.
+		if err := unix.Renameat(int(root.Fd()), "dir", int(root.Fd()), "moved"); err != unix.EXDEV {
+			t.Errorf("a directory of the image was moved: %v", err)
+		}
+	})
+}

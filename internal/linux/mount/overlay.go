@@ -35,6 +35,19 @@ func Overlay(lowers []string, upper, work string, options ...string) (*os.File, 
 	return file, fault.Wrap(fault.Internal, err, "The container's file system cannot be mounted")
 }
 
+// WholeLayers are the options by which an upper directory holds all that is changed, and
+// can be read without the layers below it: on a few kernels overlays write references to those
+// (overlayfs.rst, "redirect_dir", "metacopy"). None where that is so anyway.
+func WholeLayers() (options []string) {
+	for _, name := range []string{"redirect_dir", "metacopy"} {
+		value, err := os.ReadFile("/sys/module/overlay/parameters/" + name)
+		if err == nil && strings.HasPrefix(string(value), "Y") {
+			options = append(options, name+"=off")
+		}
+	}
+	return options
+}
+
 // takesLowerPlus tells whether overlay has the option lowerdir+: from Linux 6.5.
 // Trying is no way to know. Older kernels collect whatever options they get,
 // and refuse the mount with the same error as for any other reason, and with a
