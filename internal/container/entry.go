@@ -53,6 +53,8 @@ type live struct {
 	down     chan struct{}         // closed when the run has ended for all to see
 	stopper  atomic.Pointer[asker] // who has asked for its stop
 	telling  sync.Mutex            // held while a signal is sent and told of: its end comes after
+	oomTold  bool                  // that it ran out of memory; guarded by telling
+	endTold  bool                  // or is about to be; guarded by telling
 }
 
 func newEntry(c Container) *entry {

@@ -135,7 +135,7 @@ func TestAnEndWithoutADaemonIsToldOnceWhateverTheDaemonHadDone(t *testing.T) {
 			e.must(err)
 			endsAway(e, id)
 			c.Run.ExitCode = 5
-			for _, m := range append(notice.Ended(&c), notice.Left(&c, c.Endpoint)...) {
+			for _, m := range append(notice.Ended(&c, false), notice.Left(&c, c.Endpoint)...) {
 				e.events.Publish(m)
 			}
 		}, want: "die 5, network disconnect, volume unmount, destroy"},
@@ -159,5 +159,26 @@ func TestAnEndWithoutADaemonIsToldOnceWhateverTheDaemonHadDone(t *testing.T) {
 			}
 			e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
 		})
+	}
+}
+
+func TestAContainerThatRunsOutOfMemoryAndLivesOnIsToldOfAtOnce(t *testing.T) {
+	e := newEngine(t)
+	if !e.cgroups.Has("memory") {
+		t.Skip("this host has no memory controller")
+	}
+	id := e.create("while :; do tail /dev/zero; sleep 0.01; done", func(r *config.CreateRequest) { r.HostConfig.Resources.Memory = 16 << 20 })
+	e.start(id)
+	e.eventually("it is told", func() error { return unless(strings.Contains(e.told(id), "oom")) })
+	if c, err := e.Get(id); err != nil || c.State != Running {
+		t.Fatal(c.State, err)
+	}
+	e.crash()
+	e.boot()
+	before := strings.Count(e.told(id), "oom")
+	e.eventually("the next daemon tells of more", func() error { return unless(strings.Count(e.told(id), "oom") > before) })
+	e.must(e.Kill(context.Background(), id, ""))
+	if got := e.told(id); !strings.HasSuffix(got, "die 137, network disconnect") || !strings.Contains(got, "kill 9") {
+		t.Error(got)
 	}
 }

@@ -137,11 +137,12 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	} else {
 		e.forgetting.Go(func() { s.forgetEnd(client, e.id) })
 	}
-	l.telling.Lock() // who sent one tells of it first
+	l.telling.Lock() // who sends a signal tells of it first
+	l.endTold = true
 	l.telling.Unlock()
 	told := s.tells().told(c, event.Die)
 	if !told {
-		s.tells().all(notice.Ended(&c))
+		s.tells().all(notice.Ended(&c, l.oomTold))
 	}
 	s.host.Release(c, endpoint, l.Holdings)
 	if !told {

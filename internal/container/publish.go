@@ -3,6 +3,7 @@ package container
 import (
 	"berth/internal/container/notice"
 	"berth/internal/event"
+	"berth/internal/linux/cgroup"
 	"berth/internal/peer"
 )
 
@@ -68,7 +69,31 @@ func (t teller) told(c Container, action string) bool {
 func (s recovery) tellMissing() {
 	for _, e := range s.index.all() {
 		if c := e.snapshot(); s.past.Missing(&c) && !s.tells().told(c, event.Die) {
-			s.tells().all(append(notice.Ended(&c), notice.Left(&c, c.Endpoint)...))
+			s.tells().all(append(notice.Ended(&c, false), notice.Left(&c, c.Endpoint)...))
 		}
 	}
+}
+
+// watchOOM tells each time that a run with a limit runs out of memory. One without
+// has no such moment of its own, and is found out about at its end.
+func (t teller) watchOOM(e *entry, l *live) {
+	if l.Group == nil || e.snapshot().HostConfig.Resources.Memory == 0 {
+		return
+	}
+	go func() {
+		err := cgroup.WatchOOM(l.Group, l.down, func() {
+			l.telling.Lock()
+			defer l.telling.Unlock()
+			if !l.endTold { // nothing comes after the end
+				l.oomTold = true
+				t.of(e.snapshot(), event.OOM)
+			}
+		})
+		l.telling.Lock()
+		ended := l.endTold // and its group has gone, or is going
+		l.telling.Unlock()
+		if err != nil && !ended {
+			t.deps.Warn("container %s: %v", e.id, err)
+		}
+	}()
 }

@@ -146,6 +146,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
+	s.tells().watchOOM(e, l)
 	e.hub.Run(io.Ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
 }
@@ -267,7 +268,7 @@ func (s recovery) lost(e *entry) {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	if !s.tells().told(c, event.Die) {
-		s.tells().all(append(notice.Ended(&c), notice.Left(&c, was)...))
+		s.tells().all(append(notice.Ended(&c, false), notice.Left(&c, was)...))
 	}
 }
 

@@ -140,6 +140,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		c.Endpoint = p.Endpoint()
 	})
 	s.tells().of(c, event.Start)
+	s.tells().watchOOM(e, e.live.Load())
 	s.watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
 }

@@ -53,10 +53,11 @@ func Joined(c *record.Container, at record.Endpoint) []event.Message {
 	return list
 }
 
-// Ended are the events of a run's end, before its network and volumes are left.
-func Ended(c *record.Container) []event.Message {
+// Ended are the events of a run's end, before its network and volumes are left. That
+// it was out of memory may have been told before.
+func Ended(c *record.Container, oomTold bool) []event.Message {
 	list := []event.Message{Of(c, event.Die, "exitCode", strconv.Itoa(c.Run.ExitCode), "execDuration", Seconds(c.Run))}
-	if c.Run.OOMKilled {
+	if c.Run.OOMKilled && !oomTold {
 		list = slices.Insert(list, 0, Of(c, event.OOM))
 	}
 	return list

@@ -46,7 +46,7 @@ func TestAContainersEventsCarryItsLabelsUnderItsImageAndName(t *testing.T) {
 
 func TestARunsBeginningAndEndAreToldInDockersOrder(t *testing.T) {
 	c, at := sample(), record.Endpoint{Network: "bridge", NetworkID: "n1"}
-	got := text(slices.Concat(Joined(c, at), []event.Message{Of(c, event.Start)}, Ended(c), Left(c, at))...)
+	got := text(slices.Concat(Joined(c, at), []event.Message{Of(c, event.Start)}, Ended(c, false), Left(c, at))...)
 	want := `network connect n1 container=c1 name=bridge type=bridge
 volume mount v1 container=c1 destination=/data driver=local propagation= read/write=true
 volume mount v2 container=c1 destination=/ro driver=local propagation= read/write=false
