@@ -173,7 +173,7 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 		IpcMode: "host", PidMode: "host", UTSMode: "host", CgroupnsMode: "host", CgroupParent: "/p", Runtime: "crun", ShmSize: 5, OomScoreAdj: 7, Sysctls: map[string]string{"a": "b"},
 		Ulimits: []config.Ulimit{{Name: "nofile", Soft: 1, Hard: 2}}, ConsoleSize: [2]uint{1, 2}, LogDriver: "none", LogOptions: map[string]string{"a": "b"},
 		Tmpfs: map[string]string{"/t": "size=1m"}, MaskedPaths: &list, ReadonlyPaths: &none,
-		PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080}, {Port: 81, Proto: "udp"}},
+		PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: 8080}, {Port: 81, Proto: "udp"}, {Port: 82, Proto: "sctp", HostPort: 90, HostPortEnd: 99}},
 		Resources: config.Resources{Memory: 1, MemorySwap: 2, MemoryReservation: 3, NanoCPUs: 4, CPUShares: 5, CPUPeriod: 6, CPUQuota: 7, CpusetCpus: "0", CpusetMems: "1", PidsLimit: 8,
 			MemorySwappiness: &swappiness, OomKillDisable: true, CPURTPeriod: 9, CPURTRuntime: 8, BlkioWeight: 20, BlkioWeights: []config.DeviceWeight{{Path: "/w", Weight: 30}},
 			BlkioReadBps: []config.DeviceRate{{Path: "/r", Rate: 1}}, BlkioWriteBps: []config.DeviceRate{{Path: "/r", Rate: 2}},

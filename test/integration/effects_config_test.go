@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -80,6 +81,19 @@ func TestPortsAreExposedAndPublishedAsTheRequestSays(t *testing.T) {
 		t.Errorf("the exposed port says %q", got)
 	}
 	c.Must("rm", "-f", id)
+	// Of a range the first free one is taken; SCTP is published without a socket that holds the port.
+	first, last := d.Port(3), d.Port(4)
+	spread := fmt.Sprintf(`{"HostConfig":{"PortBindings":{"80/tcp":[{"HostPort":"%d-%d"}],"80/sctp":[{"HostPort":"%d-%d"}]}}}`, first, last, first, last)
+	for i := range 2 {
+		id := create(t, d, spread, "sleep 1000")
+		defer removed(t, d, id)
+		started(t, d, id)
+		c.Prints(fmt.Sprintf("%d %d", first+i, first+i), "inspect", "-f", `{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}} {{(index (index .NetworkSettings.Ports "80/sctp") 0).HostPort}}`, id)
+		c.Prints(fmt.Sprintf("%d-%d", first, last), "inspect", "-f", `{{(index (index .HostConfig.PortBindings "80/tcp") 0).HostPort}}`, id)
+	}
+	if got := refused(t, d, spread); !strings.Contains(got, "port is already allocated") {
+		t.Errorf("no port is left: %s", got)
+	}
 }
 
 // TestWhatSaysSomethingOfAContainerIsShown is about fields that decide nothing inside: they are kept.

@@ -42,7 +42,7 @@ func networkRows() []Row {
 	}
 	return []Row{
 		honoured("HostConfig.NetworkMode", "bridge or default, none, host, container:<id>; conflicts as Docker has them"),
-		honoured("HostConfig.PortBindings", "ports on addresses of the host; any when empty or 0").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
+		honoured("HostConfig.PortBindings", "ports of TCP, UDP and SCTP on IPv4 addresses of the host; any when empty or 0, the first free one of a range").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
 		honoured("HostConfig.PublishAllPorts", "any ports for all that are exposed").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
 		honoured("HostConfig.Dns", "nameservers in resolv.conf"),
 		honoured("HostConfig.DnsOptions", "options in resolv.conf"),

@@ -32,19 +32,16 @@ func takePorts(from *wire.HostConfig, to *config.HostConfig) error {
 		if err := checkPort(port); err != nil {
 			return err
 		}
-		if port.Proto() == network.SCTP {
-			return fault.New(fault.Unsupported, "HostConfig.PortBindings with protocol sctp is not supported yet")
-		}
 		if len(bindings) == 0 {
 			bindings = []network.PortBinding{{}} // Docker takes an empty list for "any host port"
 		}
 		for _, b := range bindings {
-			host, err := hostPort(b.HostPort)
+			first, last, err := hostPorts(b.HostPort)
 			if err != nil {
 				return err
 			}
 			to.PortBindings = append(to.PortBindings, config.PortBinding{
-				Port: port.Num(), Proto: string(port.Proto()), HostIP: b.HostIP, HostPort: host,
+				Port: port.Num(), Proto: string(port.Proto()), HostIP: b.HostIP, HostPort: first, HostPortEnd: last,
 			})
 		}
 	}
@@ -54,22 +51,23 @@ func takePorts(from *wire.HostConfig, to *config.HostConfig) error {
 	return nil
 }
 
-// hostPort reads a host port: empty and 0 mean any.
-func hostPort(word string) (uint16, error) {
+// hostPorts reads a host port, or a range of which the first free one is taken: then last is not
+// zero. Empty and 0 mean any.
+func hostPorts(word string) (first, last uint16, err error) {
 	if word == "" {
-		return 0, nil
+		return 0, 0, nil
 	}
-	if low, high, ok := strings.Cut(word, "-"); ok && low != high {
-		if _, err := network.ParsePortRange(word); err == nil {
-			return 0, fault.New(fault.Unsupported, "HostConfig.PortBindings with a range of host ports (%s) is not supported yet", word)
-		}
-		return 0, fault.New(fault.Invalid, "invalid port specification: %q", word)
-	} else if ok {
-		word = low
+	from, to, isRange := strings.Cut(word, "-")
+	n, err := strconv.ParseUint(from, 10, 16)
+	if !isRange {
+		to = from
 	}
-	n, err := strconv.ParseUint(word, 10, 16)
-	if err != nil {
-		return 0, fault.New(fault.Invalid, "invalid port specification: %q", word)
+	end, err2 := strconv.ParseUint(to, 10, 16)
+	if err != nil || err2 != nil || end < n || end > n && n == 0 {
+		return 0, 0, fault.New(fault.Invalid, "invalid port specification: %q", word)
 	}
-	return uint16(n), nil
+	if end == n {
+		return uint16(n), 0, nil
+	}
+	return uint16(n), uint16(end), nil
 }

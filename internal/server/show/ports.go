@@ -29,6 +29,9 @@ func portMap(bindings []config.PortBinding, bound bool) network.PortMap {
 		if b.HostPort != 0 {
 			port = strconv.Itoa(int(b.HostPort))
 		}
+		if b.HostPortEnd > b.HostPort {
+			port += "-" + strconv.Itoa(int(b.HostPortEnd))
+		}
 		key := wirePort(b.Port, b.Proto)
 		m[key] = append(m[key], network.PortBinding{HostIP: ip, HostPort: port})
 	}
