@@ -152,8 +152,16 @@ func send(conn *net.UnixConn, entry []byte) error {
 		return err
 	}
 	defer f.Close()
-	_, _, err = conn.WriteMsgUnix(nil, unix.UnixRights(int(f.Fd())), nil)
-	return err
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = raw.Write(func(fd uintptr) bool { // net sends no descriptors over a datagram socket that is connected
+		sent = unix.Sendmsg(int(fd), nil, unix.UnixRights(int(f.Fd())), nil, 0)
+		return sent != unix.EAGAIN
+	})
+	return errors.Join(err, sent)
 }
 
 // sealed is memory that nobody can change any more: the journal takes no other.
