@@ -158,6 +158,16 @@ func TestAPartOfAVolumeIsMountedAndNoLinkLeadsOutOfIt(t *testing.T) {
 			if got := inside(t, d, part("up"), "ls /b"); strings.Contains(got, "proc") || !strings.Contains(got, "single") && !strings.Contains(got, "link") {
 				t.Errorf("a link upwards leads to %q", got)
 			}
+			for subpath, file := range map[string]string{"a/b": "file part", "out": "secret own"} { // and what cp sees, also of one that does not run
+				name, want, _ := strings.Cut(file, " ")
+				id := create(t, d, part(subpath), "true")
+				copied := filepath.Join(t.TempDir(), "copied")
+				d.Client(t, "berth").Must("cp", id+":/b/"+name, copied)
+				if got := readHost(t, copied); got != want {
+					t.Errorf("cp through %s: %q", subpath, got)
+				}
+				removed(t, d, id)
+			}
 			if got := refused(t, d, part("a/missing")); !strings.Contains(got, "no such file or directory") {
 				t.Error(got)
 			}

@@ -36,7 +36,7 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 	taken := map[string]bool{}
 	for _, m := range c.HostConfig.Mounts {
 		taken[path.Clean(m.Target)] = true
-		b := mount.Bind{Source: m.Source, Target: path.Clean(m.Target), ReadOnly: m.ReadOnly}
+		b := mount.Bind{Source: m.Source, Target: path.Clean(m.Target), ReadOnly: m.ReadOnly, Alone: m.NonRecursive}
 		switch m.Type {
 		case "bind":
 			list = append(list, b)
@@ -45,7 +45,7 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 			if err != nil {
 				return nil, err
 			}
-			b.Source = dir
+			b.Source, b.Below = dir, m.Subpath
 			list = append(list, b)
 		}
 	}

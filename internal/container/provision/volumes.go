@@ -96,7 +96,7 @@ func (h Storage) fill(ctx context.Context, c record.Container, fresh []config.Mo
 	}
 	defer root.Close()
 	for _, m := range fresh {
-		if m.NoCopy {
+		if m.NoCopy || m.Subpath != "" { // a part of it has to be there already
 			continue
 		}
 		src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)

@@ -27,8 +27,10 @@ type View struct {
 // Bind is a directory or a file of the host that is seen in a view.
 type Bind struct {
 	Source   string // on the host
+	Below    string // what of Source, when not all: links lead no further than Source
 	Target   string // in the view: links lead no further than its root
 	ReadOnly bool   // with all mounts below it
+	Alone    bool   // without what is mounted below it
 }
 
 // Look makes a view of a detached mount, which becomes its root: the caller's
@@ -154,9 +156,9 @@ func (v *View) Bind(binds []Bind) error {
 
 // bindTree is a detached copy of a bind's source, which what happens to the host's mounts does not reach.
 func bindTree(b Bind) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, b.Source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	fd, err := sourceTree(b)
 	if err != nil {
-		return -1, &os.PathError{Op: "open_tree", Path: b.Source, Err: err}
+		return -1, err
 	}
 	attr := unix.MountAttr{Propagation: unix.MS_PRIVATE}
 	if b.ReadOnly {
@@ -165,6 +167,26 @@ func bindTree(b Bind) (int, error) {
 	if err := setAttributes(fd, unix.AT_RECURSIVE, attr); err != nil {
 		unix.Close(fd)
 		return -1, err
+	}
+	return fd, nil
+}
+
+func sourceTree(b Bind) (int, error) {
+	if b.Below != "" {
+		tree, err := TreeIn(b.Source, b.Below, !b.Alone)
+		if err != nil {
+			return -1, err
+		}
+		defer tree.Close()
+		return unix.FcntlInt(tree.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	}
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	if !b.Alone {
+		flags |= unix.AT_RECURSIVE
+	}
+	fd, err := unix.OpenTree(unix.AT_FDCWD, b.Source, flags)
+	if err != nil {
+		return -1, &os.PathError{Op: "open_tree", Path: b.Source, Err: err}
 	}
 	return fd, nil
 }
