@@ -1,3 +1,4 @@
+// Package container has the client's commands on containers, one file a verb.
 package container
 
 import (

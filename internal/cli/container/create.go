@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"berth/internal/cli/creation"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
 	"berth/internal/cli/progress"
@@ -19,7 +20,7 @@ import (
 
 // NewCreate returns `create`.
 func NewCreate(s *session.Session) *cobra.Command {
-	o := &options{}
+	o := &creation.Options{}
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
 		Short: "Create a new container",
@@ -30,12 +31,12 @@ func NewCreate(s *session.Session) *cobra.Command {
 		Annotations: aliases("berth container create, berth create"),
 	}
 	cmd.Flags().SetInterspersed(false)
-	o.install(cmd.Flags(), defaultPlatform(s))
+	o.Install(cmd.Flags(), defaultPlatform(s), "creating")
 	return cmd
 }
 
-func runCreate(ctx context.Context, s *session.Session, o *options, args []string, changed func(string) bool) error {
-	req, err := o.prepare(s, args, changed)
+func runCreate(ctx context.Context, s *session.Session, o *creation.Options, args []string, changed func(string) bool) error {
+	req, err := prepare(s, o, args, changed)
 	if err != nil {
 		return &session.StatusError{Code: 125, Text: session.WithHelp(err, "create"), Cause: err}
 	}
@@ -48,10 +49,7 @@ func runCreate(ctx context.Context, s *session.Session, o *options, args []strin
 }
 
 // prepare reads everything that can be wrong without asking the daemon.
-func (o *options) prepare(s *session.Session, args []string, changed func(string) bool) (engine.CreateRequest, error) {
-	if err := checkPull(o.pull); err != nil {
-		return engine.CreateRequest{}, err
-	}
+func prepare(s *session.Session, o *creation.Options, args []string, changed func(string) bool) (engine.CreateRequest, error) {
 	var proxy []string
 	if c := s.Config(); len(c.Proxies) > 0 {
 		client, err := s.Engine()
@@ -60,12 +58,12 @@ func (o *options) prepare(s *session.Session, args []string, changed func(string
 		}
 		proxy = c.ProxyEnv(client.Host())
 	}
-	return o.request(args, changed, proxy)
+	return o.Request(args, changed, proxy)
 }
 
 // create makes the container, pulling its image first when it must, and
 // returns the full ID.
-func create(ctx context.Context, s *session.Session, o *options, req engine.CreateRequest) (id string, err error) {
+func create(ctx context.Context, s *session.Session, o *creation.Options, req engine.CreateRequest) (id string, err error) {
 	client, err := s.Engine()
 	if err != nil {
 		return "", err
@@ -82,22 +80,22 @@ func create(ctx context.Context, s *session.Session, o *options, req engine.Crea
 			return "", err
 		}
 	}
-	if o.pull == pullAlways {
+	if o.Pull == creation.Always {
 		if err := pull(ctx, s, o, ref); err != nil {
 			return "", err
 		}
 	}
 	h, w := terminal.Size(s.Out)
 	req.HostConfig.ConsoleSize = [2]uint{h, w}
-	resp, err := client.Containers().Create(ctx, o.name, o.platform, req)
-	if fault.Is(err, fault.NotFound) && !byID && (o.pull == pullMissing || o.pull == "") {
-		if !o.quiet {
+	resp, err := client.Containers().Create(ctx, o.Name, o.Platform, req)
+	if fault.Is(err, fault.NotFound) && !byID && (o.Pull == creation.Missing || o.Pull == "") {
+		if !o.Quiet {
 			_, _ = fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", ref.WithDefaultTag().Familiar())
 		}
 		if err := pull(ctx, s, o, ref); err != nil {
 			return "", err
 		}
-		resp, err = client.Containers().Create(ctx, o.name, o.platform, req)
+		resp, err = client.Containers().Create(ctx, o.Name, o.Platform, req)
 	}
 	if err != nil {
 		return "", err
@@ -108,7 +106,7 @@ func create(ctx context.Context, s *session.Session, o *options, req engine.Crea
 	return resp.ID, cid.write(resp.ID)
 }
 
-func pull(ctx context.Context, s *session.Session, o *options, ref imageref.Ref) error {
+func pull(ctx context.Context, s *session.Session, o *creation.Options, ref imageref.Ref) error {
 	client, err := s.Engine()
 	if err != nil {
 		return err
@@ -118,13 +116,13 @@ func pull(ctx context.Context, s *session.Session, o *options, ref imageref.Ref)
 	if ref.Digest != "" {
 		tag = ref.Digest
 	}
-	body, err := client.Images().Pull(ctx, ref.Domain+"/"+ref.Path, tag, o.platform)
+	body, err := client.Images().Pull(ctx, ref.Domain+"/"+ref.Path, tag, o.Platform)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }()
 	out := s.Err
-	if o.quiet {
+	if o.Quiet {
 		out = io.Discard
 	}
 	return progress.Show(body, out)

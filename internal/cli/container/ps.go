@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
+	"berth/internal/cli/listing"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
 
@@ -79,11 +80,11 @@ func runPs(ctx context.Context, s *session.Session, o *psOptions, sizeGiven bool
 	if err != nil {
 		return err
 	}
-	rows := make([]*Row, 0, len(containers))
+	rows := make([]*listing.Row, 0, len(containers))
 	for _, c := range containers {
-		rows = append(rows, NewRow(c, !o.noTrunc))
+		rows = append(rows, listing.NewRow(c, !o.noTrunc))
 	}
-	return format.Write(s.Out, psFormat(text, o.quiet, list.Size), Header(), rows)
+	return format.Write(s.Out, psFormat(text, o.quiet, list.Size), listing.Header(), rows)
 }
 
 func psFormat(text string, quiet, size bool) string {
@@ -98,25 +99,7 @@ func psFormat(text string, quiet, size bool) string {
 			text += `\t{{.Size}}`
 		}
 	case text == "raw":
-		return RawFormat(size)
-	}
-	return text
-}
-
-// RawFormat is the template behind --format raw.
-func RawFormat(size bool) string {
-	text := `container_id: {{.ID}}
-image: {{.Image}}
-command: {{.Command}}
-created_at: {{.CreatedAt}}
-state: {{- pad .State 1 0}}
-status: {{- pad .Status 1 0}}
-names: {{.Names}}
-labels: {{- pad .Labels 1 0}}
-ports: {{- pad .Ports 1 0}}
-`
-	if size {
-		text += `size: {{.Size}}\n`
+		return listing.RawFormat(size)
 	}
 	return text
 }
@@ -128,9 +111,9 @@ func wantsSize(text string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("failed to parse template: %w", err)
 	}
-	row := &Row{}
+	row := &listing.Row{}
 	if err := tmpl.Execute(io.Discard, row); err != nil {
 		return false, fmt.Errorf("failed to execute template: %w", err)
 	}
-	return row.sizeUsed, nil
+	return listing.SizeUsed(row), nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"berth/internal/cli/creation"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 	"berth/internal/cli/terminal"
@@ -16,7 +17,7 @@ import (
 )
 
 type runOptions struct {
-	options
+	creation.Options
 	detach, sigProxy bool
 	detachKeys       string
 }
@@ -24,7 +25,6 @@ type runOptions struct {
 // NewRun returns `run`.
 func NewRun(s *session.Session) *cobra.Command {
 	o := &runOptions{}
-	o.config.AttachStdout = true // only for the help text of --pull
 	cmd := &cobra.Command{
 		Use:   "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
 		Short: "Create and run a new container from an image",
@@ -39,12 +39,12 @@ func NewRun(s *session.Session) *cobra.Command {
 	fs.BoolVarP(&o.detach, "detach", "d", false, "Run container in background and print container ID")
 	fs.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
 	fs.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
-	o.install(fs, defaultPlatform(s))
+	o.Install(fs, defaultPlatform(s), "running")
 	return cmd
 }
 
 func runRun(ctx context.Context, s *session.Session, o *runOptions, args []string, changed func(string) bool) error {
-	req, err := o.prepare(s, args, changed)
+	req, err := prepare(s, &o.Options, args, changed)
 	if err != nil {
 		return &session.StatusError{Code: 125, Text: session.WithHelp(err, "run"), Cause: err}
 	}
@@ -58,7 +58,7 @@ func runRun(ctx context.Context, s *session.Session, o *runOptions, args []strin
 	if err != nil {
 		return err
 	}
-	id, err := create(ctx, s, &o.options, req)
+	id, err := create(ctx, s, &o.Options, req)
 	if err != nil {
 		return startError(err)
 	}
@@ -84,11 +84,11 @@ func runRun(ctx context.Context, s *session.Session, o *runOptions, args []strin
 }
 
 func runDetached(ctx context.Context, s *session.Session, o *runOptions, req engine.CreateRequest) error {
-	if len(o.lists.attach.Values) > 0 {
+	if o.Attaches() {
 		return errors.New("conflicting options: cannot specify both --attach and --detach")
 	}
 	req.AttachStdin, req.AttachStdout, req.AttachStderr, req.StdinOnce = false, false, false, false
-	id, err := create(ctx, s, &o.options, req)
+	id, err := create(ctx, s, &o.Options, req)
 	if err != nil {
 		return startError(err)
 	}

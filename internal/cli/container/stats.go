@@ -151,20 +151,9 @@ func showStats(ctx context.Context, s *session.Session, o *statsOptions, board *
 			if err := stats.Write(&table, o.format, board.Rows(!o.noTrunc)); err != nil {
 				return err
 			}
-			if _, err := s.Out.Write(frame(table.Bytes())); err != nil {
+			if _, err := s.Out.Write(stats.Frame(table.Bytes())); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// frame puts a text over the one before it on a terminal: the cursor goes to the
-// corner, every line's rest is cleared, and then what is below.
-func frame(text []byte) []byte {
-	const corner, clearRest, clearBelow = "\x1b[H", "\x1b[K\n", "\x1b[J"
-	out := []byte(corner)
-	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		out = append(append(out, line...), clearRest...)
-	}
-	return append(out, clearBelow...)
 }

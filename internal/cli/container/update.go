@@ -15,10 +15,12 @@ import (
 )
 
 type updateOptions struct {
-	limits  container.Resources
-	sizes   sizes
-	restart string
-	pids    int64
+	limits              container.Resources
+	memory, reservation opts.Bytes
+	swap                opts.SwapBytes
+	cpus                opts.CPUs
+	restart             string
+	pids                int64
 }
 
 // NewUpdate returns `update`.
@@ -50,19 +52,13 @@ func (o *updateOptions) install(fs *pflag.FlagSet) {
 	fs.StringVar(&r.CpusetCpus, "cpuset-cpus", "", "CPUs in which to allow execution (0-3, 0,1)")
 	fs.StringVar(&r.CpusetMems, "cpuset-mems", "", "MEMs in which to allow execution (0-3, 0,1)")
 	fs.Int64VarP(&r.CPUShares, "cpu-shares", "c", 0, "CPU shares (relative weight)")
-	fs.VarP(&o.sizes.memory, "memory", "m", "Memory limit")
-	fs.Var(&o.sizes.reservation, "memory-reservation", "Memory soft limit")
-	fs.Var(&o.sizes.swap, "memory-swap", "Swap limit equal to memory plus swap: -1 to enable unlimited swap")
-	fs.Var(&o.sizes.cpus, "cpus", "Number of CPUs")
+	fs.VarP(&o.memory, "memory", "m", "Memory limit")
+	fs.Var(&o.reservation, "memory-reservation", "Memory soft limit")
+	fs.Var(&o.swap, "memory-swap", "Swap limit equal to memory plus swap: -1 to enable unlimited swap")
+	fs.Var(&o.cpus, "cpus", "Number of CPUs")
 	fs.Int64Var(&o.pids, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 	fs.StringVar(&o.restart, "restart", "", "Restart policy to apply when a container exits")
-	installKernelMemory(fs)
-}
-
-// installKernelMemory adds the flag that no kernel knows any more.
-func installKernelMemory(fs *pflag.FlagSet) {
-	fs.Var(new(opts.Bytes), "kernel-memory", "Kernel memory limit (deprecated)")
-	_ = fs.MarkDeprecated("kernel-memory", "and no longer supported by the kernel")
+	opts.InstallKernelMemory(fs)
 }
 
 func runUpdate(ctx context.Context, s *session.Session, o *updateOptions, names []string) error {
@@ -71,8 +67,8 @@ func runUpdate(ctx context.Context, s *session.Session, o *updateOptions, names 
 	if config.RestartPolicy, err = opts.RestartPolicy(o.restart); err != nil {
 		return err
 	}
-	config.Memory, config.MemoryReservation = int64(o.sizes.memory), int64(o.sizes.reservation)
-	config.MemorySwap, config.NanoCPUs = int64(o.sizes.swap), int64(o.sizes.cpus)
+	config.Memory, config.MemoryReservation = int64(o.memory), int64(o.reservation)
+	config.MemorySwap, config.NanoCPUs = int64(o.swap), int64(o.cpus)
 	if o.pids != 0 {
 		config.PidsLimit = &o.pids
 	}

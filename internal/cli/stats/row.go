@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -79,4 +80,15 @@ func percent(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) + "%"
 
 func pair(a, b float64) string {
 	return units.HumanSizeWithPrecision(a, 3) + " / " + units.HumanSizeWithPrecision(b, 3)
+}
+
+// Frame puts a text over the one before it on a terminal: the cursor goes to the
+// corner, every line's rest is cleared, and then what is below.
+func Frame(text []byte) []byte {
+	const corner, clearRest, clearBelow = "\x1b[H", "\x1b[K\n", "\x1b[J"
+	out := []byte(corner)
+	for line := range bytes.SplitSeq(text, []byte("\n")) {
+		out = append(append(out, line...), clearRest...)
+	}
+	return append(out, clearBelow...)
 }

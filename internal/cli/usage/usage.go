@@ -7,10 +7,10 @@ import (
 	"io"
 	"strings"
 
-	"berth/internal/cli/container"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
 	"berth/internal/cli/image"
+	"berth/internal/cli/listing"
 
 	"github.com/docker/go-units"
 )
@@ -64,7 +64,7 @@ func Write(out io.Writer, text string, u engine.DiskUsage) error {
 // objects are all that there is, for the templates of the long form.
 type objects struct {
 	Images     []*image.Row
-	Containers []*container.Row
+	Containers []*listing.Row
 	Volumes    []*Volume
 	BuildCache []*Cache
 }
@@ -73,7 +73,7 @@ type objects struct {
 // gets all of them.
 func WriteAll(out io.Writer, text string, u engine.DiskUsage) error {
 	isTable := text == "" || strings.HasPrefix(text, "table")
-	o := objects{[]*image.Row{}, []*container.Row{}, []*Volume{}, []*Cache{}}
+	o := objects{[]*image.Row{}, []*listing.Row{}, []*Volume{}, []*Cache{}}
 	for _, i := range u.Images.Items {
 		if row := image.FirstName(i, isTable); row != nil {
 			o.Images = append(o.Images, row)
@@ -81,7 +81,7 @@ func WriteAll(out io.Writer, text string, u engine.DiskUsage) error {
 	}
 	for _, c := range u.Containers.Items {
 		c.SizeRootFs = 0 // the image's part is told with the images
-		o.Containers = append(o.Containers, container.NewRow(c, isTable))
+		o.Containers = append(o.Containers, listing.NewRow(c, isTable))
 	}
 	for _, v := range u.Volumes.Items {
 		o.Volumes = append(o.Volumes, &Volume{v})
@@ -106,7 +106,7 @@ func longFormat(text string) string {
 	var b strings.Builder
 	for _, part := range []struct{ list, kind, text string }{
 		{"Images", "Image", image.RawFormat(true)},
-		{"Containers", "Container", container.RawFormat(true)},
+		{"Containers", "Container", listing.RawFormat(true)},
 		{"Volumes", "Volume", "name: {{.Name}}\ndriver: {{.Driver}}\n"},
 		{"BuildCache", "Build Cache", rawCache},
 	} {
@@ -124,7 +124,7 @@ func tables(out io.Writer, o objects, cache int64) error {
 	}
 	_, _ = io.WriteString(out, "\nContainers space usage:\n\n")
 	err = format.Write(out, `table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}`,
-		container.Header(), o.Containers)
+		listing.Header(), o.Containers)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package container
+package creation
 
 import (
 	"errors"
@@ -15,10 +15,16 @@ import (
 	"github.com/moby/moby/api/types/network"
 )
 
-// request turns flags and arguments into what the daemon gets. Changed tells
+// Attaches reports that streams were chosen to be attached.
+func (o *Options) Attaches() bool { return len(o.lists.attach.Values) > 0 }
+
+// Request turns flags and arguments into what the daemon gets. Changed tells
 // whether a flag was given at all; proxy holds the configuration's variables.
-func (o *options) request(args []string, changed func(string) bool, proxy []string) (engine.CreateRequest, error) {
+func (o *Options) Request(args []string, changed func(string) bool, proxy []string) (engine.CreateRequest, error) {
 	c, h := &o.config, &o.host
+	if err := checkPull(o.Pull); err != nil {
+		return engine.CreateRequest{}, err
+	}
 	c.Image = args[0]
 	if len(args) > 1 {
 		c.Cmd = args[1:]
@@ -65,7 +71,7 @@ func (o *options) request(args []string, changed func(string) bool, proxy []stri
 }
 
 // streams decides what is attached: -a says it, else output, and input with -i.
-func (o *options) streams() {
+func (o *Options) streams() {
 	c, chosen := &o.config, o.lists.attach.Values
 	c.AttachStdin = c.OpenStdin || slices.Contains(chosen, "stdin")
 	c.AttachStdout = len(chosen) == 0 || slices.Contains(chosen, "stdout")
@@ -74,7 +80,7 @@ func (o *options) streams() {
 	c.StdinOnce = c.OpenStdin && c.AttachStdin
 }
 
-func (o *options) readEnv(proxy []string) error {
+func (o *Options) readEnv(proxy []string) error {
 	env, err := opts.ReadFiles(o.lists.envFile.Values, o.lists.env.Values, os.LookupEnv)
 	if err != nil {
 		return err
@@ -95,12 +101,12 @@ func (o *options) readEnv(proxy []string) error {
 	return nil
 }
 
-func (o *options) readPorts() (err error) {
+func (o *Options) readPorts() (err error) {
 	o.config.ExposedPorts, o.host.PortBindings, err = opts.Ports(o.lists.publish.Values, o.lists.expose.Values)
 	return err
 }
 
-func (o *options) readStorage() (err error) {
+func (o *Options) readStorage() (err error) {
 	h := &o.host
 	if h.Binds, o.config.Volumes, err = opts.Volumes(o.lists.volumes.Values); err != nil {
 		return err
@@ -126,7 +132,7 @@ func (o *options) readStorage() (err error) {
 	return nil
 }
 
-func (o *options) readModes() error {
+func (o *Options) readModes() error {
 	h := &o.host
 	switch {
 	case !h.PidMode.Valid():
@@ -142,7 +148,7 @@ func (o *options) readModes() error {
 	return nil
 }
 
-func (o *options) readSecurity() error {
+func (o *Options) readSecurity() error {
 	s, err := opts.ParseSecurity(o.lists.security.Values)
 	if err != nil {
 		return err
@@ -154,7 +160,7 @@ func (o *options) readSecurity() error {
 	return nil
 }
 
-func (o *options) readRecord() (err error) {
+func (o *Options) readRecord() (err error) {
 	h, r := &o.host, &o.record
 	if h.RestartPolicy, err = opts.RestartPolicy(r.restart); err != nil {
 		return err
@@ -174,7 +180,7 @@ func (o *options) readRecord() (err error) {
 	return nil
 }
 
-func (o *options) resources() {
+func (o *Options) resources() {
 	h := &o.host
 	h.Memory, h.MemoryReservation = int64(o.sizes.memory), int64(o.sizes.reservation)
 	h.MemorySwap, h.ShmSize, h.NanoCPUs = int64(o.sizes.swap), int64(o.sizes.shm), int64(o.sizes.cpus)
@@ -182,7 +188,7 @@ func (o *options) resources() {
 }
 
 // names fills the name service's part; its lists are never null on the wire.
-func (o *options) names() {
+func (o *Options) names() {
 	h, l := &o.host, &o.lists
 	h.DNS = make([]netip.Addr, 0, len(l.dns.Values))
 	for _, a := range l.dns.Values {
@@ -193,16 +199,17 @@ func (o *options) names() {
 	h.ExtraHosts = l.extraHosts.Values
 }
 
+// When an image is pulled: each time, when it is not there, or not at all.
 const (
-	pullAlways  = "always"
-	pullMissing = "missing"
-	pullNever   = "never"
+	Always  = "always"
+	Missing = "missing"
+	Never   = "never"
 )
 
 func checkPull(v string) error {
 	switch v {
-	case pullAlways, pullMissing, pullNever, "":
+	case Always, Missing, Never, "":
 		return nil
 	}
-	return fmt.Errorf("invalid pull option: '%s': must be one of %q, %q or %q", v, pullAlways, pullMissing, pullNever)
+	return fmt.Errorf("invalid pull option: '%s': must be one of %q, %q or %q", v, Always, Missing, Never)
 }

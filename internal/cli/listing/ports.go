@@ -1,4 +1,4 @@
-package container
+package listing
 
 import (
 	"cmp"

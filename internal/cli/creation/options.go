@@ -1,5 +1,6 @@
-// Package container has the client's commands on containers, one file a verb.
-package container
+// Package creation reads the flags of run and create, and makes the request for
+// a new container of them.
+package creation
 
 import (
 	"berth/internal/cli/opts"
@@ -9,26 +10,29 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// options are what run and create share. Most flags write straight into the
+// Options are what run and create share. Most flags write straight into the
 // request; the rest needs reading first (request.go).
-type options struct {
+type Options struct {
+	Name, Platform string
+	Pull           string // when the image is pulled: Always, Missing, Never, or "" for Missing
+	Quiet          bool   // a pull shows nothing
+
 	config container.Config
 	host   container.HostConfig
 
-	name, platform, pull, entrypoint string
-	quiet                            bool
-	stopTimeout                      int
-	pidsLimit                        int64
-	lists                            lists
-	sizes                            sizes
-	networks                         opts.Networks
-	mounts                           opts.Mounts
-	ulimits                          opts.Ulimits
-	sysctls                          opts.Map
-	health                           health
-	endpoint                         endpoint
-	limits                           limits
-	record                           record
+	entrypoint  string
+	stopTimeout int
+	pidsLimit   int64
+	lists       lists
+	sizes       sizes
+	networks    opts.Networks
+	mounts      opts.Mounts
+	ulimits     opts.Ulimits
+	sysctls     opts.Map
+	health      health
+	endpoint    endpoint
+	limits      limits
+	record      record
 }
 
 // lists are the flags that may be repeated.
@@ -57,14 +61,15 @@ type sizes struct {
 	cpus                     opts.CPUs
 }
 
-// install adds docker's flags for a new container, those that we lack included.
-func (o *options) install(fs *pflag.FlagSet, platform string) {
+// Install adds docker's flags for a new container, those that we lack included.
+// Doing is what the image is pulled before: running or creating.
+func (o *Options) Install(fs *pflag.FlagSet, platform, doing string) {
 	// -h is the host name here, so help has no short form.
 	fs.Bool("help", false, "Print usage")
-	fs.StringVar(&o.name, "name", "", "Assign a name to the container")
-	fs.StringVar(&o.pull, "pull", pullMissing, `Pull image before `+o.verb()+` ("always", "missing", "never")`)
-	fs.BoolVarP(&o.quiet, "quiet", "q", false, "Suppress the pull output")
-	fs.StringVar(&o.platform, "platform", platform, "Set platform if server is multi-platform capable")
+	fs.StringVar(&o.Name, "name", "", "Assign a name to the container")
+	fs.StringVar(&o.Pull, "pull", Missing, `Pull image before `+doing+` ("always", "missing", "never")`)
+	fs.BoolVarP(&o.Quiet, "quiet", "q", false, "Suppress the pull output")
+	fs.StringVar(&o.Platform, "platform", platform, "Set platform if server is multi-platform capable")
 	o.installProcess(fs)
 	o.installSandbox(fs)
 	o.installNetwork(fs)
@@ -76,17 +81,10 @@ func (o *options) install(fs *pflag.FlagSet, platform string) {
 	session.Refuse(fs, refusedCreate()...)
 	fs.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
 	_ = fs.MarkDeprecated("disable-content-trust", "support for docker content trust was removed")
-	installKernelMemory(fs)
+	opts.InstallKernelMemory(fs)
 }
 
-func (o *options) verb() string {
-	if o.config.AttachStdout {
-		return "running"
-	}
-	return "creating"
-}
-
-func (o *options) installProcess(fs *pflag.FlagSet) {
+func (o *Options) installProcess(fs *pflag.FlagSet) {
 	c, h, l := &o.config, &o.host, &o.lists
 	l.attach.Check, l.env.Check, l.labels.Check = opts.AttachStream, opts.Env, opts.Label
 	fs.VarP(&l.attach, "attach", "a", "Attach to STDIN, STDOUT or STDERR")
@@ -108,7 +106,7 @@ func (o *options) installProcess(fs *pflag.FlagSet) {
 	fs.StringVar(&h.ContainerIDFile, "cidfile", "", "Write the container ID to the file")
 }
 
-func (o *options) installSandbox(fs *pflag.FlagSet) {
+func (o *Options) installSandbox(fs *pflag.FlagSet) {
 	h, l := &o.host, &o.lists
 	o.sysctls.Check = opts.Sysctl
 	fs.Var(&l.capAdd, "cap-add", "Add Linux capabilities")
@@ -134,7 +132,7 @@ func (o *options) installSandbox(fs *pflag.FlagSet) {
 	fs.VarP(&l.volumes, "volume", "v", "Bind mount a volume")
 }
 
-func (o *options) installNetwork(fs *pflag.FlagSet) {
+func (o *Options) installNetwork(fs *pflag.FlagSet) {
 	l := &o.lists
 	l.extraHosts.Check, l.dns.Check, l.dnsSearch.Check = opts.ExtraHost, opts.IPAddress, opts.DNSSearch
 	fs.Var(&l.extraHosts, "add-host", "Add a custom host-to-IP mapping (host:ip)")
@@ -151,7 +149,7 @@ func (o *options) installNetwork(fs *pflag.FlagSet) {
 	_ = fs.MarkHidden("net")
 }
 
-func (o *options) installResources(fs *pflag.FlagSet) {
+func (o *Options) installResources(fs *pflag.FlagSet) {
 	h := &o.host
 	fs.Int64Var(&h.CPUPeriod, "cpu-period", 0, "Limit CPU CFS (Completely Fair Scheduler) period")
 	fs.Int64Var(&h.CPUQuota, "cpu-quota", 0, "Limit CPU CFS (Completely Fair Scheduler) quota")
@@ -167,7 +165,7 @@ func (o *options) installResources(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.pidsLimit, "pids-limit", 0, "Tune container pids limit (set -1 for unlimited)")
 }
 
-func (o *options) installRecord(fs *pflag.FlagSet) {
+func (o *Options) installRecord(fs *pflag.FlagSet) {
 	h, r := &o.host, &o.record
 	fs.Var(&r.annotations, "annotation", "Add an annotation to the container (passed through to the OCI runtime)")
 	fs.BoolVar(&r.init, "init", false, "Run an init inside the container that forwards signals and reaps processes")

@@ -1,4 +1,5 @@
-package container
+// Package listing shows containers as rows of a table: the placeholders of `ps`.
+package listing
 
 import (
 	"fmt"
@@ -34,6 +35,10 @@ type Row struct {
 	trunc    bool
 	sizeUsed bool
 }
+
+// SizeUsed reports that a template has shown the row's size. It is no method,
+// since those are placeholders.
+func SizeUsed(r *Row) bool { return r.sizeUsed }
 
 // NewRow returns the row of a container; trunc shortens what is long.
 func NewRow(c container.Summary, trunc bool) *Row { return &Row{c: c, trunc: trunc} }
@@ -177,4 +182,22 @@ func (r *Row) HealthStatus() string {
 		return string(r.c.Health.Status)
 	}
 	return ""
+}
+
+// RawFormat is the template behind --format raw.
+func RawFormat(size bool) string {
+	text := `container_id: {{.ID}}
+image: {{.Image}}
+command: {{.Command}}
+created_at: {{.CreatedAt}}
+state: {{- pad .State 1 0}}
+status: {{- pad .Status 1 0}}
+names: {{.Names}}
+labels: {{- pad .Labels 1 0}}
+ports: {{- pad .Ports 1 0}}
+`
+	if size {
+		text += `size: {{.Size}}\n`
+	}
+	return text
 }
