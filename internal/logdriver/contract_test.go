@@ -28,6 +28,7 @@ func info(config map[string]string) *source.Info {
 type subject struct {
 	Driver
 	received func(n int) []string // waits for n messages, each as "stream text"
+	texts    bool                 // it passes only those on that have a text
 }
 
 // subjects are all drivers, each with every way to send.
@@ -87,7 +88,7 @@ func fileSubject(t *testing.T, f logfile.Format) subject {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return subject{l, func(n int) (list []string) {
+	return subject{Driver: l, received: func(n int) (list []string) {
 		err := l.Read(t.Context(), logfile.ReadOptions{Tail: -1}, func(e logfile.Entry) error {
 			list = append(list, e.Stream+" "+strings.TrimSuffix(string(e.Line), "\n"))
 			return nil
@@ -107,7 +108,9 @@ func remoteSubject(t *testing.T, d remote, err error, received func(int) []strin
 	if err := d.Connect(); err != nil {
 		t.Fatal(err)
 	}
-	return subject{d, received}
+	_, isGELF := d.(*gelf.Driver)
+	_, isSyslog := d.(*syslog.Driver)
+	return subject{d, received, isGELF || isSyslog}
 }
 
 func eachSubject(t *testing.T, test func(t *testing.T, s subject)) {
@@ -134,7 +137,9 @@ func TestEveryDriverPassesOnAllMessagesInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			copy(m.Line, strings.Repeat("?", len(m.Line))) // it is not the driver's
-			want = append(want, stream+" "+text)
+			if text != "" || !s.texts {
+				want = append(want, stream+" "+text)
+			}
 			if i%4 == 0 {
 				if err := s.Flush(); err != nil {
 					t.Fatal(err)

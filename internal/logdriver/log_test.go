@@ -264,7 +264,7 @@ func TestLossesAreToldOfOnceAndTheirEndToo(t *testing.T) {
 	o := &outlet{Driver: f, driver: "x", warn: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
 	round := func(n int) {
 		for range n {
-			o.Log(&logfile.Message{})
+			o.Log(&logfile.Message{Line: []byte("x")})
 		}
 		o.Flush()
 	}

@@ -22,7 +22,7 @@ type outlet struct {
 const tellEvery = time.Minute
 
 func (o *outlet) Log(m *logfile.Message) error {
-	o.took = true
+	o.took = o.took || len(m.Line) > 0 // some drivers send nothing of an empty one
 	return o.note(o.Driver.Log(m))
 }
 

@@ -130,8 +130,12 @@ func (d *Driver) Connect() error {
 	return nil
 }
 
-// Log takes a message; over TCP it is sent with Flush.
+// Log takes a message; over TCP it is sent with Flush. An empty line is not sent, as Docker's is not: the
+// format wants a text.
 func (d *Driver) Log(m *logfile.Message) error {
+	if len(m.Line) == 0 {
+		return nil
+	}
 	level := levelInfo
 	if m.Stream == "stderr" {
 		level = levelError

@@ -99,8 +99,11 @@ func local(ctx context.Context) (net.Conn, error) {
 // Connect connects now.
 func (d *Driver) Connect() error { return d.link.Connect() }
 
-// Log takes a message; over a stream it is sent with Flush.
+// Log takes a message; over a stream it is sent with Flush. An empty line is not sent, as Docker's is not.
 func (d *Driver) Log(m *logfile.Message) error {
+	if len(m.Line) == 0 {
+		return nil
+	}
 	r := d.record
 	r.priority, r.time, r.text = d.first|severityInfo, m.Time, m.Line
 	if m.Stream == "stderr" {
