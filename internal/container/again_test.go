@@ -25,7 +25,7 @@ func (e *engine) becomes(id string, want State) Container {
 	var c Container
 	e.eventually("it is "+string(want), func() (err error) {
 		if c, err = e.Get(id); err == nil && c.State != want {
-			err = fmt.Errorf("it is %s", c.State)
+			err = fmt.Errorf("it is %s: %+v %d restarts, %+v", c.State, c.Run, c.Restarts, c.Restart)
 		}
 		return err
 	})
@@ -141,7 +141,7 @@ func TestWhatWasAskedAndWhenToStartAgainOutliveAKilledDaemon(t *testing.T) {
 	e := newEngine(t)
 	ctx := context.Background()
 	// One that is told to end, and does when the daemon is gone.
-	asked := e.create("trap 'while [ ! -e /v/end ]; do sleep 0.01; done; exit 4' TERM; sleep 1000 & echo up; wait", withPolicy("always", 0), withVolume)
+	asked := e.create("trap 'while [ ! -e /v/end ]; do sleep 0.01; done; exit 4' TERM; echo up; sleep 1000 & wait", withPolicy("unless-stopped", 0), withVolume)
 	e.start(asked)
 	e.logged(asked, "up")
 	e.must(e.Kill(ctx, asked, "TERM"))

@@ -11,8 +11,9 @@ import (
 // next daemon's to hear of. The keeper's connection is still open, and is
 // closed next. It reports whether anything runs.
 func (s *Service) Close() (running bool) {
+	close(s.ending)
 	s.host.Close()
-	s.runs().endProbes()
+	s.probing().endProbes()
 	var hubs []*stream.Hub
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
@@ -32,7 +33,7 @@ func (s *Service) Close() (running bool) {
 
 // endProbes ends all probing; the next daemon goes on with what is known. Probes
 // that are under way are killed.
-func (s runs) endProbes() {
+func (s probing) endProbes() {
 	var ending []*watch
 	for _, e := range s.index.all() {
 		if w := e.watch.Load(); w != nil {

@@ -93,7 +93,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}
-	s.unwatch(e)
+	s.probing().unwatch(e)
 	drain(e.hub, e.log.Load())
 	oom := false
 	if l.Group != nil {

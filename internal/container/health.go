@@ -28,26 +28,27 @@ type watch struct {
 	ended bool          // what a probe still reports is of no run any more
 }
 
+// probing is what is done about the containers' health.
+type probing struct{ *Service }
+
+func (s *Service) probing() probing { return probing{s} }
+
 // watch begins to probe the present run, which has just begun or is taken over (or
 // paused no longer) with what was known of it. The caller holds the verb lock.
-func (s runs) watch(e *entry, l *live, begins bool) {
+func (s probing) watch(e *entry, l *live, begins bool) {
 	c := e.snapshot()
-	if !c.Config.Healthcheck.Enabled() || c.State == Paused {
+	if c.State == Paused || !c.Config.Healthcheck.Enabled() || c.State == Paused {
 		return
 	}
-	state := health.State{}
-	if old := e.health.Load(); old != nil {
-		state = *old
+	if begins || e.health.Load() == nil {
+		e.beginHealth()
 	}
-	if begins || state.Status == "" {
-		state = state.Begun()
-	}
-	e.health.Store(&state)
+	state := *e.health.Load()
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &watch{live: l, stop: cancel, done: make(chan struct{})}
 	e.watch.Store(w)
 	m := &health.Monitor{
-		Check: c.Config.Healthcheck, Shell: c.Config.Shell, Target: target{s, e, l}, Started: c.Run.Started,
+		Check: c.Config.Healthcheck, Shell: c.Config.Shell, Target: target{s.Service, e, l}, Started: c.Run.Started,
 		Report: func(st health.State) { s.probed(e, w, st) },
 	}
 	go func() {
@@ -56,8 +57,21 @@ func (s runs) watch(e *entry, l *live, begins bool) {
 	}()
 }
 
+// beginHealth makes the health that of a run that begins, if there is a check.
+func (e *entry) beginHealth() {
+	if !e.snapshot().Config.Healthcheck.Enabled() {
+		return
+	}
+	state := health.State{}
+	if old := e.health.Load(); old != nil {
+		state = *old
+	}
+	state = state.Begun()
+	e.health.Store(&state)
+}
+
 // unwatch ends the probing, without waiting for a probe that is under way.
-func (s runs) unwatch(e *entry) {
+func (s probing) unwatch(e *entry) {
 	w := e.watch.Swap(nil)
 	if w == nil {
 		return
@@ -72,7 +86,7 @@ func (s runs) unwatch(e *entry) {
 }
 
 // probed takes a new state in, and has done what the check says of it.
-func (s runs) probed(e *entry, w *watch, state health.State) {
+func (s probing) probed(e *entry, w *watch, state health.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
@@ -91,7 +105,7 @@ func (s runs) probed(e *entry, w *watch, state health.State) {
 }
 
 // act does to an unhealthy container what its check says.
-func (s runs) act(e *entry, l *live, action string) {
+func (s probing) act(e *entry, l *live, action string) {
 	if !l.acting.CompareAndSwap(false, true) {
 		return // it is being done
 	}
@@ -106,7 +120,7 @@ const unhealthy = "health"
 
 // heal ends the run. A restart is none of the user's doing: the run's end finds
 // that it is to begin again, unless a user has stopped it meanwhile.
-func (s runs) heal(e *entry, l *live, action string) error {
+func (s probing) heal(e *entry, l *live, action string) error {
 	ctx := context.Background()
 	switch action {
 	case health.Kill:
@@ -117,7 +131,7 @@ func (s runs) heal(e *entry, l *live, action string) error {
 	case health.Restart:
 		l.renew.Store(true)
 	case health.Stop:
-		if err := s.note(e, l, restart.Stopped); err != nil {
+		if err := s.runs().note(e, l, restart.Stopped); err != nil {
 			return err
 		}
 	}
@@ -126,9 +140,9 @@ func (s runs) heal(e *entry, l *live, action string) error {
 
 // healthFile is where the state of a container's health outlives the daemon. It is
 // not synced: after a loss of power a container begins anew anyway.
-func (s runs) healthFile(id string) string { return s.deps.Paths.Dir(id) + "/health.json" }
+func (s probing) healthFile(id string) string { return s.deps.Paths.Dir(id) + "/health.json" }
 
-func (s runs) keepHealth(e *entry, state health.State) {
+func (s probing) keepHealth(e *entry, state health.State) {
 	b, err := json.Marshal(state)
 	if err == nil {
 		tmp := s.healthFile(e.id) + ".new"
@@ -143,7 +157,7 @@ func (s runs) keepHealth(e *entry, state health.State) {
 
 // readHealth brings back what was known of a container's health. What cannot be
 // read is found out anew.
-func (s runs) readHealth(e *entry) {
+func (s probing) readHealth(e *entry) {
 	if !e.snapshot().Config.Healthcheck.Enabled() {
 		return
 	}
@@ -156,7 +170,7 @@ func (s runs) readHealth(e *entry) {
 
 // target is a run as its probes see it.
 type target struct {
-	runs
+	*Service
 	e *entry
 	l *live
 }

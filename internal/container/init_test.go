@@ -12,9 +12,9 @@ func TestAContainerWithAnInitEndsAsItsProgramDoes(t *testing.T) {
 	e := newEngine(t)
 	yes, no := true, false
 	withInit := func(r *config.CreateRequest) { r.HostConfig.Init = &yes }
-	id := e.create(`read -r line </proc/1/cmdline; echo "$line"; trap 'echo asked; exit 6' TERM; echo up; while :; do sleep 0.01; done`, withInit)
+	id := e.create(`read -r line </proc/1/cmdline; echo "$line"; sleep 1000 & trap 'echo asked; exit 6' TERM; echo up; wait`, withInit)
 	e.start(id)
-	e.logged(id, "up")
+	e.logged(id, "\nup\n")
 	if got := e.logs(id); !strings.HasPrefix(got, "/sbin/docker-init--sh-c") {
 		t.Errorf("the first process is %q", got)
 	}

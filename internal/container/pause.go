@@ -49,7 +49,7 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	s.runs().unwatch(e)
+	s.probing().unwatch(e)
 	s.tells().of(c, event.Pause)
 	// Who kills it either sees it paused, and lets it go, or is seen here.
 	if l.ending.Load() {
@@ -109,7 +109,7 @@ func (s signals) thaw(e *entry, l *live) error {
 		return err
 	}
 	s.tells().of(c, event.Unpause)
-	s.runs().watch(e, l, false)
+	s.probing().watch(e, l, false)
 	return nil
 }
 

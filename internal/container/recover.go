@@ -110,7 +110,7 @@ func (s recovery) readRecords() error {
 			return err
 		}
 		e := newEntry(c)
-		s.runs().readHealth(e)
+		s.probing().readHealth(e)
 		s.index.add(e)
 		return nil
 	})
@@ -142,7 +142,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	l.ask(s.asks[e.id])
-	defer s.runs().watch(e, l, false)
+	defer s.probing().watch(e, l, false)
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)

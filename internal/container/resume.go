@@ -43,12 +43,3 @@ func (s recovery) revive(e *entry) {
 	e.change(func(c *Container) { c.Restarts, c.Restart = 0, restart.Memory{} })
 	s.runs().plan(e, plan, time.Now())
 }
-
-// resume arms every container that waits for its next start.
-func (s recovery) resume() {
-	for _, e := range s.index.all() {
-		if e.snapshot().State == Restarting {
-			s.runs().arm(e)
-		}
-	}
-}

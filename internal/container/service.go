@@ -24,10 +24,11 @@ type Service struct {
 	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
 
-	pruning   sync.Mutex   // held by the one prune that there may be
-	recovered atomic.Bool  // Recover has done its work
-	leaving   atomic.Bool  // the daemon ends and takes its containers along: nothing is started any more
-	past      *notice.Past // until then: what has been told already
+	pruning   sync.Mutex    // held by the one prune that there may be
+	recovered atomic.Bool   // Recover has done its work
+	leaving   atomic.Bool   // the daemon ends and takes its containers along: nothing is started any more
+	past      *notice.Past  // until then: what has been told already
+	ending    chan struct{} // closed when the daemon ends
 }
 
 // New returns a Service without containers; Recover brings those of the store.
@@ -36,7 +37,7 @@ func New(deps Deps) *Service {
 		deps.Publish = func(event.Message) {} // nobody listens
 	}
 	x := newIndex()
-	return &Service{deps: deps, index: x, execs: newExecIndex(), feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour)}
+	return &Service{deps: deps, index: x, execs: newExecIndex(), feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
 }
 
 // runs is how the containers' runs begin and end.

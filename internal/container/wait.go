@@ -60,6 +60,15 @@ func (s *Service) Wait(ctx context.Context, ref string, cond WaitCondition) (<-c
 	return w.ch, nil
 }
 
+// changes waits for the next change of a container, whatever it is.
+func (e *entry) changes() *waiter {
+	w := &waiter{cond: waitChange, ch: make(chan WaitResult, 1)}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.waiters = append(e.waiters, w)
+	return w
+}
+
 // leave forgets a waiter that gave up.
 func (e *entry) leave(w *waiter) {
 	e.mu.Lock()

@@ -104,3 +104,25 @@ func TestAtDaemonStartAlwaysStartsWhatWasStoppedByHandAndUnlessStoppedDoesNot(t 
 		c.Prints("running 0", "inspect", "-f", "{{.State.Status}} {{.RestartCount}}", p)
 	}
 }
+
+func TestAtDaemonStartAContainerOfComposeWaitsUntilWhatItDependsOnIsHealthy(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "docker")
+	compose := func(service, depends string, more ...string) {
+		t.Helper()
+		args := append([]string{"run", "-d", "--name", service, "--restart", "always", "--stop-timeout", "0", "-v", "shared:/v", "--label", "com.docker.compose.project=p",
+			"--label", "com.docker.compose.service=" + service, "--label", "com.docker.compose.depends_on=" + depends}, more...)
+		c.Must(append(args, busybox, "sleep", "1000")...)
+	}
+	compose("web", "db:service_healthy:true")
+	compose("db", "", "--health-cmd", "test -e /v/good", "--health-interval", "50ms", "--health-retries", "1000000")
+	c.Must("stop", "web", "db")
+	d.Restart()
+	becomes(t, c, "db", "running 0")
+	c.Prints("starting\nrestarting", "inspect", "-f", "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}", "db", "web")
+	c.Must("exec", "db", "touch", "/v/good")
+	becomes(t, c, "web", "running 0")
+	c.Prints("healthy", "inspect", "-f", "{{.State.Health.Status}}", "db")
+}
