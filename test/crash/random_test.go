@@ -43,6 +43,7 @@ type belief struct {
 	id      string
 	state   string // "created", "running", "paused", "exited" or "removed"
 	name    string // that it was given last; "" for one of the daemon's choice
+	pids    int64  // the limit that it was given last; 0 for none
 	doubted bool
 }
 
@@ -79,17 +80,19 @@ func (w *worker) step() bool {
 		return w.create()
 	}
 	b := sure[w.random.IntN(len(sure))]
-	type verb struct{ method, path, to string }
+	type verb struct{ method, path, to, body string }
+	pids := int64(20 + w.random.IntN(1000))
+	update := verb{"POST", "/update", b.state, fmt.Sprintf(`{"PidsLimit":%d}`, pids)}
 	name := fmt.Sprintf("name-%x", w.random.Uint64())
-	rename := verb{"POST", "/rename?name=" + name, b.state}
+	rename := verb{"POST", "/rename?name=" + name, b.state, ""}
 	verbs := map[string][]verb{
-		"created": {{"POST", "/start", "running"}, {"POST", "/restart", "running"}, {"DELETE", "?force=1", "removed"}, rename},
-		"running": {{"POST", "/stop?t=0", "exited"}, {"POST", "/kill", "exited"}, {"POST", "/pause", "paused"}, {"POST", "/restart?t=0", "running"}, {"DELETE", "?force=1", "removed"}, rename},
-		"paused":  {{"POST", "/stop?t=0", "exited"}, {"POST", "/kill", "exited"}, {"POST", "/unpause", "running"}, {"POST", "/restart?t=0", "running"}, {"DELETE", "?force=1", "removed"}, rename},
-		"exited":  {{"POST", "/start", "running"}, {"POST", "/restart", "running"}, {"DELETE", "", "removed"}, rename},
+		"created": {{"POST", "/start", "running", ""}, {"POST", "/restart", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
+		"running": {{"POST", "/stop?t=0", "exited", ""}, {"POST", "/kill", "exited", ""}, {"POST", "/pause", "paused", ""}, {"POST", "/restart?t=0", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
+		"paused":  {{"POST", "/stop?t=0", "exited", ""}, {"POST", "/kill", "exited", ""}, {"POST", "/unpause", "running", ""}, {"POST", "/restart?t=0", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
+		"exited":  {{"POST", "/start", "running", ""}, {"POST", "/restart", "running", ""}, {"DELETE", "", "removed", ""}, rename, update},
 	}[b.state]
 	v := verbs[w.random.IntN(len(verbs))]
-	status, answer := w.request(v.method, "/containers/"+b.id+v.path, "")
+	status, answer := w.request(v.method, "/containers/"+b.id+v.path, v.body)
 	switch {
 	case status == 0:
 		b.doubted = true
@@ -108,8 +111,11 @@ func (w *worker) step() bool {
 		b.state = v.to
 	default:
 		b.state = v.to
-		if v == rename {
+		switch v {
+		case rename:
 			b.name = name
+		case update:
+			b.pids = pids
 		}
 	}
 	return true
@@ -204,6 +210,9 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 				if !b.doubted && is != b.state {
 					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.state, is)
 				}
+				if pids := all[0].pidsLimit(b); !b.doubted && there && pids != b.pids {
+					return fmt.Errorf("container %s had the limit %d by the last answer, and has %d", b.id, b.pids, pids)
+				}
 				if !b.doubted && there && b.name != "" && names[b.id] != b.name {
 					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.name, names[b.id])
 				}
@@ -230,11 +239,20 @@ func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
 				if is, there := shown[b.id]; !there {
 					b.state = "removed"
 				} else {
-					b.state, b.name = is, names[b.id]
+					b.state, b.name, b.pids = is, names[b.id], all[0].pidsLimit(b)
 				}
 				b.doubted = b.state != "created" && b.state != "running" && b.state != "paused" && b.state != "exited" && b.state != "removed"
 			}
 		}
 		return nil
 	})
+}
+
+// pidsLimit is the limit that inspect shows; 0 for none, and for a container that is gone.
+func (w *worker) pidsLimit(b *belief) int64 {
+	var c struct{ HostConfig struct{ PidsLimit *int64 } }
+	if status, answer := w.request("GET", "/containers/"+b.id+"/json", ""); status != http.StatusOK || json.Unmarshal(answer, &c) != nil || c.HostConfig.PidsLimit == nil {
+		return 0
+	}
+	return *c.HostConfig.PidsLimit
 }
