@@ -55,13 +55,8 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 		DeviceRules:    take(&from.DeviceCgroupRules),
 		Umask:          take(&from.Umask),
 	}
-	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, refuseOthers} {
+	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, checkExtraHosts, refuseOthers} {
 		if err := step(from, to); err != nil {
-			return err
-		}
-	}
-	for _, host := range to.ExtraHosts {
-		if err := checkExtraHost(host); err != nil {
 			return err
 		}
 	}
@@ -116,6 +111,15 @@ func pathList(list []string) *[]string {
 		return nil
 	}
 	return &list
+}
+
+func checkExtraHosts(_ *wire.HostConfig, to *config.HostConfig) error {
+	for _, host := range to.ExtraHosts {
+		if err := checkExtraHost(host); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkExtraHost checks name:address; host-gateway stands for the bridge's address.
