@@ -73,6 +73,8 @@ func cases() map[string]Facts {
 			f.StartError = `exec: "ngnix": executable file not found in $PATH`
 		}),
 		"start failed after a run": ended(126, func(f *Facts) { f.StartError = "exec /start.sh: permission denied" }),
+		"made for another machine": ended(126, func(f *Facts) { f.StartError = "exec /start.sh: exec format error" }),
+		"not a program":            ended(126, func(f *Facts) { f.StartError = `exec: "/etc": is a directory` }),
 		"never started":            ended(0, func(f *Facts) { f.State, f.Started, f.Finished = "created", time.Time{}, time.Time{} }),
 		"running":                  ended(0, func(f *Facts) { f.State, f.Restart.Count, f.Restart.Policy = "running", 2, "always" }),
 		"running and ill": ended(0, func(f *Facts) {

@@ -77,11 +77,13 @@ func (s *speech) hint() {
 	if len(s.f.Command) > 0 {
 		program = s.f.Command[0]
 	}
-	switch s.f.ExitCode {
-	case 127:
+	switch why := s.f.StartError; {
+	case s.f.ExitCode == 127:
 		s.say("There is no program %q in the image %s: look at its command and entrypoint, and at what is mounted over them.", plain(program), s.f.Image)
-	case 126:
-		s.say("The program %q is there but cannot be run: it may lack the right to be executed, or be made for another architecture.", plain(program))
+	case s.f.ExitCode == 126 && strings.Contains(why, "permission denied"):
+		s.say("The program %q is there but may not be run: look at its mode (chmod +x), and whether it is on a mount with noexec.", plain(program))
+	case s.f.ExitCode == 126 && strings.Contains(why, "exec format error"):
+		s.say("The program %q is there but the kernel cannot run it: it is made for another architecture, or it is a script without #! in its first line.", plain(program))
 	}
 }
 
