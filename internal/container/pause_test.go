@@ -6,9 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/fault"
+	"berth/internal/keeper"
 )
 
 // beats is a script that writes a file again and again, and ends with 3 on SIGTERM:
@@ -187,4 +192,76 @@ func TestAPauseThatMeetsAKillLeavesNobodyFrozen(t *testing.T) {
 		}
 		e.must(e.Remove(ctx, id, RemoveOptions{}))
 	}
+}
+
+func TestAPausedContainerThatIsLostIsEnded(t *testing.T) {
+	e := newEngine(t)
+	id := e.paused()
+	c, _ := e.Get(id)
+	e.must(unix.Kill(e.keeper.Pid(), unix.SIGKILL)) // the keeper and then the daemon
+	<-e.keeper.Done()
+	e.crash()
+	e.boot()
+	if c, _ := e.Get(id); c.State != Exited || c.Run.ExitCode != lostExit {
+		t.Errorf("it is %s %d", c.State, c.Run.ExitCode)
+	}
+	e.eventually("the process has ended", func() error {
+		if err := unix.Kill(c.Run.Pid, 0); err != unix.ESRCH && !isZombie(c.Run.Pid) {
+			return fmt.Errorf("%v", err)
+		}
+		return nil
+	})
+	e.start(id) // in a group that is not frozen
+	e.logged(id, "up\nup")
+	e.must(e.Kill(context.Background(), id, ""))
+	e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
+}
+
+func TestAPausedContainerSurvivesItsKeeper(t *testing.T) {
+	e := newEngine(t)
+	ctx := context.Background()
+	id := e.paused()
+	e.must(unix.Kill(e.keeper.Pid(), unix.SIGKILL))
+	<-e.keeper.Done()
+	var err error
+	e.keeper, err = keeper.Ensure(ctx, e.dir+"/exec", keeperProgram(t))
+	e.must(err)
+	e.held.Store(e.keeper)
+	go e.Follow(e.keeper)
+	e.Orphaned(e.keeper)
+	if c, _ := e.Get(id); c.State != Paused || !e.isFrozen(id) {
+		t.Errorf("it is %s", c.State)
+	}
+	e.must(e.Stop(ctx, id, StopOptions{}))
+	if c, _ := e.Get(id); c.State != Exited {
+		t.Errorf("it is %s", c.State)
+	}
+	e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
+}
+
+func TestNobodyProbesAContainerThatIsPaused(t *testing.T) {
+	e := newEngine(t)
+	ctx := context.Background()
+	id := e.create("exec sleep 1000", withCheck(health.Check{Test: []string{"CMD", "true"}, Interval: 5 * time.Millisecond}))
+	e.start(id)
+	e.isHealth(id, health.Healthy, nil)
+	x, err := e.index.find(id)
+	e.must(err)
+	for range 2 {
+		e.must(e.Changes().Pause(ctx, id))
+		if x.watch.Load() != nil {
+			t.Error("it is probed")
+		}
+		e.isHealth(id, health.Unhealthy, nil) // Docker's word while nobody probes
+		e.crash()
+		e.boot()
+		x, err = e.index.find(id)
+		e.must(err)
+		if x.watch.Load() != nil {
+			t.Error("the next daemon probes it")
+		}
+		e.must(e.Changes().Unpause(ctx, id))
+		e.isHealth(id, health.Healthy, nil)
+	}
+	e.must(e.Kill(ctx, id, ""))
 }
