@@ -35,7 +35,7 @@ func (s *selection) addState(f filters) error {
 	}
 	if len(codes) > 0 {
 		s.add(func(c *container.Container) bool {
-			return c.State == container.Exited && slices.Contains(codes, c.Run.ExitCode)
+			return show.Status(c) == wire.StateExited && slices.Contains(codes, c.Run.ExitCode)
 		})
 	}
 	for _, word := range f["health"] {

@@ -7,7 +7,7 @@ type State string
 // The states.
 const (
 	Created    State = "created"
-	Starting   State = "starting" // being started; reported as created
+	Starting   State = "starting" // being started; reported as what it was before
 	Running    State = "running"
 	Paused     State = "paused"     // its processes are frozen
 	Restarting State = "restarting" // it has ended, and waits for its next start by its policy

@@ -104,11 +104,13 @@ func healthOf(c *container.Container) *wire.Health {
 }
 
 // Status is Docker's word for a container's state. One that is being started by its
-// policy is restarting until it runs.
+// policy is restarting until it runs, and any other what it was before.
 func Status(c *container.Container) wire.ContainerState {
 	switch {
 	case c.State == container.Starting && c.Restarts > 0:
 		return wire.StateRestarting
+	case c.State == container.Starting && !c.Run.Finished.IsZero():
+		return wire.StateExited
 	case c.State == container.Starting:
 		return wire.StateCreated
 	case c.State == container.Removed:

@@ -81,7 +81,7 @@ func statusLine(c *container.Container, now time.Time) string {
 	if Status(c) == wire.StateRestarting {
 		return fmt.Sprintf("Restarting (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
 	}
-	switch c.State {
+	switch container.State(Status(c)) {
 	case container.Running:
 		return "Up " + units.HumanDuration(now.Sub(c.Run.Started)) + healthWord(c)
 	case container.Paused:
