@@ -179,3 +179,11 @@ func TestStopTakesItsSignalFromVersion142On(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswersHaveAngleBracketsAndAmpersandsAsTheyAre(t *testing.T) {
+	w := httptest.NewRecorder()
+	writeError(w, fault.New(fault.NotFound, "No such container: n&<o>pe"))
+	if got := w.Body.String(); got != "{\"message\":\"No such container: n&<o>pe\"}\n" {
+		t.Errorf("%q", got)
+	}
+}

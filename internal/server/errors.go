@@ -44,11 +44,14 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, status, common.ErrorResponse{Message: err.Error()})
 }
 
-// writeJSON answers v. An error can only mean that the client is gone.
+// writeJSON answers v, with & < > as they are, as Docker does. An error can only mean that the
+// client is gone.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v)
 }
 
 // errPageNotFound is Docker's answer to unknown paths and to wrong methods alike.

@@ -106,7 +106,7 @@ func TestOlderClientsSeeDanglingImagesAsNone(t *testing.T) {
 	img := sampleImage()
 	img.Names = nil
 	f := &fake{images: []image.Image{img}}
-	if w := ask(f, "GET", "/v1.42/images/json", ""); !strings.Contains(w.Body.String(), `"RepoTags":["\u003cnone\u003e:\u003cnone\u003e"]`) || !strings.Contains(w.Body.String(), `"VirtualSize":5`) {
+	if w := ask(f, "GET", "/v1.42/images/json", ""); !strings.Contains(w.Body.String(), `"RepoTags":["<none>:<none>"]`) || !strings.Contains(w.Body.String(), `"VirtualSize":5`) {
 		t.Error(w.Body)
 	}
 	if w := ask(f, "GET", "/v1.44/images/json", ""); !strings.Contains(w.Body.String(), `"RepoTags":[]`) || strings.Contains(w.Body.String(), "VirtualSize") {
