@@ -19,7 +19,7 @@ type verbStep struct {
 }
 
 // verb is a request about a container; what may follow are the newer status and words.
-func verb(path string, newer ...string) verbStep {
+func stepOf(path string, newer ...string) verbStep {
 	return verbStep{method: "POST", path: "/containers/" + path, newer: strings.Join(newer, " ")}
 }
 
@@ -31,7 +31,7 @@ func rm(path string, newer ...string) verbStep {
 
 // pruned is a request with filters.
 func pruned(filters string, newer ...string) verbStep {
-	return verb("prune?filters="+strings.NewReplacer(`{`, "%7B", `}`, "%7D", `"`, "%22", `!`, "%21", `[`, "%5B", `]`, "%5D", ` `, "%20").Replace(filters), newer...)
+	return stepOf("prune?filters="+strings.NewReplacer(`{`, "%7B", `}`, "%7D", `"`, "%22", `!`, "%21", `[`, "%5B", `]`, "%5D", ` `, "%20").Replace(filters), newer...)
 }
 
 // verbSteps go through every verb on every state. up ends with 9 on SIGTERM, deaf with nothing.
@@ -39,28 +39,28 @@ func verbSteps() []verbStep {
 	const notNumber = `400 {"message":"invalid value \"x\" for t: it must be a whole number"}`
 	steps := []verbStep{}
 	for _, word := range []string{"start", "stop", "kill", "pause", "unpause", "restart", "rename?name=other", "wait", "resize?h=1&w=1"} {
-		steps = append(steps, verb("nobody/"+word))
+		steps = append(steps, stepOf("nobody/"+word))
 	}
-	steps = append(steps, verb("new/stop"), verb("new/kill"), verb("new/pause"), verb("new/unpause"), verb("ended/stop"), verb("ended/kill"), verb("ended/pause"),
-		verb("ended/unpause"), verb("up/start"), verb("up/unpause"),
+	steps = append(steps, stepOf("new/stop"), stepOf("new/kill"), stepOf("new/pause"), stepOf("new/unpause"), stepOf("ended/stop"), stepOf("ended/kill"), stepOf("ended/pause"),
+		stepOf("ended/unpause"), stepOf("up/start"), stepOf("up/unpause"),
 		// Paused.
-		verb("up/pause"), look("up"), verb("up/pause"), verb("up/start"), verbStep{method: "POST", path: "/containers/up/exec", body: `{"Cmd":["true"]}`},
+		stepOf("up/pause"), look("up"), stepOf("up/pause"), stepOf("up/start"), verbStep{method: "POST", path: "/containers/up/exec", body: `{"Cmd":["true"]}`},
 		rm("up", "409", `{"message":"cannot remove container \"/up\": container is paused and must be unpaused first"}`),
-		verb("up/rename?name=renamed"), look("renamed"), verb("renamed/rename?name=up"), verb("up/unpause"), look("up"),
-		verb("up/pause"), verb("up/stop?t=30"), look("up"), verb("up/start"), verb("up/pause"), verb("up/kill"), look("up"), verb("up/start"),
-		verb("up/pause"), verb("up/restart?t=30"), look("up"), verb("deaf/pause"), verb("deaf/stop?t=0"), look("deaf"), verb("deaf/start"),
-		verb("signalled/pause"), verb("signalled/kill?signal=USR2"), look("signalled"), verb("signalled/unpause"),
+		stepOf("up/rename?name=renamed"), look("renamed"), stepOf("renamed/rename?name=up"), stepOf("up/unpause"), look("up"),
+		stepOf("up/pause"), stepOf("up/stop?t=30"), look("up"), stepOf("up/start"), stepOf("up/pause"), stepOf("up/kill"), look("up"), stepOf("up/start"),
+		stepOf("up/pause"), stepOf("up/restart?t=30"), look("up"), stepOf("deaf/pause"), stepOf("deaf/stop?t=0"), look("deaf"), stepOf("deaf/start"),
+		stepOf("signalled/pause"), stepOf("signalled/kill?signal=USR2"), look("signalled"), stepOf("signalled/unpause"),
 		// Restarted.
-		verb("new/restart"), look("new"), verb("ended/restart"), verb("deaf/restart?t=0"), look("deaf"), verb("deaf/restart?t=x", notNumber), verb("deaf/stop?t=x", notNumber),
-		verb("auto/restart?t=0"), look("auto"), verb("missing/restart", `500 {"message":"Cannot restart container missing: failed to create task for container: failed to create shim task: `+
+		stepOf("new/restart"), look("new"), stepOf("ended/restart"), stepOf("deaf/restart?t=0"), look("deaf"), stepOf("deaf/restart?t=x", notNumber), stepOf("deaf/stop?t=x", notNumber),
+		stepOf("auto/restart?t=0"), look("auto"), stepOf("missing/restart", `500 {"message":"Cannot restart container missing: failed to create task for container: failed to create shim task: `+
 			`OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: \"no-such-program\": executable file not found in $PATH"}`),
 		// Renamed.
-		verb("new/rename?name="), verb("new/rename"), verb("new/rename?name=up"), verb("new/rename?name=new"), verb("new/rename?name=/new"), verb("new/rename?name=a"),
-		verb("new/rename?name=a%20b"), verb("new/rename?name=/fresh"), look("fresh"), look("new"),
+		stepOf("new/rename?name="), stepOf("new/rename"), stepOf("new/rename?name=up"), stepOf("new/rename?name=new"), stepOf("new/rename?name=/new"), stepOf("new/rename?name=a"),
+		stepOf("new/rename?name=a%20b"), stepOf("new/rename?name=/fresh"), look("fresh"), look("new"),
 		// Killed.
-		verb("deaf/kill?signal=FOO", `400 {"message":"cannot kill container: deaf: invalid signal: FOO"}`), verb("deaf/kill?signal=0", `400 {"message":"cannot kill container: deaf: invalid signal: 0"}`),
-		verb("deaf/kill?signal=15x", `400 {"message":"cannot kill container: deaf: invalid signal: 15x"}`),
-		verb("deaf/kill?signal=99", `400 {"message":"cannot kill container: deaf: the linux daemon does not support signal 99"}`), verb("deaf/kill?signal=winch"), verb("deaf/kill?signal=SIGUSR1"),
+		stepOf("deaf/kill?signal=FOO", `400 {"message":"cannot kill container: deaf: invalid signal: FOO"}`), stepOf("deaf/kill?signal=0", `400 {"message":"cannot kill container: deaf: invalid signal: 0"}`),
+		stepOf("deaf/kill?signal=15x", `400 {"message":"cannot kill container: deaf: invalid signal: 15x"}`),
+		stepOf("deaf/kill?signal=99", `400 {"message":"cannot kill container: deaf: the linux daemon does not support signal 99"}`), stepOf("deaf/kill?signal=winch"), stepOf("deaf/kill?signal=SIGUSR1"),
 		// Removed.
 		rm("nobody"), rm("nobody?force=1"), rm("nobody?link=1"), rm("a/b?link=1"), rm("deaf?link=1"), rm("ended?link=1&v=1"),
 		rm("deaf", "409", `{"message":"cannot remove container \"/deaf\": container is running: stop the container before removing or force remove"}`),
