@@ -168,11 +168,11 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	}
 	undo.Add(p.IO().CloseAll)
 	defer p.CloseChildEnds()
-	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, x.id, e.id, nil))
+	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, x.id, e.id, nil))
 	defer p.EndExec()
 	if err == nil {
 		if err = p.TakeTerminal(ctx, client, x.id); err != nil {
-			undoStart(client, pidfd, x.id)
+			provision.UndoStart(client, pidfd, x.id)
 		}
 	}
 	if err != nil {

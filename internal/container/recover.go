@@ -3,10 +3,8 @@ package container
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,9 +16,7 @@ import (
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
-	"berth/internal/linux/cgroup"
 	"berth/internal/linux/pidfd"
-	"berth/internal/stream"
 )
 
 // lostExit is the exit code of a run whose end nobody saw, as Docker gives it.
@@ -52,8 +48,11 @@ func (s recovery) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sweep()
-	s.sweepGroups()
+	known := map[string]bool{}
+	for _, e := range s.index.all() {
+		known[e.id] = true
+	}
+	s.host.Storage().Sweep(known)
 	s.sweepExits(procs)
 	var connected []Connection
 	var finish []func()
@@ -135,7 +134,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	if err := takeSpool(a.Process.Spool, behind(e)); err != nil {
+	if err := provision.TakeSpool(a.Process.Spool, behind(e)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	if err := s.host.Others().Resume(ctx, c); err != nil {
@@ -172,26 +171,6 @@ func (s recovery) seen(e *entry, l *live) Container {
 		return e.snapshot()
 	}
 	return e.change(func(c *Container) { c.State = Paused })
-}
-
-// takeSpool gives the log what the keeper took in meanwhile.
-func takeSpool(path string, sink stream.Sink) error {
-	if path == "" {
-		return nil
-	}
-	err := keeper.ReadSpool(path, func(st byte, t time.Time, data []byte) error {
-		if sink == nil {
-			return nil
-		}
-		return sink(st, t, data)
-	})
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // adoptExec keeps an exec inspectable; whoever was attached to it is gone.
@@ -272,39 +251,6 @@ func (s recovery) lost(e *entry) {
 	}
 }
 
-// sweepGroups removes the control groups of sandboxes, whose processes went with
-// the daemon that wanted them. Where somebody else's group may be, an empty one is no loss.
-func (s recovery) sweepGroups() {
-	parent, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent)
-	if err != nil {
-		return // there are none
-	}
-	for _, id := range parent.Children() {
-		if _, err := s.index.find(id); err == nil || len(id) != record.IDLength {
-			continue
-		}
-		if g, err := s.deps.Cgroups.Open(s.deps.Paths.CgroupParent + "/" + id); err == nil && !g.RemoveEmpty() {
-			s.host.Later(func() { removeLate(g) })
-		}
-	}
-}
-
-// lateTries and latePause are how often, and how far apart, a group is tried whose
-// last process may be about to end: the daemon before has just been killed.
-const (
-	lateTries = 50
-	latePause = 100 * time.Millisecond
-)
-
-func removeLate(g *cgroup.Group) {
-	for range lateTries {
-		time.Sleep(latePause)
-		if g.RemoveEmpty() {
-			return
-		}
-	}
-}
-
 // sweepExits removes exit files of a keeper that died before it could forget what had
 // been dealt with. Those that settle reads stay, and those that the keeper knows.
 func (s recovery) sweepExits(procs []keeper.Process) {
@@ -320,33 +266,4 @@ func (s recovery) sweepExits(procs []keeper.Process) {
 			os.Remove(s.deps.Paths.ExitFile(file.Name()))
 		}
 	}
-}
-
-// sweep deletes directories that belong to no container: a create or a removal
-// that a crash interrupted. The trash itself stays, for the removals to come; what is in it is
-// nobody's, even while there is a record: that of a container with --rm goes last.
-func (s recovery) sweep() {
-	known := map[string]bool{".trash": true}
-	for _, e := range s.index.all() {
-		known[e.id] = true
-	}
-	var stray []string
-	for _, dir := range []string{s.deps.Paths.Data, s.deps.Paths.Data + "/.trash"} {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			s.deps.Warn("%v", err)
-		}
-		for _, d := range entries {
-			if !known[d.Name()] || strings.HasSuffix(dir, "/.trash") {
-				stray = append(stray, dir+"/"+d.Name())
-			}
-		}
-	}
-	s.host.Later(func() {
-		for _, path := range stray {
-			if err := os.RemoveAll(path); err != nil {
-				s.deps.Warn("%v", err)
-			}
-		}
-	})
 }

@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"time"
 
@@ -13,10 +12,6 @@ import (
 	"berth/internal/container/restart"
 	"berth/internal/event"
 	"berth/internal/fault"
-	"berth/internal/keeper"
-	"berth/internal/linux/pidfd"
-	"berth/internal/program"
-	"berth/internal/runtime"
 )
 
 // startTimeout bounds a start that nothing else bounds: the client may be gone.
@@ -111,16 +106,16 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		s.tells().all(notice.Joined(&c, p.Endpoint()))
 		undo.Add(func() { s.tells().all(notice.Left(&c, p.Endpoint())) })
 	})
-	proc, pidfd, err := startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
+	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
 	if p.WentCold(err) {
 		if err = s.host.Warmth().Cold(c, p); err == nil {
-			proc, pidfd, err = startProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
+			proc, pidfd, err = provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
 		}
 	}
 	record()
 	if err == nil {
 		if err = s.host.Others().Begin(ctx, c, p, client); err != nil {
-			undoStart(client, pidfd, c.ID)
+			provision.UndoStart(client, pidfd, c.ID)
 		}
 	}
 	rerr := <-recorded
@@ -128,7 +123,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		return p.Failure(err)
 	}
 	if rerr != nil {
-		undoStart(client, pidfd, c.ID)
+		provision.UndoStart(client, pidfd, c.ID)
 		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
 	}
 	// First what readers act on, then the state that tells them that it is there.
@@ -144,37 +139,6 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	s.tells().watchOOM(e, e.live.Load())
 	s.probing().watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
-}
-
-// undoStart ends a process whose start is not to be. What the caller gives
-// back afterwards, the control group above all, is free when it returns.
-func undoStart(client *keeper.Client, process *os.File, id string) {
-	_ = pidfd.Send(process, 9) // it may have ended
-	process.Close()
-	for end := time.Now().Add(provision.KillTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if !fault.Is(client.Forget(context.Background(), id), fault.Conflict) {
-			return // else the keeper has not reaped it yet
-		}
-	}
-}
-
-// startTries is how often a program is started that fails for a reason that
-// passes: a mount or a rename elsewhere on the host at the wrong moment.
-const startTries = 5
-
-func startProgram(ctx context.Context, client *keeper.Client, q keeper.StartRequest) (proc keeper.Process, pidfd *os.File, err error) {
-	for range startTries {
-		var f *program.Failure
-		proc, pidfd, err = client.Start(ctx, q)
-		switch {
-		case errors.As(err, &f) && runtime.Transient(f):
-		case fault.Is(err, fault.Conflict) && client.Forget(ctx, q.ID) == nil:
-			// An earlier run whose end could not be recorded: it is in our memory.
-		default:
-			return proc, pidfd, err
-		}
-	}
-	return proc, pidfd, err
 }
 
 // startFailed puts the container back and says why, in its state.
