@@ -102,8 +102,12 @@ func checkCpusets(r Resources) error {
 }
 
 // parseList reads a list as the kernel writes them, "0-2,7"; why says what is wrong with
-// it, in Docker's words.
+// it, in Docker's words. However often a number is named, it is in the list once.
 func parseList(words string) (list []int, why string) {
+	if strings.Count(words, ",") > maxListed {
+		return nil, "value of out range, maximum is " + strconv.Itoa(maxListed)
+	}
+	var in [maxListed + 1]bool
 	for part := range strings.SplitSeq(words, ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		if !isRange {
@@ -118,7 +122,12 @@ func parseList(words string) (list []int, why string) {
 			return nil, "value of out range, maximum is " + strconv.Itoa(maxListed)
 		}
 		for n := from; n <= to; n++ {
-			list = append(list, int(n))
+			in[n] = true
+		}
+	}
+	for n, there := range in {
+		if there {
+			list = append(list, n)
 		}
 	}
 	return list, ""

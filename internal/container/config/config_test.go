@@ -231,3 +231,12 @@ func TestSecurityOptionsAreRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAListThatNamesTheSameNumbersAgainAndAgainStaysSmall(t *testing.T) {
+	if list, why := parseList(strings.Repeat("0-8192,", 500) + "0"); why != "" || len(list) != maxListed+1 {
+		t.Errorf("%d numbers, %s", len(list), why)
+	}
+	if _, why := parseList(strings.Repeat("0,", maxListed+1) + "0"); why == "" {
+		t.Error("a list that is longer than all numbers are is taken")
+	}
+}
