@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/health"
 	"berth/internal/container/restart"
 	"berth/internal/fault"
 )
@@ -110,6 +112,9 @@ func TestAContainerThatWaitsForItsNextStartCountsAsRunning(t *testing.T) {
 	if r := e.result(down); r.Code != 3 {
 		t.Errorf("who waits for its end is told %+v", r)
 	}
+	if told := e.told(id); !strings.HasSuffix(told, "stop") || strings.HasSuffix(told, "kill, stop") {
+		t.Errorf("a start that is called off is told as %s", told)
+	}
 	if c := e.becomes(id, Exited); c.Run.ExitCode != 3 || c.Restarts < 4 || c.Wanted != WantedDown {
 		t.Errorf("stopped: %+v", c)
 	}
@@ -181,7 +186,7 @@ func TestAContainerStoppedByHandIsNotStartedWithTheDaemonButByAlways(t *testing.
 	ctx := context.Background()
 	ids := map[string]string{}
 	for _, policy := range []string{"no", "on-failure", "unless-stopped", "always"} {
-		ids[policy] = e.create("exec sleep 1000", withPolicy(policy, 0))
+		ids[policy] = e.create("exec sleep 1000", withPolicy(policy, 0), withCheck(health.Check{Test: []string{"CMD", "sleep", "0"}, Interval: time.Hour}))
 		e.start(ids[policy])
 		e.must(e.Kill(ctx, ids[policy], ""))
 	}
@@ -202,6 +207,9 @@ func TestAContainerStoppedByHandIsNotStartedWithTheDaemonButByAlways(t *testing.
 	e.crash()
 	e.Service.host.Close()
 	e.boot()
+	if c, _ := e.Get(ids["no"]); c.Health == nil || c.Health.Status != health.Unhealthy {
+		t.Errorf("the health of what went with the machine is %+v", c.Health)
+	}
 	for policy, want := range map[string]State{"no": Exited, "on-failure": Running, "unless-stopped": Running, "always": Running} {
 		if c := e.becomes(ids[policy], want); c.Restarts != 0 {
 			t.Errorf("%s: %d restarts", policy, c.Restarts)

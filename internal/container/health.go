@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -80,7 +79,16 @@ func (s probing) unwatch(e *entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
-	state := e.health.Load().Halted()
+	s.halt(e)
+}
+
+// halt makes the health that of a container that nobody probes.
+func (s probing) halt(e *entry) {
+	old := e.health.Load()
+	if old == nil {
+		return
+	}
+	state := old.Halted()
 	e.health.Store(&state)
 	s.keepHealth(e, state)
 }
@@ -138,33 +146,20 @@ func (s probing) heal(e *entry, l *live, action string) error {
 	return s.signals().stop(ctx, e, l, StopOptions{verb: unhealthy})
 }
 
-// healthFile is where the state of a container's health outlives the daemon. It is
-// not synced: after a loss of power a container begins anew anyway.
+// healthFile is where a container's health outlives the daemon.
 func (s probing) healthFile(id string) string { return s.deps.Paths.Dir(id) + "/health.json" }
 
 func (s probing) keepHealth(e *entry, state health.State) {
-	b, err := json.Marshal(state)
-	if err == nil {
-		tmp := s.healthFile(e.id) + ".new"
-		if err = os.WriteFile(tmp, b, 0o600); err == nil {
-			err = os.Rename(tmp, s.healthFile(e.id))
-		}
-	}
+	err := health.Save(s.healthFile(e.id), state)
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // else it has just been removed
 		s.deps.Warn("the health of container %s cannot be kept: %v", e.id, err)
 	}
 }
 
-// readHealth brings back what was known of a container's health. What cannot be
-// read is found out anew.
+// readHealth brings back what was known of a container's health.
 func (s probing) readHealth(e *entry) {
-	if !e.snapshot().Config.Healthcheck.Enabled() {
-		return
-	}
-	var state health.State
-	b, err := os.ReadFile(s.healthFile(e.id))
-	if err == nil && json.Unmarshal(b, &state) == nil {
-		e.health.Store(&state)
+	if e.snapshot().Config.Healthcheck.Enabled() {
+		e.health.Store(health.Load(s.healthFile(e.id)))
 	}
 }
 

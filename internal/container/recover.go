@@ -242,9 +242,11 @@ func (s recovery) lost(e *entry) {
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 		c.Restart.Asked = max(c.Restart.Asked, s.asks[c.ID])
 	})
-	os.Remove(s.deps.Paths.ExitFile(e.id))
+	s.probing().halt(e)
 	if err := s.deps.Store.Commit(unasked(c)...); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
+	} else {
+		os.Remove(s.deps.Paths.ExitFile(e.id)) // not before: it is all that knows
 	}
 	if !s.tells().told(c, event.Die) {
 		s.tells().all(append(notice.Ended(&c, false), notice.Left(&c, was)...))

@@ -26,9 +26,12 @@ func (s Changes) stopAndStart(ctx context.Context, e *entry, opts StopOptions) e
 	if _, err := stopSignal(e.snapshot(), opts.Signal); err != nil {
 		return err
 	}
-	l, _, err := s.runs().interrupt(ctx, e, restart.Stopped)
+	l, off, err := s.runs().interrupt(ctx, e, restart.Stopped)
 	if err != nil {
 		return err
+	}
+	if off {
+		s.tells().of(e.snapshot(), event.Stop)
 	}
 	if l != nil {
 		l.again.Store(true)

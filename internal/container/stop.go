@@ -37,8 +37,12 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return err
 	}
 	l, off, err := s.runs().interrupt(ctx, e, restart.Stopped)
-	if err != nil || off {
+	if err != nil {
 		return err
+	}
+	if off {
+		s.tells().by(&asker{peer.From(ctx), event.Stop}, e.snapshot(), event.Stop)
+		return nil
 	}
 	if l == nil {
 		return fault.New(fault.NotModified, "container %s is already stopped", e.id)
