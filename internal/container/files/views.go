@@ -18,12 +18,17 @@ const Patience = 10 * time.Second
 // Views is the one view of a container's file system that all who copy share. It is made
 // with the first and goes with the last; from one start of the container to the next it is the same overlay.
 type Views struct {
-	mu    sync.Mutex
-	view  *mount.View // nil when nobody looks
-	users int
-	gone  chan struct{} // closed when the view is given back
+	mu  sync.Mutex
+	now *shared // nil when nobody looks
+}
+
+// shared is a view with those who look at it.
+type shared struct {
+	*mount.View
+	users int             // guarded by Views.mu
+	ctx   context.Context // ends when they must
 	cut   context.CancelFunc
-	ctx   context.Context // ends when the users must
+	gone  chan struct{} // closed when the last one has given it back
 }
 
 // look gives a view of the container's file system, which with files is what the
@@ -34,15 +39,15 @@ func (s *Service) look(ctx context.Context, e Container, files bool) (context.Co
 			return nil, nil, nil, err
 		}
 		held, down := e.Running()
-		vctx, v, err := s.lookLocked(ctx, e, held, files)
+		v, err := s.lookLocked(ctx, e, held, files)
 		e.Unlock()
 		if held == nil || !fault.Is(err, fault.NotFound) {
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			joined, cancel := context.WithCancel(vctx)
+			joined, cancel := context.WithCancel(v.ctx)
 			stop := context.AfterFunc(ctx, cancel)
-			return joined, v, func() { stop(); cancel(); s.unlook(e) }, nil
+			return joined, v.View, func() { stop(); cancel(); s.unlook(e.Views(), v) }, nil
 		}
 		// Its process has ended, which is not written down yet.
 		if err := ended(ctx, down); err != nil {
@@ -52,36 +57,33 @@ func (s *Service) look(ctx context.Context, e Container, files bool) (context.Co
 }
 
 // lookLocked makes the view, or shares the one that there is. The caller holds the verb lock.
-func (s *Service) lookLocked(ctx context.Context, e Container, held *provision.Holdings, files bool) (context.Context, *mount.View, error) {
+func (s *Service) lookLocked(ctx context.Context, e Container, held *provision.Holdings, files bool) (*shared, error) {
 	c := e.Snapshot()
 	switch c.State {
 	case record.Removing, record.Removed, record.Dead:
-		return nil, nil, fault.New(fault.Conflict, "container %s is being removed", e.Snapshot().ID)
+		return nil, fault.New(fault.Conflict, "container %s is being removed", c.ID)
 	}
 	w := e.Views()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	made := w.view == nil
-	if made {
-		var err error
-		w.view, err = s.host.Storage().View(ctx, c, held)
+	v := w.now
+	if v == nil {
+		made, err := s.host.Storage().View(ctx, c, held)
 		if err != nil {
-			w.view = nil
-			return nil, nil, err
+			return nil, err
 		}
-		w.ctx, w.cut = context.WithCancel(context.Background())
-		w.gone = make(chan struct{})
+		v = &shared{View: made, gone: make(chan struct{})}
+		v.ctx, v.cut = context.WithCancel(context.Background())
+		w.now = v
 	}
+	v.users++
 	if files {
-		if err := s.bind(w.view, c); err != nil {
-			if made {
-				s.dropView(w)
-			}
-			return nil, nil, err
+		if err := s.bind(v.View, c); err != nil {
+			s.leave(w, v)
+			return nil, err
 		}
 	}
-	w.users++
-	return w.ctx, w.view, nil
+	return v, nil
 }
 
 // bind puts the container's volumes into its view. A source that is gone is no missing file of
@@ -94,45 +96,57 @@ func (s *Service) bind(v *mount.View, c record.Container) error {
 	return fault.Wrap(fault.Internal, err, "the file system of container %s cannot be looked at", c.ID)
 }
 
-// unlook gives the view back. The last one lets it go, beside what the caller does: that syncs.
-func (s *Service) unlook(e Container) {
-	e.Views().mu.Lock()
-	defer e.Views().mu.Unlock()
-	if e.Views().users--; e.Views().users == 0 {
-		s.dropView(e.Views())
-	}
+// unlook gives the view back.
+func (s *Service) unlook(w *Views, v *shared) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.leave(w, v)
 }
 
-// dropView lets the view go. The caller holds the views' lock.
-func (s *Service) dropView(w *Views) {
-	v := w.view
-	w.view = nil
-	w.cut()
-	close(w.gone)
+// leave is unlook for who holds the lock. The last one lets the view go, beside what the
+// caller does: that syncs.
+func (s *Service) leave(w *Views, v *shared) {
+	if v.users--; v.users > 0 {
+		return
+	}
+	if w.now == v {
+		w.now = nil
+	}
+	v.cut()
+	close(v.gone)
 	if !s.host.Later(v.Close) {
 		v.Close()
 	}
 }
 
-// End waits until nobody looks any more: for those who copy to be done, and then no longer.
-// The caller holds the verb lock, so that nobody begins.
+// End waits until nobody looks any more: for those who copy to be done, and then no longer. One who does not
+// come back, from a file system that does not answer, keeps the view but holds nobody up. The caller
+// holds the verb lock, so that nobody begins.
 func (w *Views) End(patience time.Duration) {
 	w.mu.Lock()
-	if w.view == nil {
-		w.mu.Unlock()
+	v := w.now
+	w.mu.Unlock()
+	if v == nil || goneWithin(v, patience) {
 		return
 	}
-	gone, cut := w.gone, w.cut
-	w.mu.Unlock()
-	if patience > 0 {
-		select {
-		case <-gone:
-			return
-		case <-time.After(patience):
-		}
+	v.cut()
+	if goneWithin(v, Patience) {
+		return
 	}
-	cut()
-	<-gone
+	w.mu.Lock()
+	w.now = nil
+	w.mu.Unlock()
+}
+
+func goneWithin(v *shared, patience time.Duration) bool {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-v.gone:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // ended waits for the end of a run whose process has ended.
