@@ -65,13 +65,12 @@ func (e *engine) tarOf(name, text string) []byte {
 	return b.Bytes()
 }
 
-// unseen fails when somebody still holds a view.
+// unseen waits until nobody holds a view.
 func (e *engine) unseen(id string) {
 	e.t.Helper()
 	x, err := e.index.find(id)
 	e.must(err)
 	x.views.End(0)
-	e.host.Settle()
 }
 
 // noVolume removes what volume the containers had, with the containers.
