@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -32,6 +33,7 @@ func (h *Hub) copyOut(r *run, stream byte, f *os.File, sink Sink) {
 	for {
 		n, err := src.next(buf)
 		if n > 0 {
+			n = src.lines(buf[:n])
 			chunk := buf[:n]
 			if sink != nil {
 				// A log that cannot be written (a full disk) must not stop the
@@ -120,6 +122,16 @@ func (s *source) next(buf []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return readFull(s.r, buf[:n])
+}
+
+// lines is how much of a chunk is taken now: up to the end of its last line. What
+// has begun behind it stays in the pipe, and is shown again: the log would hold it in memory, where a
+// killed daemon loses it. A chunk without an end of a line is taken whole, and so is one that nothing can be left of.
+func (s *source) lines(chunk []byte) int {
+	if i := bytes.LastIndexByte(chunk, '\n'); s.r != 0 && i >= 0 {
+		return i + 1
+	}
+	return len(chunk)
 }
 
 // consume takes n bytes that next has shown out of the pipe. They are there, so

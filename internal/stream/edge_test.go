@@ -3,9 +3,12 @@ package stream
 import (
 	"context"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // stuck is a client that takes nothing until it is let go.
@@ -136,4 +139,54 @@ func TestAnInterruptedReadLeavesWhatWasNotTakenAndOnlyThat(t *testing.T) {
 	if string(buf[:n]) != "left" {
 		t.Fatalf("the next reader got %q", buf[:n])
 	}
+}
+
+func TestALineThatHasBegunStaysInThePipeForWhoeverReadsNext(t *testing.T) {
+	h := NewHub()
+	or, ow := pipe(t)
+	fd, err := unix.Dup(int(or.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := os.NewFile(uintptr(fd), "next")
+	defer next.Close()
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(ow, "one\ntwo\nthr")
+	var got []string
+	h.Run(Ends{Stdout: or}, func(_ byte, _ time.Time, chunk []byte) error {
+		got = append(got, string(chunk))
+		h.Interrupt() // the daemon ends here
+		return nil
+	})
+	within(t, "the reading did not end", h.Done())
+	b := make([]byte, 100)
+	n, err := unix.Read(fd, b)
+	if len(got) != 1 || got[0] != "one\ntwo\n" || err != nil || string(b[:n]) != "thr" {
+		t.Errorf("it took %q and left %q, %v", got, b[:max(n, 0)], err)
+	}
+}
+
+func TestALineWithoutAnEndIsPassedOnAtOnce(t *testing.T) {
+	h := NewHub()
+	or, ow := pipe(t)
+	got := make(chan string, 10)
+	h.Run(Ends{Stdout: or}, func(_ byte, _ time.Time, chunk []byte) error {
+		got <- string(chunk)
+		return nil
+	})
+	io.WriteString(ow, "one\nprompt> ")
+	for _, want := range []string{"one\n", "prompt> "} {
+		select {
+		case s := <-got:
+			if s != want {
+				t.Errorf("%q, not %q", s, want)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing came")
+		}
+	}
+	ow.Close()
+	within(t, "the reading did not end", h.Done())
 }
