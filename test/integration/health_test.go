@@ -102,3 +102,40 @@ func TestAnUnhealthyContainerIsRestartedWhenItsCheckSaysSo(t *testing.T) {
 	health(t, c, "sick", "healthy")
 	c.Prints("running 1", "inspect", "-f", "{{.State.Status}} {{.RestartCount}}", "sick")
 }
+
+// Behaviour 134 of Docker, beside Docker itself.
+func TestPauseAndStopHaltTheMonitorAsInDocker(t *testing.T) {
+	t.Parallel()
+	docker := harness.StartDockerd(t)
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	seen := map[string][]string{}
+	for name, c := range map[string]harness.Client{"docker": docker.Client(t), "berth": d.Client(t, "docker")} {
+		look := func(when string) {
+			t.Helper()
+			seen[name] = append(seen[name], when+": "+c.Must("inspect", "-f", "{{.State.Status}} {{with .State.Health}}{{.Status}} {{.FailingStreak}}{{else}}no health{{end}}", "watched"))
+		}
+		c.Must("create", "--name", "watched", "--health-cmd", "test ! -e /bad", "--health-interval", "500ms", "--health-retries", "1", "--stop-timeout", "0", busybox, "sleep", "1000")
+		look("created")
+		c.Must("start", "watched")
+		look("started")
+		health(t, c, "watched", "healthy")
+		look("probed")
+		c.Must("pause", "watched")
+		look("paused")
+		c.Must("unpause", "watched")
+		health(t, c, "watched", "healthy")
+		c.Must("exec", "watched", "touch", "/bad")
+		health(t, c, "watched", "unhealthy")
+		c.Must("exec", "watched", "rm", "/bad")
+		health(t, c, "watched", "healthy")
+		look("recovered")
+		c.Must("stop", "watched")
+		look("stopped")
+		c.Must("start", "watched")
+		look("started again")
+	}
+	if a, b := strings.Join(seen["docker"], "\n"), strings.Join(seen["berth"], "\n"); a != b {
+		t.Errorf("Docker:\n%s\nberth:\n%s", a, b)
+	}
+}
