@@ -15,6 +15,16 @@ type Monitor struct {
 	Report func(State)
 }
 
+// pause is how long a probe rests that could not be made.
+const pause = time.Second
+
+func (m *Monitor) rest(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
 // Run probes from state s on until ctx ends. A probe that is under way then is
 // given up and reported to nobody.
 func (m *Monitor) Run(ctx context.Context, s State) {
@@ -30,9 +40,13 @@ func (m *Monitor) Run(ctx context.Context, s State) {
 			return
 		case <-t.C:
 		}
-		r := m.Check.run(ctx, p, m.Target)
+		r, ok := m.Check.run(ctx, p, m.Target)
 		if ctx.Err() != nil {
 			return
+		}
+		if !ok {
+			m.rest(ctx)
+			continue
 		}
 		s = m.Check.After(s, r, m.Started)
 		m.Report(s)

@@ -72,8 +72,8 @@ func program(argv []string) probe {
 	}
 }
 
-// run probes once.
-func (c *Check) run(ctx context.Context, p probe, t Target) Result {
+// run probes once. It is false when the engine could not: that tells nothing of the container.
+func (c *Check) run(ctx context.Context, p probe, t Target) (Result, bool) {
 	r := Result{Start: time.Now().UTC()}
 	out := &output{}
 	code, err := p(ctx, t, out, c.timeout())
@@ -86,8 +86,10 @@ func (c *Check) run(ctx context.Context, p probe, t Target) Result {
 			text += ": " + r.Output
 		}
 		r.Output = text
+	case fault.Is(err, fault.Unavailable):
+		return r, false
 	case err != nil:
 		r.ExitCode, r.Output = -1, err.Error()
 	}
-	return r
+	return r, true
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/fault"
 	"berth/internal/linux/netns"
 )
 
@@ -40,7 +41,11 @@ func once(t *testing.T, c Check, target Target) Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.run(t.Context(), p, target)
+	r, ok := c.run(t.Context(), p, target)
+	if !ok {
+		t.Fatal("the engine could not probe")
+	}
+	return r
 }
 
 func TestAProgramsExitCodeAndOutputAreTheResult(t *testing.T) {
@@ -181,5 +186,30 @@ func TestAMonitorReportsEveryProbeUntilItIsStopped(t *testing.T) {
 		case <-ended:
 		}
 		return
+	}
+}
+
+// absent is an engine that cannot start anything for a while.
+type absent struct {
+	Target
+	left int
+}
+
+func (a *absent) Start(context.Context, []string, io.Writer) (func(context.Context) (int, error), error) {
+	if a.left--; a.left >= 0 {
+		return nil, fault.New(fault.Unavailable, "the keeper is away")
+	}
+	return func(context.Context) (int, error) { return 0, nil }, nil
+}
+
+func TestAProbeThatTheEngineCannotMakeSaysNothingOfTheContainer(t *testing.T) {
+	check := &Check{Test: []string{"CMD", "true"}, Interval: time.Millisecond, Retries: 1}
+	states := make(chan State, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	m := &Monitor{Check: check, Target: &absent{left: 1}, Started: time.Now(), Report: func(s State) { states <- s; cancel() }}
+	go m.Run(ctx, State{}.Begun())
+	if s := <-states; s.Status != Healthy || len(s.Log) != 1 {
+		t.Errorf("the first that is told is %+v", s)
 	}
 }

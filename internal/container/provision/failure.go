@@ -31,7 +31,11 @@ func (p *Prepared) Failure(err error) error {
 		if p.delegated != nil {
 			return fault.As(fault.Invalid, p.delegated.explain(err))
 		}
-		return fault.Wrap(fault.Internal, err, "failed to create task for container")
+		kind := fault.Internal
+		if fault.Is(err, fault.Unavailable) { // it was not tried: the keeper is gone
+			kind = fault.Unavailable
+		}
+		return fault.Wrap(kind, err, "failed to create task for container")
 	}
 	text, code := p.explain(f)
 	kind := fault.Internal

@@ -24,9 +24,10 @@ type Host struct {
 	thermal    func() []string // the CPUs' thermal_throttle paths, which do not change
 	overlay    func() []string // options of every container's overlay
 	modules    runtime.Modules // the kernel's, for security
-	mu         sync.Mutex      // guards closed
+	mu         sync.Mutex      // guards the rest
 	closed     bool            // nothing new goes to the background
-	background sync.WaitGroup  // what nobody waits for: deletions, unmounts, ends
+	background int             // how much runs that nobody waits for: deletions, unmounts, ends
+	less       *sync.Cond      // background has become less
 }
 
 // Finder finds another container, one that something is shared with, by its ID.
@@ -45,6 +46,7 @@ type Holdings struct {
 // New returns a Host from which nothing has been taken.
 func New(deps Deps, find Finder) *Host {
 	h := &Host{deps: deps, find: find, thermal: sync.OnceValue(runtime.ThermalThrottle), overlay: sync.OnceValue(mount.WholeLayers), modules: runtime.HostModules()}
+	h.less = sync.NewCond(&h.mu)
 	h.pool = newPool(h, deps.Warm)
 	return h
 }
@@ -54,10 +56,20 @@ func New(deps Deps, find Finder) *Host {
 func (h *Host) Later(f func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.closed {
-		h.background.Go(f)
+	if h.closed {
+		return false
 	}
-	return !h.closed
+	h.background++
+	go func() {
+		defer func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.background--
+			h.less.Broadcast()
+		}()
+		f()
+	}()
+	return true
 }
 
 // Close unmakes what waits for containers and waits for what runs in the
@@ -67,11 +79,17 @@ func (h *Host) Close() {
 	h.closed = true
 	h.mu.Unlock()
 	h.pool.Close()
-	h.background.Wait()
+	h.Settle()
 }
 
-// Settle waits for what runs in the background.
-func (h *Host) Settle() { h.background.Wait() }
+// Settle waits until nothing runs in the background, while more may come.
+func (h *Host) Settle() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.background > 0 {
+		h.less.Wait()
+	}
+}
 
 func closeAll(files ...*os.File) {
 	for _, f := range files {
