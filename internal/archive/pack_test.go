@@ -139,8 +139,7 @@ func TestAHeaderIsDockers(t *testing.T) {
 
 // growing is a stream's reader who changes the file that is being written into it.
 type growing struct {
-	once   func()
-	header bool
+	once func()
 }
 
 func (g *growing) Write(b []byte) (int, error) {

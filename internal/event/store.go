@@ -132,11 +132,15 @@ func (s *store) rotate() {
 	if err != nil {
 		return
 	}
-	if err := os.Rename(path, filepath.Join(s.dir, oldName)); err == nil {
-		err = os.Rename(path+".new", path)
+	old := filepath.Join(s.dir, oldName)
+	if err = os.Rename(path, old); err == nil {
+		if err = os.Rename(path+".new", path); err != nil {
+			_ = os.Rename(old, path) // as it was; else the events go on into what is the older file now
+		}
 	}
 	if err != nil {
 		next.Close()
+		os.Remove(path + ".new")
 		return
 	}
 	s.file.Close()

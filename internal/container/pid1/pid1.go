@@ -53,6 +53,8 @@ const defaultPath = "/bin:/usr/bin\x00"
 
 // forwarded are the signals that it waits for: all but those that a process
 // brings upon itself (4 to 8, 11 and 31), as bits.
+//
+//lint:ignore U1000 the assembly has it
 const forwarded = ^(1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<10 | 1<<30)
 
 // Program is the executable.
@@ -86,10 +88,10 @@ func Program() []byte {
 
 // code is not called from Go: it is copied. It ends where codeEnd begins.
 //
-//nolint:unused // see codeSpan
+//lint:ignore U1000 see codeSpan
 func code()
 
-//nolint:unused // see codeSpan
+//lint:ignore U1000 see codeSpan
 func codeEnd()
 
 // codeSpan says where it is.

@@ -31,7 +31,7 @@ func (h Storage) View(ctx context.Context, c record.Container, running *Holdings
 // Binds are what is mounted into a container from the host, as Docker lets it be seen
 // from outside: volumes, bind mounts and the files of the network, and nothing that is only in memory.
 func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
-	c = wiring{h.Host}.withFiles(c)
+	c = wiring(h).withFiles(c)
 	var list []mount.Bind
 	taken := map[string]bool{}
 	for _, m := range c.HostConfig.Mounts {

@@ -70,12 +70,13 @@ func take[T any](p *T) T {
 
 // refuseOthers refuses what is nobody's to do here, in the words that Docker has for it.
 func refuseOthers(from *wire.HostConfig, to *config.HostConfig) error {
-	for _, r := range take(&from.DeviceRequests) {
+	if requests := take(&from.DeviceRequests); len(requests) > 0 {
+		r := requests[0]
 		return fault.New(fault.Invalid, "could not select device driver %q with capabilities: %v", r.Driver, r.Capabilities)
 	}
-	for _, key := range slices.Sorted(maps.Keys(from.StorageOpt)) {
-		if key != "size" {
-			return fault.New(fault.Invalid, "Unknown option %s", key)
+	if keys := slices.Sorted(maps.Keys(from.StorageOpt)); len(keys) > 0 {
+		if keys[0] != "size" {
+			return fault.New(fault.Invalid, "Unknown option %s", keys[0])
 		}
 		return fault.New(fault.Unsupported, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 	}
