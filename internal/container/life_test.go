@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"berth/internal/container/config"
 	"berth/internal/fault"
 )
@@ -69,6 +71,10 @@ func TestAFailedStartSaysWhyAndCanBeTriedAgain(t *testing.T) {
 
 func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 	e := newEngine(t)
+	private := t.TempDir() // a mount that is not shared
+	e.must(unix.Mount("none", private, "tmpfs", 0, ""))
+	t.Cleanup(func() { e.must(unix.Unmount(private, unix.MNT_DETACH)) })
+	e.must(unix.Mount("", private, "", unix.MS_PRIVATE, ""))
 	for name, change := range map[string]func(*config.CreateRequest){
 		"user": func(r *config.CreateRequest) { r.Config.User = "nobody-known" },
 		"device": func(r *config.CreateRequest) {
@@ -80,7 +86,7 @@ func TestEveryStepOfAStartThatFailsGivesBackWhatCameBefore(t *testing.T) {
 			r.HostConfig.Resources.BlkioReadBps = []config.DeviceRate{{Path: "/dev/null", Rate: 1}}
 		},
 		"shared mount": func(r *config.CreateRequest) {
-			r.HostConfig.Mounts = []config.Mount{{Type: "bind", Source: "/proc", Target: "/x", Propagation: "rshared"}}
+			r.HostConfig.Mounts = []config.Mount{{Type: "bind", Source: private, Target: "/x", Propagation: "rshared"}}
 		},
 	} {
 		id := e.create("true", change, func(r *config.CreateRequest) { r.HostConfig.NetworkMode = "bridge" })

@@ -461,11 +461,17 @@ func TestADaemonThatIsKilledInTheMiddleOfACopyOrACommitLeavesNothing(t *testing.
 	if _, err := tw.Write(make([]byte, 1<<20)); err != nil { // it has been taken in when this returns, but for a buffer
 		t.Fatal(err)
 	}
+	committed := make(chan struct{})
 	go func() {
-		defer func() { ended <- struct{}{} }()
+		defer func() { close(committed); ended <- struct{}{} }()
 		ask("POST", "/commit?container="+id+"&repo=half", nil)
 	}()
 	harness.Eventually(t, "the commit has begun", func() error {
+		select {
+		case <-committed: // so fast that nobody saw it
+			return nil
+		default:
+		}
 		if got := c.Run("inspect", "-f", "{{.State.Status}}", id).Stdout; got != "paused\n" {
 			return fmt.Errorf("the container is %s", got)
 		}
