@@ -125,15 +125,7 @@ func TestOutputIsWholeAcrossRenewals(t *testing.T) {
 		ended = a.Process.Exit != nil
 		a.Close()
 	}
-	w.reconnect()
-	w.until("the end of the stream", func() bool {
-		a := w.adopt("count", keeper.StreamStdout, &got)
-		defer a.Close()
-		return got.Len() >= len(counted())
-	})
-	if got.String() != counted() {
-		t.Fatalf("%d bytes of %d, or out of order", got.Len(), len(counted()))
-	}
+	w.countsToTheEnd(&got)
 }
 
 func TestARenewalThatCannotBeLeavesTheKeeperAsItWas(t *testing.T) {

@@ -67,6 +67,20 @@ func (w *world) reconnect() {
 	}
 }
 
+// countsToTheEnd reads what is left of the counter's output, and wants all of it in its order.
+func (w *world) countsToTheEnd(got *bytes.Buffer) {
+	w.Helper()
+	w.reconnect()
+	w.until("the end of the stream", func() bool {
+		a := w.adopt("count", keeper.StreamStdout, got)
+		defer a.Close()
+		return got.Len() >= len(counted())
+	})
+	if got.String() != counted() {
+		w.Fatalf("%d bytes of %d, or out of order", got.Len(), len(counted()))
+	}
+}
+
 func TestOutputIsTakenOverWithoutGapRepeatOrDisorder(t *testing.T) {
 	w := newWorld(t)
 	j := w.start("count", counter)
@@ -84,15 +98,7 @@ func TestOutputIsTakenOverWithoutGapRepeatOrDisorder(t *testing.T) {
 		ended = a.Process.Exit != nil
 		a.Close()
 	}
-	w.reconnect()
-	w.until("the end of the stream", func() bool {
-		a := w.adopt("count", keeper.StreamStdout, &got)
-		defer a.Close()
-		return got.Len() >= len(counted())
-	})
-	if got.String() != counted() {
-		t.Fatalf("%d bytes of %d, or out of order", got.Len(), len(counted()))
-	}
+	w.countsToTheEnd(&got)
 }
 
 func TestATerminalIsDrainedAndHandedBack(t *testing.T) {
