@@ -1,4 +1,6 @@
-// Package progress shows the JSON streams of load, import and pull.
+// Package progress shows the JSON streams of load, import, pull and push. On a
+// terminal every layer keeps its line, with a bar, and below them is how far all
+// of it is; elsewhere the states are plain lines and the numbers are left out.
 package progress
 
 import (
@@ -7,19 +9,33 @@ import (
 	"fmt"
 	"io"
 
-	"berth/internal/cli/terminal"
 	"berth/internal/fault"
 
-	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/jsonstream"
 )
 
 // Show prints a stream's messages until it ends, and returns the error that
-// the daemon put into it, if any. On a terminal every item keeps its line;
-// elsewhere progress is left out.
+// the daemon put into it, if any.
 func Show(in io.Reader, out io.Writer) error {
-	s := shower{out: out, tty: terminal.Is(out), lines: map[string]int{}}
-	dec := json.NewDecoder(in)
+	b := NewBoard(out)
+	defer b.Close()
+	return b.Follow(Stream{In: in})
+}
+
+// Stream is one stream of messages.
+type Stream struct {
+	// Title tells the stream from others on the same board; empty when it is alone.
+	Title string
+	In    io.Reader
+	// Aux, when not nil, gets what is in the stream for programs.
+	Aux func(json.RawMessage)
+}
+
+// Follow shows a stream until it ends. Several streams may be followed on one
+// board at the same time.
+func (b *Board) Follow(s Stream) error {
+	place := b.place(s.Title)
+	dec := json.NewDecoder(s.In)
 	for {
 		var m jsonstream.Message
 		if err := dec.Decode(&m); err != nil {
@@ -28,60 +44,32 @@ func Show(in io.Reader, out io.Writer) error {
 			}
 			return err
 		}
-		if m.Error != nil {
+		switch {
+		case m.Error != nil:
 			return fault.As(fault.Internal, m.Error)
+		case m.Aux != nil:
+			if s.Aux != nil {
+				s.Aux(*m.Aux)
+			}
+		default:
+			b.show(place, m)
 		}
-		s.show(m)
 	}
 }
 
-type shower struct {
-	out   io.Writer
-	tty   bool
-	lines map[string]int // which line an item has, counted from the first
-}
-
-func (s *shower) show(m jsonstream.Message) {
-	hasProgress := m.Progress != nil && (m.Progress.Current > 0 || m.Progress.Total > 0)
+// show takes in a message for people.
+func (b *Board) show(p *part, m jsonstream.Message) {
+	numbers := m.Progress != nil && (m.Progress.Current > 0 || m.Progress.Total > 0)
 	switch {
 	case m.Stream != "":
-		_, _ = io.WriteString(s.out, m.Stream)
-	case m.Aux != nil || hasProgress && !s.tty || m.Status == "" && !hasProgress:
-		// Nothing for people.
-	case m.ID != "" && s.tty:
-		s.item(m)
+		b.text(p, m.Stream)
+	case m.Status == "" && !numbers:
+	case m.ID != "" && m.Progress != nil && b.tty:
+		b.item(p, m)
+	case numbers: // of no use without a terminal
 	case m.ID != "":
-		_, _ = fmt.Fprintf(s.out, "%s: %s\n", m.ID, m.Status)
+		b.text(p, fmt.Sprintf("%s: %s\n", m.ID, m.Status))
 	default:
-		_, _ = fmt.Fprintf(s.out, "%s\n", m.Status)
-		// Plain lines push the items out of reach.
-		s.lines = map[string]int{}
+		b.text(p, m.Status+"\n")
 	}
-}
-
-// item rewrites the item's own line with the cursor moved there and back.
-func (s *shower) item(m jsonstream.Message) {
-	line, ok := s.lines[m.ID]
-	if !ok {
-		line = len(s.lines)
-		s.lines[m.ID] = line
-		_, _ = io.WriteString(s.out, "\n")
-	}
-	up := len(s.lines) - line
-	text := m.Status
-	if m.Progress != nil && m.Progress.Current > 0 {
-		text += " " + amount(m.Progress)
-	}
-	_, _ = fmt.Fprintf(s.out, "\x1b[%dA\x1b[2K\r%s: %s\r\x1b[%[1]dB", up, m.ID, text)
-}
-
-func amount(p *jsonstream.Progress) string {
-	current := units.HumanSize(float64(p.Current))
-	if p.Units != "" {
-		current = fmt.Sprintf("%d %s", p.Current, p.Units)
-	}
-	if p.Total <= 0 || p.HideCounts || p.Units != "" {
-		return current
-	}
-	return current + "/" + units.HumanSize(float64(p.Total))
 }
