@@ -25,6 +25,7 @@ type fake struct {
 
 	mu    sync.Mutex
 	calls []string
+	asked []string // with what goes beside them: query, headers that matter
 	bodys map[string][]byte
 	query string
 }
@@ -45,6 +46,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.calls = append(f.calls, key)
 	f.query = r.URL.RawQuery
+	if path != "/_ping" {
+		f.asked = append(f.asked, fmt.Sprintf("%s?%s %s %s", key, r.URL.RawQuery, r.Header.Get("X-Registry-Auth"), r.Header.Get("X-Meta-A")))
+	}
 	f.mu.Unlock()
 	w.Header().Set("Api-Version", "1.55")
 	f.mu.Lock()
@@ -63,6 +67,15 @@ func (f *fake) on(route string, h http.HandlerFunc) *fake {
 	defer f.mu.Unlock()
 	f.routes[route] = h
 	return f
+}
+
+// requests returns what was asked since the last time.
+func (f *fake) requests() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	text := strings.Join(f.asked, "\n")
+	f.asked = nil
+	return text
 }
 
 // body returns what keep recorded.

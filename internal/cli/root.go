@@ -31,7 +31,10 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 			if !validLogLevel(s.Flags.LogLevel) {
 				return fmt.Errorf("Unable to parse logging level: %s", s.Flags.LogLevel) //nolint:staticcheck // Docker's text
 			}
-			return session.CheckRefused(cmd)
+			if err := session.CheckRefused(cmd); err != nil {
+				return err
+			}
+			return s.CheckSince(cmd.Context(), cmd)
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -10,9 +10,9 @@ import (
 	"berth/internal/cli/creation"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
-	"berth/internal/cli/progress"
 	"berth/internal/cli/session"
 	"berth/internal/cli/terminal"
+	"berth/internal/cli/transfer"
 	"berth/internal/fault"
 
 	"github.com/spf13/cobra"
@@ -32,6 +32,7 @@ func NewCreate(s *session.Session) *cobra.Command {
 	}
 	cmd.Flags().SetInterspersed(false)
 	o.Install(cmd.Flags(), defaultPlatform(s), "creating")
+	s.InstallTrust(cmd.Flags())
 	return cmd
 }
 
@@ -107,25 +108,11 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 }
 
 func pull(ctx context.Context, s *session.Session, o *creation.Options, ref imageref.Ref) error {
-	client, err := s.Engine()
-	if err != nil {
-		return err
-	}
-	ref = ref.WithDefaultTag()
-	tag := ref.Tag
-	if ref.Digest != "" {
-		tag = ref.Digest
-	}
-	body, err := client.Images().Pull(ctx, ref.Domain+"/"+ref.Path, tag, o.Platform)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = body.Close() }()
 	out := s.Err
 	if o.Quiet {
 		out = io.Discard
 	}
-	return progress.Show(body, out)
+	return transfer.PullOne(ctx, s, transfer.Of(s, ref.WithDefaultTag(), o.Platform), out)
 }
 
 // cidFile holds the new container's ID; it goes again when there is none.

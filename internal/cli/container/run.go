@@ -40,6 +40,7 @@ func NewRun(s *session.Session) *cobra.Command {
 	fs.StringVar(&o.detachKeys, "detach-keys", "", "Override the key sequence for detaching a container")
 	fs.BoolVar(&o.sigProxy, "sig-proxy", true, "Proxy received signals to the process")
 	o.Install(fs, defaultPlatform(s), "running")
+	s.InstallTrust(fs)
 	return cmd
 }
 

@@ -79,9 +79,9 @@ func (o *Options) Install(fs *pflag.FlagSet, platform, doing string) {
 	o.limits.install(fs, &o.host.Resources)
 	o.installRecord(fs)
 	session.Refuse(fs, refusedCreate()...)
-	fs.Bool("disable-content-trust", true, "Skip image verification (deprecated)")
-	_ = fs.MarkDeprecated("disable-content-trust", "support for docker content trust was removed")
 	opts.InstallKernelMemory(fs)
+	session.Since(fs, "annotation", "1.43")
+	session.Since(fs, "health-start-interval", "1.44")
 }
 
 func (o *Options) installProcess(fs *pflag.FlagSet) {

@@ -18,6 +18,7 @@ import (
 type Login struct {
 	Server, User, Password string
 	Token                  string
+	Bearer                 string // what a registry is sent as it is; nothing of ours makes one
 }
 
 // Store has the logins of one configuration directory.
@@ -34,8 +35,9 @@ func New(dir string, warn io.Writer) *Store {
 
 // entry is a server in config.json's "auths".
 type entry struct {
-	Auth  string `json:"auth,omitempty"`
-	Token string `json:"identitytoken,omitempty"`
+	Auth   string `json:"auth,omitempty"`
+	Token  string `json:"identitytoken,omitempty"`
+	Bearer string `json:"registrytoken,omitempty"`
 }
 
 // Get returns the login for a server; it is empty but for the server when there is none.
@@ -57,7 +59,7 @@ func (s *Store) Get(server string) (Login, error) {
 			return l, fmt.Errorf("the login for %s in %s cannot be read: %w", name, s.path, err)
 		}
 		user, password, _ := strings.Cut(string(pair), ":")
-		l = Login{Server: server, User: user, Password: strings.Trim(password, "\x00"), Token: e.Token}
+		l = Login{Server: server, User: user, Password: strings.Trim(password, "\x00"), Token: e.Token, Bearer: e.Bearer}
 		if name == server {
 			break
 		}

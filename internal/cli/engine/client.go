@@ -30,7 +30,8 @@ type Client struct {
 	endpoint Endpoint
 	http     *http.Client
 	scheme   string
-	pinned   bool         // the user fixed the version; never negotiate
+	pinned   bool // the user fixed the version; never negotiate
+	header   map[string]string
 	version  atomic.Value // string, the version in use
 	known    atomic.Bool  // the daemon has answered once
 }
@@ -40,6 +41,8 @@ type Options struct {
 	Host       string // unix:///path, tcp://host:port; see ParseHost
 	TLS        TLS
 	APIVersion string // pins a version when not empty (DOCKER_API_VERSION)
+	// Header goes with every request.
+	Header map[string]string
 }
 
 // New returns a client for a host. It does not connect.
@@ -48,7 +51,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{endpoint: endpoint, scheme: "http", pinned: o.APIVersion != ""}
+	c := &Client{endpoint: endpoint, scheme: "http", pinned: o.APIVersion != "", header: o.Header}
 	c.version.Store(MaxAPIVersion)
 	if c.pinned {
 		c.version.Store(o.APIVersion)
@@ -87,6 +90,16 @@ func (c *Client) Dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
+// Negotiate returns the API version in use after the daemon has had its say.
+func (c *Client) Negotiate(ctx context.Context) (string, error) {
+	if !c.known.Load() && !c.pinned {
+		if err := c.ping(ctx); err != nil {
+			return "", err
+		}
+	}
+	return c.Version(), nil
+}
+
 // Close gives back idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
@@ -121,9 +134,9 @@ type request struct {
 // do sends r and returns the answer when its status is below 400. The caller
 // closes the body.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
-	if r.body != nil && !c.known.Load() && !c.pinned {
+	if r.body != nil {
 		// A stream cannot be sent twice, so learn the version first.
-		if err := c.ping(ctx); err != nil {
+		if _, err := c.Negotiate(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -165,13 +178,13 @@ func (c *Client) send(ctx context.Context, r request, payload []byte, version st
 	if err != nil {
 		return nil, err
 	}
+	c.introduce(req)
 	for k, v := range r.header {
 		req.Header[k] = v
 	}
 	if payload != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	req.Header.Set("User-Agent", "berth")
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -184,6 +197,14 @@ func (c *Client) send(ctx context.Context, r request, payload []byte, version st
 		return nil, c.transportError(err)
 	}
 	return resp, nil
+}
+
+// introduce adds what goes with every request.
+func (c *Client) introduce(req *http.Request) {
+	for k, v := range c.header {
+		req.Header.Set(k, v)
+	}
+	req.Header.Set("User-Agent", "berth")
 }
 
 // url builds the address. The host is a placeholder on a unix socket.
@@ -218,7 +239,7 @@ func (c *Client) ping(ctx context.Context) error {
 func (c *Client) learn(resp *http.Response) bool {
 	c.known.Store(true)
 	theirs := resp.Header.Get("Api-Version")
-	if c.pinned || theirs == "" || !less(theirs, c.Version()) {
+	if c.pinned || theirs == "" || !Older(theirs, c.Version()) {
 		return false
 	}
 	c.version.Store(theirs)

@@ -89,8 +89,8 @@ func (c *Client) transportError(err error) error {
 		"Cannot connect to the Docker daemon at %s. Is the docker daemon running?", c.Host())})
 }
 
-// less compares two API versions such as "1.24".
-func less(a, b string) bool {
+// Older compares two API versions such as "1.24".
+func Older(a, b string) bool {
 	am, an := parts(a)
 	bm, bn := parts(b)
 	return am < bm || am == bm && an < bn

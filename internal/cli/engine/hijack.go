@@ -95,10 +95,10 @@ func (c *Client) upgrade(ctx context.Context, r request, version string) (*Strea
 	if err != nil {
 		return nil, nil, err
 	}
+	c.introduce(req)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Connection", "Upgrade")
 	req.Header.Set("Upgrade", "tcp")
-	req.Header.Set("User-Agent", "berth")
 	conn, err := c.endpoint.dial(ctx)
 	if err != nil {
 		return nil, nil, c.transportError(err)

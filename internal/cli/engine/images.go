@@ -74,13 +74,40 @@ func (x Images) Import(ctx context.Context, body io.Reader, o ImportOptions) (io
 	return resp.Body, nil
 }
 
-// Pull fetches name:tag from its registry and returns the progress as a JSON stream.
-func (x Images) Pull(ctx context.Context, name, tag, platform string) (io.ReadCloser, error) {
-	q := url.Values{"fromImage": {name}, "tag": {tag}}
-	if platform != "" {
-		q.Set("platform", platform)
+// Transfer is what is pulled or pushed: a repository with its registry, and a tag
+// or a digest of it, all of its tags when empty. Auth goes into X-Registry-Auth.
+type Transfer struct {
+	Name, Tag, Platform string
+	Auth                string
+}
+
+func (t Transfer) query() url.Values {
+	q := url.Values{}
+	for name, v := range map[string]string{"tag": t.Tag, "platform": t.Platform} {
+		if v != "" {
+			q.Set(name, v)
+		}
 	}
-	resp, err := x.c.do(ctx, request{method: http.MethodPost, path: "/images/create", query: q})
+	return q
+}
+
+func (t Transfer) header() http.Header { return http.Header{"X-Registry-Auth": {t.Auth}} }
+
+// Pull fetches from a registry and returns the progress as a JSON stream.
+func (x Images) Pull(ctx context.Context, t Transfer) (io.ReadCloser, error) {
+	q := t.query()
+	q.Set("fromImage", t.Name)
+	return x.stream(ctx, request{method: http.MethodPost, path: "/images/create", query: q, header: t.header()})
+}
+
+// Push sends to a registry and returns the progress as a JSON stream. The
+// platform is one as JSON.
+func (x Images) Push(ctx context.Context, t Transfer) (io.ReadCloser, error) {
+	return x.stream(ctx, request{method: http.MethodPost, path: imagePath(t.Name, "push"), query: t.query(), header: t.header()})
+}
+
+func (x Images) stream(ctx context.Context, r request) (io.ReadCloser, error) {
+	resp, err := x.c.do(ctx, r)
 	if err != nil {
 		return nil, err
 	}

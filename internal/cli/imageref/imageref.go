@@ -81,9 +81,16 @@ func (r Ref) FamiliarName() string {
 	return r.Path
 }
 
+// Name returns the repository with its registry.
+func (r Ref) Name() string { return r.Domain + "/" + r.Path }
+
 // Familiar returns the whole name as people write it.
-func (r Ref) Familiar() string {
-	s := r.FamiliarName()
+func (r Ref) Familiar() string { return r.version(r.FamiliarName()) }
+
+// String returns the whole name with nothing left out.
+func (r Ref) String() string { return r.version(r.Name()) }
+
+func (r Ref) version(s string) string {
 	if r.Tag != "" {
 		s += ":" + r.Tag
 	}

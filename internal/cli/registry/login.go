@@ -20,8 +20,8 @@ import (
 
 const (
 	// hub is the key of Docker Hub's login.
-	hub     = "https://index.docker.io/v1/"
-	hubName = "docker.io"
+	hub     = credentials.Hub
+	hubName = credentials.HubHost
 )
 
 type loginOptions struct {

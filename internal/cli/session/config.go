@@ -15,6 +15,9 @@ type Config struct {
 	StatsFormat  string           `json:"statsFormat"`
 	PruneFilters []string         `json:"pruneFilters"`
 	Proxies      map[string]Proxy `json:"proxies"`
+
+	// HTTPHeaders go with every request to the daemon.
+	HTTPHeaders map[string]string `json:"HttpHeaders"`
 }
 
 // Proxy is an entry of config.json's "proxies".

@@ -57,7 +57,7 @@ func (v *refusedValue) Set(s string) error {
 
 // CheckRefused fails when one of the command's refused flags was used.
 func CheckRefused(cmd *cobra.Command) error {
-	var err error
+	err := checkTrust(cmd)
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if v, ok := f.Value.(*refusedValue); ok && v.used && err == nil {
 			if v.flag.Only != "" {

@@ -48,7 +48,7 @@ func (s *Session) connect() (*engine.Client, error) {
 		return nil, err
 	}
 	version, _ := s.Getenv("DOCKER_API_VERSION")
-	c, err := engine.New(engine.Options{Host: host, TLS: s.tls(), APIVersion: version})
+	c, err := engine.New(engine.Options{Host: host, TLS: s.tls(), APIVersion: version, Header: s.Config().HTTPHeaders})
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "Failed to initialize: unable to resolve docker endpoint")
 	}

@@ -1,0 +1,31 @@
+package credentials
+
+import (
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/moby/moby/api/types/registry"
+)
+
+const (
+	// Hub is the name under which the login to Docker Hub is kept.
+	Hub = "https://index.docker.io/v1/"
+	// HubHost is Docker Hub's in the names of images.
+	HubHost = "docker.io"
+)
+
+// Header is what a daemon is sent for it to log in at an image's registry:
+// X-Registry-Auth. Without a login, and with one that cannot be had, it is one
+// that says nothing, and the registry has the say.
+func (s *Store) Header(registryHost string) string {
+	server := registryHost
+	if server == HubHost || server == "index."+HubHost {
+		server = Hub
+	}
+	var auth registry.AuthConfig
+	if l, err := s.Get(server); err == nil && l != (Login{Server: server}) {
+		auth = registry.AuthConfig{Username: l.User, Password: l.Password, ServerAddress: server, IdentityToken: l.Token, RegistryToken: l.Bearer}
+	}
+	b, _ := json.Marshal(auth) // texts alone: it cannot fail
+	return base64.URLEncoding.EncodeToString(b)
+}
