@@ -59,6 +59,7 @@ type live struct {
 
 func newEntry(c Container) *entry {
 	e := &entry{id: c.ID, verb: make(chan struct{}, 1), hub: stream.NewHub()}
+	c.Revision = 1
 	e.snap.Store(&c)
 	return e
 }
@@ -94,6 +95,7 @@ func (e *entry) snapshot() Container { return *e.snap.Load() }
 func (e *entry) change(f func(*Container)) Container {
 	c := e.snapshot()
 	f(&c)
+	c.Revision++
 	e.snap.Store(&c)
 	e.answer(WaitResult{}, waitChange)
 	return c

@@ -8,10 +8,10 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/fault"
+	"berth/internal/server/compat"
 	"berth/internal/server/show"
 
 	"github.com/distribution/reference"
-	wire "github.com/moby/moby/api/types/container"
 )
 
 func (r containerRoutes) list(c *call) error {
@@ -20,24 +20,47 @@ func (r containerRoutes) list(c *call) error {
 		return err
 	}
 	now := time.Now()
-	out := []*wire.Summary{}
 	list := r.containers.List()
+	r.lines.forget(list)
 	names := imageNames{images: r.images, known: map[[2]string]string{}}
+	out, shown := append(make([]byte, 0, len(list)*1024), '['), 0
 	for i := range list {
-		if sel.limit > 0 && len(out) == sel.limit {
+		if sel.limit > 0 && shown == sel.limit {
 			break
 		}
-		if sel.keeps(&list[i]) {
-			if err := r.addSizes(c, &list[i]); err != nil {
-				return err
-			}
-			line := show.Summary(&list[i], now, c.version)
-			line.Image = names.now(c.r.Context(), &list[i])
-			line.Mounts = show.MountPoints(&list[i], r.volumeDir)
-			out = append(out, line)
+		if !sel.keeps(&list[i]) {
+			continue
 		}
+		text, err := r.line(c, &list[i], names.now(c.r.Context(), &list[i]), now)
+		if err != nil {
+			return err
+		}
+		if shown++; shown > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, text...)
 	}
-	return c.json(out, nil)
+	c.w.Header().Set("Content-Type", "application/json")
+	_, _ = c.w.Write(append(out, ']', '\n')) // as in writeJSON: who does not take it is gone
+	return nil
+}
+
+// line is one container of a list in JSON.
+func (r containerRoutes) line(c *call, of *container.Container, image string, now time.Time) ([]byte, error) {
+	is := look{revision: of.Revision, health: of.Health, status: show.StatusLine(of, now), image: image, probed: c.version.Has(compat.ListHealth)}
+	if c.flag("size") {
+		is.revision = 0 // what is on disk changes without the container
+		measured := *of
+		if err := r.measure(c.r.Context(), &measured); err != nil {
+			return nil, err
+		}
+		of = &measured
+	}
+	return r.lines.render(of.ID, is, func() any {
+		out := show.Summary(of, now, c.version)
+		out.Image, out.Mounts = image, show.MountPoints(of, r.volumeDir)
+		return out
+	})
 }
 
 // imageNames finds the words for the images of a list's containers, each once: most have the same.

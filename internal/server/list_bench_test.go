@@ -19,7 +19,7 @@ func many(n int) *fake {
 	f := &fake{images: []image.Image{{ID: "sha256:aaaa", Names: []string{"docker.io/library/busybox:latest"}}}}
 	for i := range n {
 		f.containers = append(f.containers, container.Container{
-			ID: fmt.Sprintf("%064x", i+1), Name: fmt.Sprint("many", i), ImageID: "sha256:aaaa", Created: time.Unix(1_700_000_000+int64(i), 0), State: container.Running,
+			Revision: 1, ID: fmt.Sprintf("%064x", i+1), Name: fmt.Sprint("many", i), ImageID: "sha256:aaaa", Created: time.Unix(1_700_000_000+int64(i), 0), State: container.Running,
 			Path: "sleep", Args: []string{"100000"}, Config: config.Config{Image: "busybox", Labels: map[string]string{"com.example.project": "many", "com.example.number": fmt.Sprint(i)}},
 			HostConfig: config.HostConfig{NetworkMode: "bridge"},
 			Run:        container.Run{Pid: 1000 + i, Started: time.Unix(1_700_000_000, 0)},

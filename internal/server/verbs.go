@@ -20,6 +20,7 @@ type containerRoutes struct {
 	volumeDir  func(name string) string       // see Config.VolumeDir
 	layerSize  func(id string) (int64, error) // see Config.LayerSize
 	life       *lifetime
+	lines      *lines
 }
 
 func (r containerRoutes) start(c *call) error {

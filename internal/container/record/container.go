@@ -34,6 +34,7 @@ type Container struct {
 	SizeRw, SizeRootFs                      *int64 // bytes of its layer, and with the image; both set when asked for
 	Driver                                  string // "overlayfs"
 	Execs                                   []string
+	Revision                                uint64 `json:"-"` // of this snapshot: no two of one container have the same in one daemon; 0 for one that is none
 }
 
 // Run is one run of a container's program.

@@ -25,7 +25,7 @@ func Summary(c *container.Container, now time.Time, v compat.Version) *wire.Summ
 		Ports:           Ports(c),
 		Labels:          c.Config.Labels,
 		State:           Status(c),
-		Status:          statusLine(c, now),
+		Status:          StatusLine(c, now),
 		NetworkSettings: &wire.NetworkSettingsSummary{Networks: Networks(c)},
 	}
 	if out.Labels == nil {
@@ -76,8 +76,8 @@ func healthWord(c *container.Container) string {
 	}
 }
 
-// statusLine is the STATUS column of ps.
-func statusLine(c *container.Container, now time.Time) string {
+// StatusLine is the STATUS column of ps.
+func StatusLine(c *container.Container, now time.Time) string {
 	if Status(c) == wire.StateRestarting {
 		return fmt.Sprintf("Restarting (%d) %s ago", c.Run.ExitCode, units.HumanDuration(now.Sub(c.Run.Finished)))
 	}
