@@ -40,6 +40,7 @@ type Daemon struct {
 	log        *slog.Logger
 	store      *state.Store
 	images     *image.Service
+	space      image.Space // of images
 	networks   *network.Service
 	cgroups    cgroup.Hierarchy
 	containers *container.Service
@@ -84,7 +85,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish},
+		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
 		System: d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
@@ -141,7 +142,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		d.images, err = image.Open(ctx, d.cfg.DataRoot+"/images")
+		if d.images, err = image.Open(ctx, d.cfg.DataRoot+"/images"); err == nil {
+			d.space = image.NewSpace(d.images)
+		}
 		return err
 	})
 	g.Go(func() (err error) {

@@ -27,8 +27,8 @@ func aboutImage(action, name string, img image.Image) event.Message {
 }
 
 // Load takes in an archive and tells of each image that was in it.
-func (s servedImages) Load(ctx context.Context, r io.Reader, quiet bool, progress func(string)) ([]string, error) {
-	lines, err := s.Service.Load(ctx, r, quiet, progress)
+func (s servedImages) Load(ctx context.Context, r io.Reader, opts image.LoadOptions) ([]string, error) {
+	lines, err := s.Service.Load(ctx, r, opts)
 	for _, line := range lines {
 		if img, err := s.Get(ctx, loaded(line)); err == nil { // else it has gone again, and that is told
 			s.tell(event.Load, img.ID.String(), img)

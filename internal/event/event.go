@@ -69,6 +69,7 @@ const (
 	Untag        = "untag"
 	Delete       = "delete"
 	Load         = "load"
+	Save         = "save"
 	Import       = "import"
 	ArchivePath  = "archive-path"   // files were copied out
 	ExtractToDir = "extract-to-dir" // files were copied in

@@ -51,8 +51,9 @@ func (s *Service) current(ctx context.Context) (*catalog, error) {
 }
 
 // refresh makes a new catalog out of the records; s.mu is held. What the last
-// catalog knows about an image is kept: an image's content never changes.
-func (s *Service) refresh(ctx context.Context) error {
+// catalog knows about an image is kept, unless it is one of fuller: what is there does not change, and
+// only an index can get more.
+func (s *Service) refresh(ctx context.Context, fuller ...digest.Digest) error {
 	ctx = context.WithoutCancel(ctx)
 	records, err := s.images.List(ctx)
 	if err != nil {
@@ -64,7 +65,12 @@ func (s *Service) refresh(ctx context.Context) error {
 		id := r.Target.Digest
 		img, ok := cat.byID[id]
 		if !ok {
-			img = s.describe(ctx, r, old)
+			if slices.Contains(fuller, id) {
+				s.layers.Delete(id)
+				img = s.describe(ctx, r, nil)
+			} else {
+				img = s.describe(ctx, r, old)
+			}
 			cat.ids = append(cat.ids, id)
 		}
 		if !isDangling(r.Name) {
@@ -90,6 +96,13 @@ func (s *Service) refresh(ctx context.Context) error {
 	return nil
 }
 
+// reread tells readers of indexes that have got less: call it when what nobody refers to is collected.
+func (s *Service) reread(ctx context.Context, ids ...digest.Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return classify(s.refresh(scoped(ctx), ids...))
+}
+
 func (img *Image) addName(name string) {
 	img.Names = append(img.Names, name)
 	slices.Sort(img.Names)
@@ -108,15 +121,19 @@ func (img *Image) addName(name string) {
 // cannot be read any more is listed with what is known, so that it can be
 // removed.
 func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Image {
+	img := Image{ID: r.Target.Digest, Target: r.Target, Manifest: r.Target, Tagged: r.UpdatedAt}
 	if old != nil {
-		if img, ok := old.byID[r.Target.Digest]; ok {
+		if known, ok := old.byID[r.Target.Digest]; ok {
+			img = known
 			img.Names, img.Digests = nil, nil
-			return img
 		}
 	}
-	img := Image{ID: r.Target.Digest, Target: r.Target, Manifest: r.Target, Tagged: r.UpdatedAt}
 	if info, err := s.content.Info(ctx, r.Target.Digest); err == nil {
 		img.Parent = digest.Digest(info.Labels[parentLabel])
+		img.Protected = info.Labels[protectedLabel] != ""
+	}
+	if img.Parts != nil {
+		return img // what it is made of does not change
 	}
 	t, err := readTree(ctx, s.content, r.Target)
 	if err != nil {
@@ -131,15 +148,14 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 	if err != nil {
 		return img
 	}
-	img.Manifest, img.Config, img.Platform = m.desc, m.config, m.config.Platform
-	img.DiffIDs = m.config.RootFS.DiffIDs
-	if m.config.Created != nil {
-		img.Created = *m.config.Created
-	}
-	for _, chain := range chainIDs(img.DiffIDs) {
-		if usage, err := s.sn.Usage(ctx, chain); err == nil {
-			img.Size += usage.Size
-			img.Parts["chain:"+digest.Digest(chain)] = usage.Size // not to be taken for a blob of that digest
+	img.run(m)
+	for _, m := range t.manifests { // others may have been unpacked for a platform that was asked for
+		for chain, size := range s.unpacked(ctx, m.config.RootFS.DiffIDs) {
+			part := "chain:" + chain // not to be taken for a blob of that digest
+			if _, counted := img.Parts[part]; !counted {
+				img.Parts[part] = size
+				img.Size += size
+			}
 		}
 	}
 	return img

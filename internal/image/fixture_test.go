@@ -147,7 +147,7 @@ func openAt(t testing.TB, root string) *Service {
 
 func mustLoad(t testing.TB, s *Service, archive []byte) []string {
 	t.Helper()
-	lines, err := s.Load(context.Background(), bytes.NewReader(archive), true, nil)
+	lines, err := s.Load(context.Background(), bytes.NewReader(archive), LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,8 @@ type Image struct {
 	Parent digest.Digest
 	// DiffIDs are the digests of the uncompressed layers, lowest first.
 	DiffIDs []digest.Digest
+	// Protected images are taken only by who forces it: no prune and no disk budget touches them.
+	Protected bool
 }
 
 // Use says that a container uses an image.
@@ -77,9 +79,17 @@ type Removal struct {
 // RemoveOptions say how Remove deals with what stands in its way.
 type RemoveOptions struct {
 	Force   bool
-	NoPrune bool // there are no untagged parents in this store: nothing to prune
+	NoPrune bool // leave the dangling images that it was committed of
+	// Platforms, when there are any, are all that is removed of an index.
+	Platforms []ocispec.Platform
 	// InUse tells which containers use an image; nil means none do.
 	InUse func(id digest.Digest) []Use
+}
+
+// LoadOptions say what of an archive is taken in.
+type LoadOptions struct {
+	Platforms []ocispec.Platform // each of which every image must provide; none takes all, and unpacks the host's
+	Progress  func(string)       // hears what is going on; may be nil
 }
 
 // ImportOptions say what an imported file system becomes.

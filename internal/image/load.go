@@ -21,27 +21,35 @@ import (
 // Load takes in the images of an archive, unpacks them, and returns a line for
 // each as Docker prints it ("Loaded image: busybox:latest"). r is what docker
 // save wrote, or an OCI layout, as a tar that may be compressed by gzip, zstd or
-// bzip2. A name that another image has moves to the new one. progress, which may
-// be nil, hears what is going on unless quiet.
+// bzip2. A name that another image has moves to the new one.
 //
 // When it returns the images are on stable storage. If it fails, nothing of the
 // archive stays.
-func (s *Service) Load(ctx context.Context, r io.Reader, quiet bool, progress func(string)) ([]string, error) {
-	if quiet || progress == nil {
-		progress = func(string) {}
+func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) ([]string, error) {
+	if opts.Progress == nil {
+		opts.Progress = func(string) {}
 	}
 	c, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := c.load(r, progress)
+	records, err := c.load(r, opts)
 	if err = c.finish(err); err != nil {
 		return nil, err
+	}
+	var lines []string
+	var partial []digest.Digest
+	for _, rec := range records {
+		lines = append(lines, loadedLine(rec.name, rec.target.Digest))
+		partial = append(partial, rec.target.Digest)
+	}
+	if len(opts.Platforms) > 0 {
+		return lines, s.reread(ctx, partial...)
 	}
 	return lines, nil
 }
 
-func (c *change) load(r io.Reader, progress func(string)) ([]string, error) {
+func (c *change) load(r io.Reader, opts LoadOptions) ([]record, error) {
 	src, _, err := compression.Decompress(r)
 	if err != nil {
 		return nil, blame(err, "invalid image archive")
@@ -56,22 +64,20 @@ func (c *change) load(r io.Reader, progress func(string)) ([]string, error) {
 		return nil, err
 	}
 	var records []record
-	var lines []string
 	for _, n := range found {
 		if n.legacy != nil {
 			if n.target, err = c.writeLegacy(a, n.legacy); err != nil {
 				return nil, blame(err, "invalid image archive")
 			}
 		}
-		rec, err := c.take(n.name, n.target)
+		rec, err := c.takeFor(n.name, n.target, opts.Platforms)
 		if err != nil {
 			return nil, err
 		}
-		progress("Unpacked " + rec.target.Digest.String())
+		opts.Progress("Unpacked " + rec.target.Digest.String())
 		records = append(records, rec)
-		lines = append(lines, loadedLine(n.name, rec.target.Digest))
 	}
-	return lines, c.s.record(c.ctx, records)
+	return records, c.s.record(c.ctx, records)
 }
 
 func loadedLine(name string, id digest.Digest) string {
@@ -84,20 +90,27 @@ func loadedLine(name string, id digest.Digest) string {
 // take makes sure that everything of target which this host needs is there, and
 // unpacks it.
 func (c *change) take(name string, target ocispec.Descriptor) (record, error) {
+	return c.takeFor(name, target, nil)
+}
+
+// takeFor does so for platforms that were asked for: of the other ones nothing is kept.
+func (c *change) takeFor(name string, target ocispec.Descriptor, wanted []ocispec.Platform) (record, error) {
 	t, err := readTree(c.ctx, c.s.content, target)
 	if err != nil {
 		return record{}, blame(err, "invalid image archive")
 	}
-	m, err := t.choose()
+	run, err := t.running(name, wanted)
 	if err != nil {
 		return record{}, err
 	}
-	top, err := c.unpack(m.manifest, m.config.RootFS.DiffIDs)
-	if err != nil {
-		return record{}, err
+	rec := record{name: name, tree: t, snapshots: map[digest.Digest]string{}}
+	rec.target = ocispec.Descriptor{MediaType: target.MediaType, Digest: target.Digest, Size: t.size}
+	for _, m := range run {
+		if rec.snapshots[m.manifest.Config.Digest], err = c.unpack(m.manifest, m.config.RootFS.DiffIDs); err != nil {
+			return record{}, err
+		}
 	}
-	target = ocispec.Descriptor{MediaType: target.MediaType, Digest: target.Digest, Size: t.size}
-	return record{name: name, target: target, tree: t, snapshots: map[digest.Digest]string{m.manifest.Config.Digest: top}}, nil
+	return rec, nil
 }
 
 // writeLegacy stores the manifest of an image in docker save's own form.

@@ -205,7 +205,7 @@ func TestAHostileArchiveGivesOneErrorAndLeavesNothingBehind(t *testing.T) {
 			s := openStore(t)
 			mustLoad(t, s, legacyArchive(t, []string{"bystander:1"}, makeTar(t, file{name: "file"})))
 			before := state(t, s)
-			_, err := s.Load(context.Background(), bytes.NewReader(c.archive), true, nil)
+			_, err := s.Load(context.Background(), bytes.NewReader(c.archive), LoadOptions{})
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error of kind %v: %v", fault.KindOf(err), err)
 			}
@@ -239,7 +239,7 @@ func TestALoadThatIsCancelledLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	archive := legacyArchive(t, []string{"x:1"}, busyboxLayer(t))
 	r := &callback{Reader: bytes.NewReader(archive), after: len(archive) / 2, call: cancel}
-	if _, err := s.Load(ctx, r, true, nil); !fault.Is(err, fault.Cancelled) {
+	if _, err := s.Load(ctx, r, LoadOptions{}); !fault.Is(err, fault.Cancelled) {
 		t.Errorf("error of kind %v: %v", fault.KindOf(err), err)
 	}
 	if after := state(t, s); after != before {
@@ -299,7 +299,7 @@ func TestAnArchiveGivesNoNameThatReadsAsADigestOrAnID(t *testing.T) {
 	id := strings.Repeat("0", 64)
 	for _, tag := range []string{"sha256:" + id, "x@sha256:" + id, id} {
 		before := state(t, s)
-		_, err := s.Load(context.Background(), bytes.NewReader(legacyArchive(t, []string{tag}, busyboxLayer(t))), true, nil)
+		_, err := s.Load(context.Background(), bytes.NewReader(legacyArchive(t, []string{tag}, busyboxLayer(t))), LoadOptions{})
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "invalid tag") {
 			t.Errorf("%s: %v", tag, err)
 		}

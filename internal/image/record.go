@@ -33,12 +33,19 @@ type record struct {
 	parent    digest.Digest // of a committed image
 }
 
-// parentLabel is on the target of an image that was committed.
-const parentLabel = "berth.parent"
+// The labels on an image's target: parentLabel when it was committed, protectedLabel when it is protected.
+const (
+	parentLabel    = "berth.parent"
+	protectedLabel = "berth.protected"
+)
 
 // record writes images down, all or none, in one durable transaction. From then
 // on they are there.
 func (s *Service) record(ctx context.Context, records []record) error {
+	var fuller []digest.Digest // an index that is known may have got the image of one more platform
+	for _, r := range records {
+		fuller = append(fuller, r.target.Digest)
+	}
 	return s.update(ctx, func(ctx context.Context) error {
 		for _, r := range records {
 			if err := s.label(ctx, r); err != nil {
@@ -49,18 +56,19 @@ func (s *Service) record(ctx context.Context, records []record) error {
 			}
 		}
 		return nil
-	})
+	}, fuller...)
 }
 
-// update runs fn in one transaction, and then shows readers the result.
-func (s *Service) update(ctx context.Context, fn func(ctx context.Context) error) error {
+// update runs fn in one transaction, and then shows readers the result. What the images fuller hold is
+// read again.
+func (s *Service) update(ctx context.Context, fn func(ctx context.Context) error, fuller ...digest.Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.db.Update(func(tx *bolt.Tx) error { return fn(boltutil.WithTransaction(ctx, tx)) })
 	if err != nil {
 		return err
 	}
-	return s.refresh(ctx)
+	return s.refresh(ctx, fuller...)
 }
 
 // label tells the collector what hangs on what (containerd's

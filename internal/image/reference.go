@@ -29,12 +29,16 @@ func (s *Service) Get(ctx context.Context, ref string) (Image, error) {
 }
 
 func (s *Service) find(ctx context.Context, ref string) (Image, error) {
+	m, err := s.findMatch(ctx, ref)
+	return m.img, err
+}
+
+func (s *Service) findMatch(ctx context.Context, ref string) (match, error) {
 	cat, err := s.current(ctx)
 	if err != nil {
-		return Image{}, err
+		return match{}, err
 	}
-	m, err := cat.find(ref)
-	return m.img, err
+	return cat.find(ref)
 }
 
 // match is what a reference led to.

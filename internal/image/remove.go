@@ -12,82 +12,135 @@ import (
 
 // Remove takes a name away from an image, and the image itself when that was its
 // last one (behaviours 18 and 19). An image that a container uses is never
-// taken: with Force it loses its names and stays, dangling.
+// taken: with Force it loses its names and stays, dangling; so does one that others were committed of.
+// With the image go the dangling ones that it was committed of, unless NoPrune.
 func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) ([]Removal, error) {
+	if len(opts.Platforms) > 0 {
+		return s.removePlatforms(ctx, ref, opts)
+	}
 	c, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var plan removalPlan
+	var answer []Removal
 	err = s.update(c.ctx, func(ctx context.Context) error {
-		cat := s.catalog.Load()
-		if cat == nil {
-			if err := s.refresh(ctx); err != nil {
-				return err
-			}
-			cat = s.catalog.Load()
+		answer = nil
+		cat, err := s.loaded(ctx)
+		if err != nil {
+			return err
 		}
 		found, err := cat.find(ref)
 		if err != nil {
 			return err
 		}
-		var uses []Use
-		if opts.InUse != nil {
-			uses = opts.InUse(found.img.ID)
+		plans, err := cat.planRemovals(found, opts)
+		for _, p := range plans {
+			if err := s.carryOut(ctx, cat.byID[p.id], p); err != nil {
+				return err
+			}
+			answer = append(answer, p.answer()...)
 		}
-		if plan, err = planRemoval(found, uses, opts.Force); err != nil {
-			return err
-		}
-		return s.carryOut(ctx, found.img, plan)
+		return err
 	})
 	if err = c.finish(err); err != nil {
 		return nil, err
 	}
-	return plan.answer(), nil
+	return answer, nil
 }
 
 // removalPlan is what a remove does to one image.
 type removalPlan struct {
+	id    digest.Digest
 	untag []string // normalized names
-	del   digest.Digest
+	del   bool
 	keep  bool // the image stays, dangling
 }
 
-// planRemoval applies Docker's rules. It changes nothing.
-func planRemoval(found match, uses []Use, force bool) (removalPlan, error) {
-	img := found.img
-	if found.name != "" {
-		same := sameRepository(found, img.Names)
-		if len(same) < len(img.Names) {
-			return removalPlan{untag: same}, nil
+// planRemovals applies Docker's rules to an image and to those that it was committed of. It changes
+// nothing.
+func (cat *catalog) planRemovals(found match, opts RemoveOptions) ([]removalPlan, error) {
+	uses := func(id digest.Digest) []Use {
+		if opts.InUse == nil {
+			return nil
 		}
-		if len(uses) > 0 && !force {
-			return removalPlan{}, fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - container %s is using its referenced image %s",
-				familiar(same[0]), short(uses[0].ContainerID), short(img.ID.Encoded()))
+		return opts.InUse(id)
+	}
+	plan, err := planRemoval(found, uses(found.img.ID), len(cat.children(found.img.ID)) > 0, opts.Force)
+	if err != nil {
+		return nil, err
+	}
+	plans := []removalPlan{plan}
+	for img := found.img; plan.del && !plan.keep && !opts.NoPrune; {
+		parent, ok := cat.byID[img.Parent]
+		if !ok || len(parent.Names) > 0 || parent.Protected || len(uses(parent.ID)) > 0 || len(cat.children(parent.ID)) > 1 {
+			break
 		}
-		return removalPlan{untag: same, del: img.ID, keep: len(uses) > 0}, nil
+		plans = append(plans, removalPlan{id: parent.ID, del: true})
+		img = parent
 	}
-	if err := conflictByID(img, uses, force); err != nil {
-		return removalPlan{}, err
-	}
-	return removalPlan{untag: img.Names, del: img.ID, keep: len(uses) > 0}, nil
+	return plans, nil
 }
 
-func conflictByID(img Image, uses []Use, force bool) error {
+// children are the images that were committed of one.
+func (cat *catalog) children(id digest.Digest) (ids []digest.Digest) {
+	for _, child := range cat.ids {
+		if cat.byID[child].Parent == id {
+			ids = append(ids, child)
+		}
+	}
+	return ids
+}
+
+// planRemoval applies them to the image alone.
+func planRemoval(found match, uses []Use, hasChildren, force bool) (removalPlan, error) {
+	img := found.img
+	plan := removalPlan{id: img.ID}
+	if found.name != "" {
+		plan.untag = sameRepository(found, img.Names)
+		if len(plan.untag) < len(img.Names) {
+			return plan, nil
+		}
+		if len(uses) > 0 && !force {
+			return plan, fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - container %s is using its referenced image %s",
+				familiar(plan.untag[0]), short(uses[0].ContainerID), short(img.ID.Encoded()))
+		}
+		if img.Protected && !force {
+			return plan, isProtected(familiar(plan.untag[0]))
+		}
+		plan.del, plan.keep = true, len(uses) > 0 || hasChildren
+		return plan, nil
+	}
+	if err := conflictByID(img, uses, hasChildren, force); err != nil {
+		return plan, err
+	}
+	plan.untag, plan.del, plan.keep = img.Names, true, len(uses) > 0
+	return plan, nil
+}
+
+func isProtected(what string) error {
+	return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is protected", what)
+}
+
+func conflictByID(img Image, uses []Use, hasChildren, force bool) error {
 	id := short(img.ID.Encoded())
+	if hasChildren {
+		return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image has dependent child images", id)
+	}
 	for _, u := range uses {
 		if u.Running {
 			return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by running container %s", id, short(u.ContainerID))
 		}
 	}
 	switch {
-	case len(uses) > 0 && !force:
-		return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", id, short(uses[0].ContainerID))
 	case len(img.Names) > 1 && !force:
 		return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", id)
+	case len(uses) > 0 && !force:
+		return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", id, short(uses[0].ContainerID))
 	case len(uses) > 0 && len(img.Names) == 0:
 		// It has no name to lose, and the container's layers are its layers.
 		return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by stopped container %s", id, short(uses[0].ContainerID))
+	case img.Protected && !force:
+		return isProtected(id)
 	}
 	return nil
 }
@@ -114,7 +167,7 @@ func (s *stores) carryOut(ctx context.Context, img Image, plan removalPlan) erro
 		}
 	}
 	switch {
-	case plan.del == "":
+	case !plan.del:
 		return nil
 	case plan.keep:
 		return s.name(ctx, "", img.Target)
@@ -127,8 +180,8 @@ func (p removalPlan) answer() []Removal {
 	for _, n := range p.untag {
 		lines = append(lines, Removal{Untagged: familiar(n)})
 	}
-	if p.del != "" && !p.keep {
-		lines = append(lines, Removal{Deleted: p.del.String()})
+	if p.del && !p.keep {
+		lines = append(lines, Removal{Deleted: p.id.String()})
 	}
 	return lines
 }

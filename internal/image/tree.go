@@ -10,7 +10,6 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
-	"github.com/containerd/platforms"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -124,14 +123,7 @@ func (t *tree) choose() (platformManifest, error) {
 		}
 		return platformManifest{}, fault.New(fault.Invalid, "invalid image archive: %s holds no image", t.target.Digest)
 	}
-	host := platforms.Default()
-	best := -1
-	for i, m := range t.manifests {
-		if host.Match(m.config.Platform) && (best < 0 || host.Less(m.config.Platform, t.manifests[best].config.Platform)) {
-			best = i
-		}
-	}
-	return t.manifests[max(best, 0)], nil
+	return t.mostWanted(), nil
 }
 
 // contents are the present blobs of the tree and what they take, in bytes.

@@ -95,11 +95,11 @@ func TestRemovalsFollowDockersRules(t *testing.T) {
 	hex, ctr := id.Encoded()[:12], strings.Repeat("c", 64)
 	running, stopped := []Use{{ContainerID: ctr, Running: true}}, []Use{{ContainerID: ctr}}
 	for what, c := range map[string]struct {
-		found match
-		uses  []Use
-		force bool
-		want  []Removal
-		err   string
+		found           match
+		uses            []Use
+		children, force bool
+		want            []Removal
+		err             string
 	}{
 		"one of several names":             {found: match{img(a, b), a}, uses: running, want: []Removal{{Untagged: "a:1"}}},
 		"the last name":                    {found: match{img(a), a}, want: []Removal{{Untagged: "a:1"}, {Deleted: id.String()}}},
@@ -112,10 +112,12 @@ func TestRemovalsFollowDockersRules(t *testing.T) {
 		"ID of a stopped one":              {found: match{img: img(a)}, uses: stopped, err: "conflict: unable to delete " + hex + " (must be forced) - image is being used by stopped container cccccccccccc"},
 		"ID of a stopped one, -f":          {found: match{img: img(a)}, uses: stopped, force: true, want: []Removal{{Untagged: "a:1"}}},
 		"ID of a dangling stopped one, -f": {found: match{img: img()}, uses: stopped, force: true, err: "conflict: unable to delete " + hex + " (cannot be forced) - image is being used by stopped container cccccccccccc"},
+		"the last name of a parent":        {found: match{img(a), a}, children: true, want: []Removal{{Untagged: "a:1"}}},
+		"ID of a parent, -f":               {found: match{img: img(a)}, children: true, force: true, err: "conflict: unable to delete " + hex + " (cannot be forced) - image has dependent child images"},
 		"dangling":                         {found: match{img: img()}, want: []Removal{{Deleted: id.String()}}},
 		"digest takes all of a repository": {found: match{img(a, b), "docker.io/library/a"}, want: []Removal{{Untagged: "a:1"}}},
 	} {
-		plan, err := planRemoval(c.found, c.uses, c.force)
+		plan, err := planRemoval(c.found, c.uses, c.children, c.force)
 		if c.err != "" {
 			if !fault.Is(err, fault.Conflict) || err.Error() != c.err {
 				t.Errorf("%s: %v", what, err)
@@ -230,7 +232,7 @@ func TestAFullDiskGivesOneErrorAndLeavesNothingBehind(t *testing.T) {
 			s := openAt(t, dir)
 			small(t, s, "bystander:1")
 			before := state(t, s)
-			_, err := s.Load(context.Background(), bytes.NewReader(legacyArchive(t, []string{"x:1"}, busyboxLayer(t))), true, nil)
+			_, err := s.Load(context.Background(), bytes.NewReader(legacyArchive(t, []string{"x:1"}, busyboxLayer(t))), LoadOptions{})
 			if err == nil || !strings.Contains(err.Error(), "no space left on device") || !strings.HasPrefix(err.Error(), "there is not enough space") {
 				t.Fatal(err)
 			}

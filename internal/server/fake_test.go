@@ -160,7 +160,7 @@ func (f fakeImages) Get(_ context.Context, ref string) (image.Image, error) {
 
 func (f fakeImages) List(context.Context) ([]image.Image, error) { return f.images, f.failWith }
 
-func (f fakeImages) Load(_ context.Context, r io.Reader, _ bool, progress func(string)) ([]string, error) {
+func (f fakeImages) Load(_ context.Context, r io.Reader, opts image.LoadOptions) ([]string, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,9 @@ func (f fakeImages) Load(_ context.Context, r io.Reader, _ bool, progress func(s
 	if err := f.note("load"); err != nil {
 		return nil, err
 	}
-	progress("Unpacked sha256:1")
+	if opts.Progress != nil {
+		opts.Progress("Unpacked sha256:1")
+	}
 	if f.body == "half" {
 		return nil, fault.New(fault.Invalid, "invalid image archive: unexpected EOF")
 	}
@@ -216,7 +218,7 @@ func start(t testing.TB, f *fake) string {
 }
 
 func newServer(f *fake) *Server {
-	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, System: f, Events: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
+	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, ImageStore: fakeStore{f}, System: f, Events: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
 }
 
 // ask makes one request without a connection.

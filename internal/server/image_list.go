@@ -15,12 +15,11 @@ import (
 
 // list shows images, newest first.
 func (r imageRoutes) list(c *call) error {
-	for _, word := range []string{"manifests", "identity"} {
-		if c.flag(word) {
-			return fault.New(fault.Unsupported, "listing images with %s is not supported yet by berth", word)
-		}
+	more, err := c.imageColumns()
+	if err != nil {
+		return err
 	}
-	f, err := parseFilters(c.query.Get("filters"), "reference", "label", "dangling", "before", "since", "until")
+	f, err := parseFilters(c.query.Get("filters"), "reference", "label", "label!", "dangling", "before", "since", "until")
 	if err != nil {
 		return err
 	}
@@ -32,21 +31,57 @@ func (r imageRoutes) list(c *call) error {
 	if err != nil {
 		return err
 	}
-	uses := map[string]int64{}
+	if !c.flag("all") {
+		sel = append(sel, notIntermediate(list))
+	}
+	lines := show.ImageLines{Version: c.version, Users: map[string]int64{}}
 	if c.version.Has(compat.ImageContainersCount) {
 		containers := r.containers.List()
 		for i := range containers {
-			uses[containers[i].ImageID]++
+			lines.Users[containers[i].ImageID]++
 		}
+	}
+	if more.shared {
+		lines.Shared = show.SharedSizes(list)
 	}
 	slices.SortStableFunc(list, func(a, b image.Image) int { return b.Created.Compare(a.Created) })
 	out := []any{}
 	for _, img := range list { // a copy, whose names a selection may cut down
-		if sel.keeps(&img) {
-			out = append(out, show.ImageSummary(&img, uses, c.version))
+		if !sel.keeps(&img) {
+			continue
 		}
+		if more.manifests {
+			if lines.Manifests, err = r.manifests(c, img); err != nil {
+				return err
+			}
+		}
+		out = append(out, lines.Show(&img))
 	}
 	return c.json(out, nil)
+}
+
+// imageColumns are what a list can show beside the usual.
+type imageColumns struct{ shared, manifests bool }
+
+func (c *call) imageColumns() (imageColumns, error) {
+	more := imageColumns{
+		shared:    c.flag("shared-size") && c.version.Has(compat.SharedSize),
+		manifests: c.flag("manifests") && c.version.Has(compat.ListManifests),
+	}
+	// Who asks for identity gets what was verified: of no image anything, as of one that was loaded into Docker.
+	if c.flag("identity") && c.version.Has(compat.ListIdentity) && !more.manifests {
+		return more, fault.New(fault.Invalid, "conflicting options: identity requires manifests=1")
+	}
+	return more, nil
+}
+
+// notIntermediate leaves out the images without a name that others were committed of.
+func notIntermediate(list []image.Image) func(*image.Image) bool {
+	parents := map[string]bool{}
+	for i := range list {
+		parents[list[i].Parent.String()] = true
+	}
+	return func(img *image.Image) bool { return len(img.Names) > 0 || !parents[img.ID.String()] }
 }
 
 // imageSelection is a conjunction of conditions on images.
@@ -73,9 +108,7 @@ func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err erro
 			return len(img.Names) > 0
 		})
 	}
-	if labels := f["label"]; len(labels) > 0 {
-		sel = append(sel, func(img *image.Image) bool { return labelsMatch(labels, img.Config.Config.Labels) })
-	}
+	sel = append(sel, func(img *image.Image) bool { return f.pruneLabels(img.Config.Config.Labels) })
 	dangling, ok, err := f.boolean("dangling")
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/image"
-	"berth/internal/server/show"
+	"berth/internal/server/compat"
 
 	wire "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
@@ -17,18 +17,8 @@ import (
 // imageRoutes are the handlers of /images.
 type imageRoutes struct {
 	images     Images
+	store      ImageStore
 	containers Containers // to tell who uses an image
-}
-
-func (r imageRoutes) inspect(c *call) error {
-	if c.flag("manifests") {
-		return fault.New(fault.Unsupported, "listing the manifests of an image is not supported yet by berth")
-	}
-	img, err := r.images.Get(c.r.Context(), c.name)
-	if err != nil {
-		return err
-	}
-	return c.json(show.Image(&img, c.version), nil)
 }
 
 func (r imageRoutes) tag(c *call) error {
@@ -47,11 +37,12 @@ func (r imageRoutes) tag(c *call) error {
 }
 
 func (r imageRoutes) remove(c *call) error {
-	if c.query.Get("platforms") != "" {
-		return fault.New(fault.Unsupported, "removing single platforms of an image is not supported yet by berth")
+	platforms, err := c.platforms("platforms", compat.RemovePlatforms)
+	if err != nil {
+		return err
 	}
 	removals, err := r.images.Remove(c.r.Context(), c.name, image.RemoveOptions{
-		Force: c.flag("force"), NoPrune: c.flag("noprune"), InUse: r.usersOf,
+		Force: c.flag("force"), NoPrune: c.flag("noprune"), InUse: r.usersOf, Platforms: platforms,
 	})
 	if err != nil {
 		return err
@@ -78,17 +69,20 @@ func (r imageRoutes) usersOf(id digest.Digest) []image.Use {
 
 // load reads a docker or OCI archive and streams what it found.
 func (r imageRoutes) load(c *call) error {
-	if c.query.Get("platform") != "" {
-		return fault.New(fault.Unsupported, "loading single platforms of an image is not supported yet by berth")
+	platforms, err := c.platforms("platform", compat.SavePlatforms)
+	if err != nil {
+		return err
 	}
 	quiet := true
 	if c.query.Has("quiet") {
 		quiet = c.flag("quiet")
 	}
 	out := &progress{w: c.w}
-	lines, err := r.images.Load(c.r.Context(), c.r.Body, quiet, func(line string) {
-		out.send(jsonstream.Message{Status: line})
-	})
+	opts := image.LoadOptions{Platforms: platforms}
+	if !quiet {
+		opts.Progress = func(line string) { out.send(jsonstream.Message{Status: line}) }
+	}
+	lines, err := r.images.Load(c.r.Context(), c.r.Body, opts)
 	for _, line := range lines {
 		out.send(jsonstream.Message{Stream: line + "\n"})
 	}

@@ -13,7 +13,7 @@ type route struct {
 func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
-	files, images := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, containers: cfg.Containers}
+	files, images := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers}
 	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
@@ -38,6 +38,13 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/images/{name}/json", handle: images.inspect},
 		{method: "POST", path: "/images/{name}/tag", handle: images.tag},
 		{method: "DELETE", path: "/images/{name}", handle: images.remove},
+		{method: "GET", path: "/images/{name}/history", handle: images.history},
+		{method: "GET", path: "/images/{name}/attestations", handle: images.attestations},
+		{method: "GET", path: "/images/{name}/get", handle: images.save},
+		{method: "GET", path: "/images/get", handle: images.save},
+		{method: "POST", path: "/images/prune", handle: images.prune},
+		{method: "POST", path: "/images/{name}/protect", handle: images.protect},     // berth's own
+		{method: "POST", path: "/images/{name}/unprotect", handle: images.unprotect}, // berth's own
 		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
 		{method: "GET", path: "/containers/{id}/explain", handle: explainRoutes{cfg.Explain}.explain}, // berth's own
 		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes}.usage},
@@ -64,13 +71,8 @@ func table(cfg *Config, life *lifetime) []route {
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
-		{method: "GET", path: "/images/{name}/attestations"},
-		{method: "GET", path: "/images/{name}/history"},
 		{method: "POST", path: "/images/{name}/push"},
 		{method: "GET", path: "/images/search"},
-		{method: "POST", path: "/images/prune"},
-		{method: "GET", path: "/images/{name}/get"},
-		{method: "GET", path: "/images/get"},
 		{method: "GET", path: "/volumes"},
 		{method: "POST", path: "/volumes/create"},
 		{method: "GET", path: "/volumes/{name}"},

@@ -19,6 +19,7 @@ type Config struct {
 	Usage      Usage
 	Files      Files
 	Images     Images
+	ImageStore ImageStore
 	System     System
 	Events     Events
 	Explain    Explanations

@@ -14,6 +14,8 @@ import (
 	"berth/internal/image"
 	"berth/internal/login"
 	"berth/internal/volume"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Containers is what the border needs of the containers' verbs.
@@ -73,10 +75,21 @@ type Files interface {
 type Images interface {
 	Get(ctx context.Context, ref string) (image.Image, error)
 	List(ctx context.Context) ([]image.Image, error)
-	Load(ctx context.Context, r io.Reader, quiet bool, progress func(string)) ([]string, error)
+	Load(ctx context.Context, r io.Reader, opts image.LoadOptions) ([]string, error)
 	Import(ctx context.Context, r io.Reader, opts image.ImportOptions) (image.Image, error)
 	Tag(ctx context.Context, src, target string) error
 	Remove(ctx context.Context, ref string, opts image.RemoveOptions) ([]image.Removal, error)
+}
+
+// ImageStore is what the border needs beyond that: what images consist of, archives of them, and their space.
+type ImageStore interface {
+	Manifests(ctx context.Context, img image.Image) ([]image.Manifest, error)
+	Variant(ctx context.Context, ref string, p ocispec.Platform) (image.Image, error)
+	History(ctx context.Context, ref string, p *ocispec.Platform) ([]image.Step, error)
+	Attestations(ctx context.Context, ref string, opts image.AttestationOptions) ([]image.Statement, error)
+	Save(ctx context.Context, opts image.SaveOptions) error
+	Prune(ctx context.Context, opts image.PruneOptions) (image.PruneReport, error)
+	Protect(ctx context.Context, ref string, protected bool) (image.Image, error)
 }
 
 // Events is what the border needs of the events.

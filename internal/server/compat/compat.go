@@ -51,6 +51,14 @@ const (
 	InfoNoBridgeNf
 	DiskUsageTypes
 	DiskUsageVerbose
+	SavePlatforms
+	InspectPlatform
+	RemovePlatforms
+	ManyPlatforms
+	SharedSize
+	ListManifests
+	ListIdentity
+	Attestations
 )
 
 // changes is the one place that knows which version brought what.
@@ -83,6 +91,14 @@ var changes = [...]struct {
 	ImageDescriptors:     {48, "images and containers show descriptors"},
 	ImageContainersCount: {51, "image list counts containers"},
 	NoLegacyNetwork:      {52, "inspect has no addresses of the default bridge beside Networks"},
+	SharedSize:           {42, "image list takes shared-size"},
+	ListManifests:        {47, "image list takes manifests"},
+	SavePlatforms:        {48, "save, load and history take a platform"},
+	InspectPlatform:      {49, "image inspect takes a platform"},
+	RemovePlatforms:      {50, "image removal takes platforms"},
+	ManyPlatforms:        {52, "save and load take several platforms; before, one"},
+	ListIdentity:         {54, "image list takes identity"},
+	Attestations:         {55, "images tell what is attested of them"},
 	ListHealth:           {52, "list shows Health"},
 }
 

@@ -81,10 +81,9 @@ func (u *DiskUsage) Show(f DiskForm) any {
 
 // images counts every part of an image once, however many images share it.
 func (u *DiskUsage) images(f DiskForm, legacy *legacyUsage) *images.DiskUsage {
-	owners, sizes, active := map[digest.Digest]int{}, map[digest.Digest]int64{}, map[digest.Digest]bool{}
+	sizes, active, shared := map[digest.Digest]int64{}, map[digest.Digest]bool{}, SharedSizes(u.Images)
 	for i := range u.Images {
 		for part, size := range u.Images[i].Parts {
-			owners[part]++
 			sizes[part] = size
 			active[part] = active[part] || u.Users[u.Images[i].ID.String()] > 0
 		}
@@ -103,12 +102,7 @@ func (u *DiskUsage) images(f DiskForm, legacy *legacyUsage) *images.DiskUsage {
 			out.ActiveCount++
 		}
 		line := imageLine(img, f.Version)
-		line.Containers, line.SharedSize = u.Users[img.ID.String()], 0
-		for part, size := range img.Parts {
-			if owners[part] > 1 {
-				line.SharedSize += size
-			}
-		}
+		line.Containers, line.SharedSize = u.Users[img.ID.String()], shared[img.ID]
 		if f.Verbose {
 			out.Items = append(out.Items, line)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/distribution/reference"
 	wire "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/storage"
+	"github.com/opencontainers/go-digest"
 )
 
 // legacySummary adds what older versions show.
@@ -18,23 +19,63 @@ type legacySummary struct {
 	VirtualSize int64
 }
 
-// ImageSummary shows one image as a line of a list. uses counts containers by image.
-func ImageSummary(img *image.Image, uses map[string]int64, v compat.Version) any {
-	out := imageLine(img, v)
-	out.Containers = uses[img.ID.String()]
-	if !v.Has(compat.ImageContainersCount) {
+// protectedSummary says what other engines do not know.
+type protectedSummary struct {
+	wire.Summary
+	Protected bool
+}
+
+// ImageLines shows images as lines of a list.
+type ImageLines struct {
+	Version   compat.Version
+	Users     map[string]int64        // containers by image
+	Shared    map[digest.Digest]int64 // of SharedSizes; nil when nobody asks
+	Manifests []wire.ManifestSummary  // of the image that is shown next
+}
+
+// Show shows one image.
+func (l *ImageLines) Show(img *image.Image) any {
+	out := imageLine(img, l.Version)
+	out.Containers, out.Manifests = l.Users[img.ID.String()], l.Manifests
+	if !l.Version.Has(compat.ImageContainersCount) {
 		out.Containers = -1
 	}
-	if !v.Has(compat.NoVirtualSize) {
+	if l.Shared != nil {
+		out.SharedSize = l.Shared[img.ID]
+	}
+	switch {
+	case !l.Version.Has(compat.NoVirtualSize):
 		return legacySummary{Summary: out, VirtualSize: img.Size}
+	case img.Protected:
+		return protectedSummary{out, true}
 	}
 	return out
+}
+
+// SharedSizes are what images have in common with others, in bytes by image.
+func SharedSizes(list []image.Image) map[digest.Digest]int64 {
+	owners := map[digest.Digest]int{}
+	for i := range list {
+		for part := range list[i].Parts {
+			owners[part]++
+		}
+	}
+	sizes := map[digest.Digest]int64{}
+	for i := range list {
+		for part, size := range list[i].Parts {
+			if owners[part] > 1 {
+				sizes[list[i].ID] += size
+			}
+		}
+	}
+	return sizes
 }
 
 // imageLine is what a line of a list says of an image by itself.
 func imageLine(img *image.Image, v compat.Version) wire.Summary {
 	out := wire.Summary{
 		ID:          img.ID.String(),
+		ParentID:    img.Parent.String(),
 		Created:     unixOrZero(img.Created),
 		Labels:      img.Config.Config.Labels,
 		RepoTags:    familiarNames(img.Names),
@@ -70,6 +111,13 @@ func familiarNames(names []string) []string {
 	return out
 }
 
+// fullImage adds what only some images have; that they are protected other engines do not know.
+type fullImage struct {
+	*wire.InspectResponse
+	Parent    string `json:",omitempty"`
+	Protected bool   `json:",omitempty"`
+}
+
 // legacyImage adds what older versions show.
 type legacyImage struct {
 	*wire.InspectResponse
@@ -77,8 +125,8 @@ type legacyImage struct {
 	VirtualSize int64 `json:",omitempty"`
 }
 
-// Image shows everything about an image.
-func Image(img *image.Image, v compat.Version) any {
+// Image shows everything about an image; manifests are what it consists of, when that is asked for.
+func Image(img *image.Image, manifests []wire.ManifestSummary, v compat.Version) any {
 	cfg := &img.Config
 	out := &wire.InspectResponse{
 		ID:           img.ID.String(),
@@ -104,10 +152,10 @@ func Image(img *image.Image, v compat.Version) any {
 		out.RootFS.Layers = append(out.RootFS.Layers, id.String())
 	}
 	if v.Has(compat.ImageDescriptors) {
-		out.Descriptor = &img.Target
+		out.Descriptor, out.Manifests = &img.Target, manifests
 	}
 	if v.Has(compat.NoLegacyNetwork) {
-		return out
+		return fullImage{out, img.Parent.String(), img.Protected}
 	}
 	out.GraphDriver = &storage.DriverData{Name: "overlayfs"}
 	legacy := legacyImage{InspectResponse: out, Parent: img.Parent.String()}
