@@ -27,9 +27,9 @@ type row struct {
 
 // target is what the project promises; the zero target promises nothing.
 type target struct {
-	of     []share // berth's median at most these shares of its peers'
-	atMost float64 // an absolute bound of the median, in the row's unit
-	column string  // whose median is meant; "" is berth's
+	of              []share // berth's median at most these shares of its peers', or at least where more is better
+	atMost, atLeast float64 // absolute bounds of the median, in the row's unit
+	column          string  // whose median is meant; "" is berth's
 }
 
 // share is a part of a peer's median.

@@ -41,14 +41,16 @@ func (b *bench) print(w io.Writer, took time.Duration) {
 		for _, e := range columns {
 			fmt.Fprintf(t, "%s\t", r.cell(e.name))
 		}
-		verdict, ok := r.verdict()
-		switch {
-		case verdict != "" && ok:
-			met++
-		case verdict != "":
-			missed++
+		var says []string
+		for _, v := range r.verdicts() {
+			says = append(says, v.String())
+			if v.met {
+				met++
+			} else {
+				missed++
+			}
 		}
-		fmt.Fprintf(t, "%s\t%s\t\n", r.ratio("berth", "docker"), verdict)
+		fmt.Fprintf(t, "%s\t%s\t\n", r.ratio("berth", "docker"), strings.Join(says, ", "))
 	}
 	t.Flush()
 	fmt.Fprintf(w, "\nMedians (p99 in brackets); the engines took turns. %d targets met, %d missed. The run took %.0f s.\n", met, missed, took.Seconds())
@@ -58,7 +60,7 @@ func (b *bench) print(w io.Writer, took time.Duration) {
 }
 
 // labelWidth makes the first column flush left in a table that is flush right.
-const labelWidth = 42
+const labelWidth = 52
 
 func pad(s string) string { return fmt.Sprintf("%-*s", labelWidth, s) }
 
@@ -96,36 +98,45 @@ func (r *row) ratio(ours, theirs string) string {
 	return fmt.Sprintf("%.3f", ratio)
 }
 
-// verdict says what the target is and whether berth meets it; "" when there is
-// none or it cannot be told.
-func (r *row) verdict() (string, bool) {
+// verdict is one promise of a row and whether berth keeps it.
+type verdict struct {
+	met  bool
+	text string
+}
+
+func (v verdict) String() string {
+	if v.met {
+		return "✓ " + v.text
+	}
+	return "✗ " + v.text
+}
+
+// verdicts say what the targets are and which berth meets; none when there are none or it cannot be told.
+func (r *row) verdicts() (list []verdict) {
 	ours := r.values[cmp.Or(r.target.column, "berth")]
 	if len(ours) == 0 {
-		return "", false
-	}
-	mark := func(ok bool, text string) (string, bool) {
-		if ok {
-			return "✓ " + text, true
-		}
-		return "✗ " + text, false
+		return nil
 	}
 	median := ours.at(0.5)
-	switch t := r.target; {
-	case t.atMost > 0:
-		return mark(median <= t.atMost, fmt.Sprintf("≤ %g", t.atMost))
-	default:
-		met, says := true, []string{}
-		for _, s := range t.of {
-			if theirs := r.values[s.peer]; len(theirs) > 0 {
-				met = met && median <= s.times*theirs.at(0.5)
-				says = append(says, fmt.Sprintf("≤ 1/%.0f %s", 1/s.times, s.peer))
-			}
-		}
-		if len(says) == 0 {
-			return "", false
-		}
-		return mark(met, strings.Join(says, ", "))
+	if most := r.target.atMost; most > 0 {
+		list = append(list, verdict{median <= most, fmt.Sprintf("≤ %g", most)})
 	}
+	if least := r.target.atLeast; least > 0 {
+		list = append(list, verdict{median >= least, fmt.Sprintf("≥ %g", least)})
+	}
+	for _, s := range r.target.of {
+		theirs := r.values[s.peer]
+		switch {
+		case len(theirs) == 0:
+		case r.moreIsBetter:
+			list = append(list, verdict{median >= s.times*theirs.at(0.5), fmt.Sprintf("≥ %g %s", s.times, s.peer)})
+		case s.times == 1:
+			list = append(list, verdict{median <= theirs.at(0.5), "≤ " + s.peer})
+		default:
+			list = append(list, verdict{median <= s.times*theirs.at(0.5), fmt.Sprintf("≤ 1/%.0f %s", 1/s.times, s.peer)})
+		}
+	}
+	return list
 }
 
 // machine says what the run ran on.

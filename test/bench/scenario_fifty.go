@@ -12,6 +12,7 @@ func fifty(b *bench) {
 	n := b.rounds(50, 10)
 	const group = "many containers"
 	series := b.figure(group, fmt.Sprintf("%d run -d in sequence", n), "s")
+	series.target = ofDocker(1.0 / 8)
 	eight := b.figure(group, fmt.Sprintf("%d run -d, 8 at a time", n), "s")
 	remove := b.figure(group, fmt.Sprintf("rm -f of %d", n), "s")
 	look := b.newLook(n)
@@ -111,6 +112,10 @@ func (b *bench) newLook(n int) *look {
 	for _, r := range []*row{l.list1, l.list4, l.inspect, l.pingRate} {
 		r.moreIsBetter = true
 	}
+	// Fifty times the 24 a second that the project was first compared with, and fifty times what docker does here.
+	l.list1.target = target{atLeast: 1200, of: []share{{"docker", 50}}}
+	l.list4.target = target{of: []share{{"docker", 50}}}
+	l.inspect.target = target{atLeast: 1000} // a millisecond each
 	return l
 }
 

@@ -26,11 +26,14 @@ func groups() []group {
 		{"bundle", "one bundle, from the runtimes' command lines", bundleRun},
 		{"churn", "many containers started and removed, four at a time", churn},
 		{"fifty", "fifty containers: time, memory, list and inspect", fifty},
+		{"many", "hundreds of containers: ps, and what one that sleeps takes", many},
+		{"stop", "stop of a program that ends when it is asked to", stopWilling},
 		{"client", "the client alone", clientAlone},
 		{"boot", "daemon start to first ping", boot},
 		{"logs", "a million lines", logs},
 		{"attach", "100 MB through stdin and stdout", attach},
 		{"image", "import and load", images},
+		{"files", "commit, cp both ways and export", files},
 	}
 }
 
