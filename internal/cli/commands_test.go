@@ -246,12 +246,12 @@ func TestImportTagAndRmi(t *testing.T) {
 	f.on("HEAD /_ping", noContent)
 	f.on("POST /images/create", f.keep("import", answer(http.StatusOK, map[string]string{"status": "sha256:1"})))
 	f.run("tar", "import", "-m", "msg", "-c", "CMD x", "-", "deb:12").want(t, 0, "sha256:1\n", "")
-	if want := "changes=CMD+x&fromSrc=-&message=msg&repo=deb&tag=12"; f.lastQuery() != want || f.body("import") != "tar" {
+	if want := "changes=CMD+x&fromSrc=-&message=msg&repo=deb%3A12"; f.lastQuery() != want || f.body("import") != "tar" {
 		t.Errorf("query %q body %q", f.lastQuery(), f.body("import"))
 	}
 	f.on("POST /images/a/b:1/tag", answer(http.StatusCreated, nil))
 	f.run("", "tag", "a/b:1", "c").want(t, 0, "", "")
-	if query := f.lastQuery(); query != "repo=c&tag=latest" {
+	if query := f.lastQuery(); query != "repo=docker.io%2Flibrary%2Fc&tag=latest" {
 		t.Errorf("query %q", query)
 	}
 	f.on("DELETE /images/a", answer(http.StatusOK, []image.DeleteResponse{{Untagged: "a:latest"}, {Deleted: "sha256:1"}}))

@@ -37,15 +37,24 @@ func (f *fake) stock(stdin string, args ...string) result {
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		f.t.Fatal(err)
 	}
-	return result{cmd.ProcessState.ExitCode(), out.String(), strings.ReplaceAll(strings.ReplaceAll(errOut.String(), "docker: ", "berth: "), "'docker ", "'berth ")}
+	return result{cmd.ProcessState.ExitCode(), out.String(), ourNames(errOut.String())}
+}
+
+// ourNames puts our program's name where the stock client has its own.
+func ourNames(text string) string {
+	return strings.NewReplacer("docker: ", "berth: ", "'docker ", "'berth ", "Usage:  docker ", "Usage:  berth ").Replace(text)
+}
+
+// withoutNewer takes out of an answer what came or went with docker 29.
+func withoutNewer(out string) string {
+	return regexp.MustCompile(`,"VirtualSize":"[^"]*"`).ReplaceAllString(out, "")
 }
 
 // same runs both clients and expects the same of them.
 func (f *fake) same(stdin string, args ...string) {
 	f.t.Helper()
 	want := f.stock(stdin, args...)
-	// Placeholders that came or went with docker 29.
-	want.out = regexp.MustCompile(`,"VirtualSize":"[^"]*"`).ReplaceAllString(want.out, "")
+	want.out = withoutNewer(want.out)
 	got := f.run(stdin, args...)
 	got.out = strings.ReplaceAll(got.out, `"HealthStatus":"",`, "")
 	if got != want {

@@ -96,6 +96,22 @@ func onTerminal(t *testing.T, run func(tty *os.File)) string {
 	return new(screen).show(<-seen)
 }
 
+// onTerminal runs the client with a terminal as output, and returns what it wrote there.
+func (f *fake) onTerminal(line string) string {
+	master, slave := openPTY(f.t)
+	seen := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(master) // ends with an error when the other end is closed
+		seen <- string(b)
+	}()
+	env := map[string]string{"BERTH_HOST": "tcp://" + f.server.Listener.Addr().String(), "DOCKER_CONFIG": f.t.TempDir()}
+	s := &session.Session{In: strings.NewReader(""), Out: slave, Err: slave}
+	s.Getenv = func(k string) (string, bool) { v, ok := env[k]; return v, ok }
+	Main(s, system.Build{}, strings.Fields(line))
+	_ = slave.Close()
+	return <-seen
+}
+
 func TestATerminalEndsUpAsWithTheStockClient(t *testing.T) {
 	docker, err := exec.LookPath("docker")
 	if err != nil {

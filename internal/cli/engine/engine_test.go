@@ -72,7 +72,7 @@ func TestAnswersBecomeKindsOfErrors(t *testing.T) {
 func TestNamesAreEscapedInPaths(t *testing.T) {
 	var path string
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) { path = r.RequestURI; _, _ = io.WriteString(w, "{}") })
-	_, _ = c.Images().InspectRaw(context.Background(), "reg.io:5/a/b:x?y")
+	_, _ = c.Images().InspectRaw(context.Background(), "reg.io:5/a/b:x?y", "")
 	if path != "/v"+MaxAPIVersion+"/images/reg.io:5/a/b:x%3Fy/json" {
 		t.Errorf("path %q", path)
 	}

@@ -21,11 +21,18 @@ func imagePath(ref, verb string) string {
 	return p
 }
 
+// ImageListOptions choose images, and whether their manifests are listed as well.
+type ImageListOptions struct {
+	All, Manifests bool
+	Filters        map[string][]string
+}
+
 // List returns images.
-func (x Images) List(ctx context.Context, all bool, filters map[string][]string) ([]image.Summary, error) {
+func (x Images) List(ctx context.Context, o ImageListOptions) ([]image.Summary, error) {
 	q := url.Values{}
-	boolQuery(q, "all", all)
-	if err := filterQuery(q, filters); err != nil {
+	boolQuery(q, "all", o.All)
+	boolQuery(q, "manifests", o.Manifests)
+	if err := filterQuery(q, o.Filters); err != nil {
 		return nil, err
 	}
 	var out []image.Summary
@@ -33,28 +40,51 @@ func (x Images) List(ctx context.Context, all bool, filters map[string][]string)
 	return out, err
 }
 
-// InspectRaw returns the image as JSON.
-func (x Images) InspectRaw(ctx context.Context, ref string) ([]byte, error) {
-	return x.c.raw(ctx, request{method: http.MethodGet, path: imagePath(ref, "json")})
+// platformQuery is a platform as JSON, or none.
+func platformQuery(platform string) url.Values {
+	if platform == "" {
+		return nil
+	}
+	return url.Values{"platform": {platform}}
+}
+
+// InspectRaw returns the image as JSON, or what it is for one platform.
+func (x Images) InspectRaw(ctx context.Context, ref, platform string) ([]byte, error) {
+	return x.c.raw(ctx, request{method: http.MethodGet, path: imagePath(ref, "json"), query: platformQuery(platform)})
+}
+
+// History returns the layers of an image, the newest first.
+func (x Images) History(ctx context.Context, ref, platform string) ([]image.HistoryResponseItem, error) {
+	var out []image.HistoryResponseItem
+	err := x.c.json(ctx, request{method: http.MethodGet, path: imagePath(ref, "history"), query: platformQuery(platform)}, &out)
+	return out, err
+}
+
+// Save returns an archive of images, whole or of some platforms only.
+func (x Images) Save(ctx context.Context, refs, platforms []string) (io.ReadCloser, error) {
+	q := url.Values{"names": refs}
+	if len(platforms) > 0 {
+		q["platform"] = platforms
+	}
+	return x.stream(ctx, request{method: http.MethodGet, path: "/images/get", query: q})
 }
 
 // Load sends an archive and returns the daemon's progress as a JSON stream.
-func (x Images) Load(ctx context.Context, archive io.Reader, quiet bool) (io.ReadCloser, error) {
+func (x Images) Load(ctx context.Context, archive io.Reader, platforms []string, quiet bool) (io.ReadCloser, error) {
 	q := url.Values{"quiet": {"0"}}
 	boolQuery(q, "quiet", quiet)
-	resp, err := x.c.do(ctx, request{
+	if len(platforms) > 0 {
+		q["platform"] = platforms
+	}
+	return x.stream(ctx, request{
 		method: http.MethodPost, path: "/images/load", query: q, body: archive,
 		header: http.Header{"Content-Type": {"application/x-tar"}},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
 }
 
 // ImportOptions name the image that an import makes. Source is "-" for a body or a URL.
 type ImportOptions struct {
-	Source, Repo, Tag string
+	Source, Repo      string
 	Message, Platform string
 	Changes           []string
 }
@@ -62,16 +92,12 @@ type ImportOptions struct {
 // Import makes an image of a tar; body is nil when the daemon fetches a URL.
 func (x Images) Import(ctx context.Context, body io.Reader, o ImportOptions) (io.ReadCloser, error) {
 	q := url.Values{"fromSrc": {o.Source}, "changes": o.Changes}
-	for name, v := range map[string]string{"repo": o.Repo, "tag": o.Tag, "message": o.Message, "platform": o.Platform} {
+	for name, v := range map[string]string{"repo": o.Repo, "message": o.Message, "platform": o.Platform} {
 		if v != "" {
 			q.Set(name, v)
 		}
 	}
-	resp, err := x.c.do(ctx, request{method: http.MethodPost, path: "/images/create", query: q, body: body})
-	if err != nil {
-		return nil, err
-	}
-	return resp.Body, nil
+	return x.stream(ctx, request{method: http.MethodPost, path: "/images/create", query: q, body: body})
 }
 
 // Transfer is what is pulled or pushed: a repository with its registry, and a tag
@@ -114,11 +140,21 @@ func (x Images) stream(ctx context.Context, r request) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
+// RemoveImageOptions say how an image is removed. Platforms are JSON; without
+// them all of it goes.
+type RemoveImageOptions struct {
+	Force, NoPrune bool
+	Platforms      []string
+}
+
 // Remove removes a name or an image and says what went.
-func (x Images) Remove(ctx context.Context, ref string, force, noPrune bool) ([]image.DeleteResponse, error) {
+func (x Images) Remove(ctx context.Context, ref string, o RemoveImageOptions) ([]image.DeleteResponse, error) {
 	q := url.Values{}
-	boolQuery(q, "force", force)
-	boolQuery(q, "noprune", noPrune)
+	boolQuery(q, "force", o.Force)
+	boolQuery(q, "noprune", o.NoPrune)
+	if len(o.Platforms) > 0 {
+		q["platforms"] = o.Platforms
+	}
 	var out []image.DeleteResponse
 	err := x.c.json(ctx, request{method: http.MethodDelete, path: imagePath(ref, ""), query: q}, &out)
 	return out, err

@@ -14,13 +14,13 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Short: "Manage images",
 		Args:  session.NoArgs,
 	}
-	cmd.AddCommand(NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewPrune(s), NewPull(s), NewPush(s), NewRm(s), NewTag(s))
+	cmd.AddCommand(NewHistory(s), NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewPrune(s), NewPull(s), NewPush(s), NewRm(s), NewSave(s), NewTag(s))
 	return cmd
 }
 
 // TopLevel returns the verbs that are also commands of their own.
 func TopLevel(s *session.Session) []*cobra.Command {
-	return []*cobra.Command{NewImages(s), NewImport(s), NewLoad(s), NewPull(s), NewPush(s), NewRmi(s), NewTag(s)}
+	return []*cobra.Command{NewHistory(s), NewImages(s), NewImport(s), NewLoad(s), NewPull(s), NewPush(s), NewRmi(s), NewSave(s), NewTag(s)}
 }
 
 // aliases are shown by help under "Aliases".

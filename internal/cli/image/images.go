@@ -3,19 +3,25 @@ package image
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
+	"berth/internal/cli/imagetree"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
+	"berth/internal/cli/terminal"
 
+	"github.com/moby/moby/api/types/image"
 	"github.com/spf13/cobra"
 )
 
 type imagesOptions struct {
-	all, quiet, noTrunc, digests bool
-	format                       string
-	filter                       opts.Filters
+	all, quiet, noTrunc, digests, tree bool
+
+	format string
+	filter opts.Filters
 }
 
 // NewImages returns `images`.
@@ -43,7 +49,8 @@ func NewImages(s *session.Session) *cobra.Command {
 	fs.StringVar(&o.format, "format", "", format.Help)
 	fs.BoolVar(&o.noTrunc, "no-trunc", false, "Don't truncate output")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "Only show image IDs")
-	session.Refuse(fs, session.Refused{Name: "tree", Bool: true})
+	fs.BoolVar(&o.tree, "tree", false, "List multi-platform images as a tree (EXPERIMENTAL)")
+	session.Since(fs, "tree", treeSince)
 	return cmd
 }
 
@@ -55,6 +62,9 @@ func NewLs(s *session.Session) *cobra.Command {
 }
 
 func runImages(ctx context.Context, s *session.Session, o *imagesOptions, args []string) (int, error) {
+	if err := o.checkTree(); err != nil {
+		return 0, err
+	}
 	client, err := s.Engine()
 	if err != nil {
 		return 0, err
@@ -62,13 +72,18 @@ func runImages(ctx context.Context, s *session.Session, o *imagesOptions, args [
 	if len(args) > 0 {
 		o.filter.Add("reference", args[0])
 	}
-	images, err := client.Images().List(ctx, o.all, o.filter.Values)
+	text := o.format
+	if text == "" && !o.quiet && !o.tree {
+		text = s.Config().ImagesFormat
+	}
+	// People see the new view, scripts the table that they know.
+	view := o.tree || text == "" && !o.quiet && !o.noTrunc && !o.digests && s.IsOutTerminal()
+	images, err := client.Images().List(ctx, engine.ImageListOptions{All: o.all, Manifests: view, Filters: o.filter.Values})
 	if err != nil {
 		return 0, err
 	}
-	text := o.format
-	if text == "" && !o.quiet {
-		text = s.Config().ImagesFormat
+	if view && !engine.Older(client.Version(), treeSince) {
+		return showTree(s, o, images)
 	}
 	if text == "" {
 		text = "table"
@@ -79,6 +94,37 @@ func runImages(ctx context.Context, s *session.Session, o *imagesOptions, args [
 		rows = append(rows, expand(img, needsDigests(text, o.digests), o.digests, !o.noTrunc)...)
 	}
 	return len(images), format.Write(s.Out, text, Header(), rows)
+}
+
+// treeSince is the version of the API that tells of an image's manifests.
+const treeSince = "1.47"
+
+func (o *imagesOptions) checkTree() error {
+	if !o.tree {
+		return nil
+	}
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{{"quiet", o.quiet}, {"no-trunc", o.noTrunc}, {"show-digest", o.digests}, {"format", o.format != ""}} {
+		if flag.given {
+			return fmt.Errorf("--%s is not yet supported with --tree", flag.name)
+		}
+	}
+	return nil
+}
+
+// showTree lists images as docker does since 29: those without a name only when
+// they are asked for.
+func showTree(s *session.Session, o *imagesOptions, images []image.Summary) (int, error) {
+	if dangling := o.filter.Values["dangling"]; !o.all && (len(dangling) == 0 || slices.Contains(dangling, "false")) {
+		images = slices.DeleteFunc(images, func(img image.Summary) bool { return len(img.RepoTags) == 0 })
+	}
+	_, width := terminal.Size(s.Out)
+	plain, _ := s.Getenv("NO_COLOR")
+	look := imagetree.Look{Expanded: o.tree, Width: int(width), Colours: s.IsOutTerminal() && plain == ""}
+	_, err := io.WriteString(s.Out, imagetree.Text(images, look))
+	return len(images), err
 }
 
 func imagesFormat(text string, quiet, digests bool) string {

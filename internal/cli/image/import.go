@@ -43,11 +43,10 @@ func runImport(ctx context.Context, s *session.Session, o engine.ImportOptions, 
 		return err
 	}
 	if len(args) > 1 {
-		ref, err := imageref.Parse(args[1])
-		if err != nil {
+		if _, err := imageref.Parse(args[1]); err != nil {
 			return err
 		}
-		o.Repo, o.Tag = ref.FamiliarName(), ref.Tag
+		o.Repo = args[1]
 	}
 	o.Source = "-"
 	var body io.Reader

@@ -16,23 +16,28 @@ import (
 func NewLoad(s *session.Session) *cobra.Command {
 	var input string
 	var quiet bool
+	var platforms []string
 	cmd := &cobra.Command{
 		Use:   "load [OPTIONS]",
 		Short: "Load an image from a tar archive or STDIN",
 		Args:  session.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runLoad(cmd.Context(), s, input, quiet)
+			queries, err := platformQueries(platforms)
+			if err != nil {
+				return err
+			}
+			return runLoad(cmd.Context(), s, input, queries, quiet)
 		},
 		Annotations: aliases("berth image load, berth load"),
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&input, "input", "i", "", "Read from tar archive file, instead of STDIN")
 	fs.BoolVarP(&quiet, "quiet", "q", false, "Suppress the load output")
-	session.Refuse(fs, session.Refused{Name: "platform"})
+	installPlatforms(fs, &platforms, "Load")
 	return cmd
 }
 
-func runLoad(ctx context.Context, s *session.Session, input string, quiet bool) error {
+func runLoad(ctx context.Context, s *session.Session, input string, platforms []string, quiet bool) error {
 	archive := s.In
 	switch {
 	case input != "":
@@ -50,7 +55,7 @@ func runLoad(ctx context.Context, s *session.Session, input string, quiet bool) 
 		return err
 	}
 	// Hiding the type keeps the transport from closing the client's own input.
-	body, err := client.Images().Load(ctx, io.MultiReader(archive), quiet || !s.IsOutTerminal())
+	body, err := client.Images().Load(ctx, io.MultiReader(archive), platforms, quiet || !s.IsOutTerminal())
 	if err != nil {
 		return err
 	}

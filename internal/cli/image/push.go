@@ -62,12 +62,11 @@ Image index won't be pushed, meaning that other manifests, including attestation
 func runPush(ctx context.Context, s *session.Session, o *pushOptions, name string) error {
 	query := ""
 	if o.platform != "" {
-		q, err := platform.Queries([]string{o.platform})
-		if err != nil {
+		var err error
+		if query, err = platform.Query(o.platform); err != nil {
 			_, _ = fmt.Fprintf(s.Err, "Invalid platform %s", o.platform)
 			return err
 		}
-		query = q[0]
 		note(s.Out, onlyPlatform)
 	}
 	ref, err := wanted(s, name, o.all, o.quiet)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"berth/internal/cli/engine"
+	"berth/internal/cli/platform"
 	"berth/internal/cli/session"
 	"berth/internal/fault"
 
@@ -13,20 +15,26 @@ import (
 
 // NewRmi returns `rmi`.
 func NewRmi(s *session.Session) *cobra.Command {
-	var force, noPrune bool
+	var o engine.RemoveImageOptions
+	var platforms []string
 	cmd := &cobra.Command{
 		Use:   "rmi [OPTIONS] IMAGE [IMAGE...]",
 		Short: "Remove one or more images",
 		Args:  session.MinArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runRmi(cmd.Context(), s, args, force, noPrune)
+			var err error
+			if o.Platforms, err = platform.Queries(platforms); err != nil {
+				return err
+			}
+			return runRmi(cmd.Context(), s, args, o)
 		},
 		Annotations: aliases("berth image rm, berth image remove, berth rmi"),
 	}
 	fs := cmd.Flags()
-	fs.BoolVarP(&force, "force", "f", false, "Force removal of the image")
-	fs.BoolVar(&noPrune, "no-prune", false, "Do not delete untagged parents")
-	session.Refuse(fs, session.Refused{Name: "platform"})
+	fs.BoolVarP(&o.Force, "force", "f", false, "Force removal of the image")
+	fs.BoolVar(&o.NoPrune, "no-prune", false, "Do not delete untagged parents")
+	fs.StringSliceVar(&platforms, "platform", nil, `Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")`)
+	session.Since(fs, "platform", "1.50")
 	return cmd
 }
 
@@ -39,15 +47,15 @@ func NewRm(s *session.Session) *cobra.Command {
 
 // runRmi removes one after the other. With force, images that are not there
 // are told and do not fail it.
-func runRmi(ctx context.Context, s *session.Session, refs []string, force, noPrune bool) error {
+func runRmi(ctx context.Context, s *session.Session, refs []string, o engine.RemoveImageOptions) error {
 	client, err := s.Engine()
 	if err != nil {
 		return err
 	}
 	var errs []error
-	fatal := !force
+	fatal := !o.Force
 	for _, ref := range refs {
-		removed, err := client.Images().Remove(ctx, ref, force, noPrune)
+		removed, err := client.Images().Remove(ctx, ref, o)
 		if err != nil {
 			fatal = fatal || !fault.Is(err, fault.NotFound)
 			errs = append(errs, err)

@@ -27,7 +27,7 @@ func NewTag(s *session.Session) *cobra.Command {
 				return err
 			}
 			target = target.WithDefaultTag()
-			return client.Images().Tag(cmd.Context(), args[0], target.FamiliarName(), target.Tag)
+			return client.Images().Tag(cmd.Context(), args[0], target.Name(), target.Tag)
 		},
 		Annotations: aliases("berth image tag, berth tag"),
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"berth/internal/cli/session"
 )
@@ -39,7 +40,12 @@ func begin(path string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+	dir := filepath.Dir(path)
+	there, err := os.Stat(dir)
+	if err == nil && !there.IsDir() {
+		err = &os.PathError{Op: "stat", Path: dir, Err: syscall.ENOTDIR}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("invalid output path: %w", err)
 	}
 	if there, err := os.Stat(path); err == nil && !there.Mode().IsRegular() {
@@ -49,7 +55,7 @@ func begin(path string) (*file, error) {
 		}
 		return nil, fmt.Errorf("cannot write to %s", what)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-"+filepath.Base(path))
+	f, err := os.CreateTemp(dir, ".tmp-"+filepath.Base(path))
 	if err != nil {
 		return nil, err
 	}

@@ -57,18 +57,24 @@ func Queries(texts []string) ([]string, error) {
 	var out []string
 	for _, text := range texts {
 		for one := range strings.SplitSeq(text, ",") {
-			p, err := Parse(one)
+			q, err := Query(one)
 			if err != nil {
 				return nil, err
 			}
-			b, err := json.Marshal(p)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, string(b))
+			out = append(out, q)
 		}
 	}
 	return out, nil
+}
+
+// Query reads one platform into what the API takes.
+func Query(text string) (string, error) {
+	p, err := Parse(text)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(p)
+	return string(b), err
 }
 
 // Format writes a platform as people do.

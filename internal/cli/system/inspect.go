@@ -86,7 +86,7 @@ func (o *inspectOptions) get(ctx context.Context, client *engine.Client, kind, r
 	case "container":
 		return container.Inspect(ctx, client, ref, o.size)
 	case "image":
-		return image.Inspect(ctx, client, ref)
+		return image.Inspect(ctx, client, ref, "")
 	}
 	raw, err := client.System().ObjectRaw(ctx, kind+"s", ref)
 	return format.Inspected{Raw: raw}, err
