@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -110,13 +111,7 @@ func skipped(name string) bool {
 }
 
 // inside cleans a path of an archive and refuses one that leads out of it.
-func inside(name string) (string, error) {
-	clean := path.Clean(strings.TrimLeft(name, "/"))
-	if clean == ".." || strings.HasPrefix(clean, "../") {
-		return "", fmt.Errorf("the path %s leaves the archive", fault.Quoted(name))
-	}
-	return clean, nil
-}
+func inside(name string) (string, error) { return unpack.Inside(name) }
 
 func readJSON(r io.Reader) ([]byte, error) {
 	p, err := io.ReadAll(io.LimitReader(r, jsonLimit+1))
