@@ -1,8 +1,7 @@
 package container
 
 import (
-	"context"
-
+	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
 	"github.com/spf13/cobra"
@@ -10,19 +9,10 @@ import (
 
 // NewUnpause returns `unpause`.
 func NewUnpause(s *session.Session) *cobra.Command {
-	return &cobra.Command{
-		Use:   "unpause CONTAINER [CONTAINER...]",
-		Short: "Unpause all processes within one or more containers",
-		Args:  session.MinArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := s.Engine()
-			if err != nil {
-				return err
-			}
-			return each(cmd.Context(), s, args, func(ctx context.Context, name string) error {
-				return client.Containers().Unpause(ctx, name)
-			})
-		},
+	cmd := &cobra.Command{
+		Use:         "unpause CONTAINER [CONTAINER...]",
+		Short:       "Unpause all processes within one or more containers",
 		Annotations: aliases("berth container unpause, berth unpause"),
 	}
+	return forEach(s, cmd, together, func(c engine.Containers) (op, error) { return c.Unpause, nil })
 }

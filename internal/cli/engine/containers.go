@@ -134,6 +134,15 @@ func (x Containers) Kill(ctx context.Context, id, signal string) error {
 
 // Stop asks a container to end; timeout (seconds) may be nil for the container's own.
 func (x Containers) Stop(ctx context.Context, id, signal string, timeout *int) error {
+	return x.end(ctx, id, "stop", signal, timeout)
+}
+
+// Restart stops a container as Stop does, and starts it again.
+func (x Containers) Restart(ctx context.Context, id, signal string, timeout *int) error {
+	return x.end(ctx, id, "restart", signal, timeout)
+}
+
+func (x Containers) end(ctx context.Context, id, verb, signal string, timeout *int) error {
 	q := url.Values{}
 	if signal != "" {
 		q.Set("signal", signal)
@@ -141,7 +150,7 @@ func (x Containers) Stop(ctx context.Context, id, signal string, timeout *int) e
 	if timeout != nil {
 		q.Set("t", strconv.Itoa(*timeout))
 	}
-	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "stop"), query: q}, nil)
+	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, verb), query: q}, nil)
 }
 
 // RemoveOptions say what goes with a container, or instead of it.

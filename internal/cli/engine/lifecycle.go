@@ -4,23 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/moby/moby/api/types/container"
 )
-
-// Restart stops a container and starts it again; signal and timeout (seconds)
-// are as for Stop.
-func (x Containers) Restart(ctx context.Context, id, signal string, timeout *int) error {
-	q := url.Values{}
-	if signal != "" {
-		q.Set("signal", signal)
-	}
-	if timeout != nil {
-		q.Set("t", strconv.Itoa(*timeout))
-	}
-	return x.c.json(ctx, request{method: http.MethodPost, path: x.path(id, "restart"), query: q}, nil)
-}
 
 // Pause freezes all processes of a container.
 func (x Containers) Pause(ctx context.Context, id string) error {

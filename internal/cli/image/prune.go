@@ -1,7 +1,6 @@
 package image
 
 import (
-	"berth/internal/cli/opts"
 	"berth/internal/cli/prune"
 	"berth/internal/cli/session"
 
@@ -10,20 +9,5 @@ import (
 
 // NewPrune returns `image prune`.
 func NewPrune(s *session.Session) *cobra.Command {
-	var force, all bool
-	var filter opts.Filters
-	cmd := &cobra.Command{
-		Use:   "prune [OPTIONS]",
-		Short: "Remove unused images",
-		Args:  session.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := prune.Options{All: all, Filters: prune.Filters(filter.Values, s.Config().PruneFilters)}
-			return prune.Images.Ask(cmd.Context(), s, o, force)
-		},
-	}
-	fs := cmd.Flags()
-	fs.BoolVarP(&all, "all", "a", false, "Remove all unused images, not just dangling ones")
-	fs.BoolVarP(&force, "force", "f", false, "Do not prompt for confirmation")
-	fs.Var(&filter, "filter", `Provide filter values (e.g. "until=<timestamp>")`)
-	return cmd
+	return prune.Images.NewCommand(s, "Remove unused images", "Remove all unused images, not just dangling ones")
 }
