@@ -87,7 +87,7 @@ func onSignals(s *session.Session, cancel context.CancelCauseFunc) (stop func())
 	}
 }
 
-// validLogLevel knows the values of --log-level.
+// validLogLevel knows the values of --log-level; nothing is as good as the default.
 func validLogLevel(level string) bool {
-	return slices.Contains([]string{"debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"}, level)
+	return level == "" || slices.Contains([]string{"debug", "info", "warn", "warning", "error", "fatal", "panic", "trace"}, level)
 }

@@ -40,9 +40,11 @@ func (f *fake) stock(stdin string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), ourNames(errOut.String())}
 }
 
-// ourNames puts our program's name where the stock client has its own.
+// ourNames puts our program's name where the stock client has its own, and
+// mends a slip of it that the next version does not have.
 func ourNames(text string) string {
-	return strings.NewReplacer("docker: ", "berth: ", "'docker ", "'berth ", "Usage:  docker ", "Usage:  berth ").Replace(text)
+	return strings.NewReplacer("docker: ", "berth: ", "'docker ", "'berth ", "Usage:  docker ", "Usage:  berth ", "\tdocker ", "\tberth ",
+		"command: docker ", "command: berth ", "\nSRun 'docker ", "\nRun 'berth ").Replace(text)
 }
 
 // withoutNewer takes out of an answer what came or went with docker 29.

@@ -90,7 +90,7 @@ func newHelp(s *session.Session) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			found, rest, err := cmd.Root().Find(args)
 			if err != nil || found == nil || len(rest) > 0 {
-				return fmt.Errorf("unknown help topic: %v", joinWords(args))
+				return fmt.Errorf("unknown help topic: %v", joinWords(rest))
 			}
 			usage(s.Out, found)
 			return nil
