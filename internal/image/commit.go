@@ -2,11 +2,15 @@ package image
 
 import (
 	"context"
+	"errors"
 	"io"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"berth/internal/fault"
 	"berth/internal/image/instruction"
+	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
@@ -64,7 +68,7 @@ func (c *change) commit(parent Image, name string, own instruction.Config, opts 
 		return record{}, err
 	}
 	docker := manifest.MediaType == images.MediaTypeDockerSchema2Manifest
-	layer, err := c.packLayer(docker, pack)
+	layer, err := c.packLayer(parent, docker, pack)
 	if err != nil {
 		return record{}, err
 	}
@@ -120,17 +124,35 @@ func (c *change) keep(layers []ocispec.Descriptor) error {
 	})
 }
 
-// packLayer stores a layer as it is packed: what it begins with is a file's name, which says
-// nothing about how it is compressed.
-func (c *change) packLayer(docker bool, pack func(io.Writer) error) (ocispec.Descriptor, error) {
+// packLayer stores a layer as it is packed, and unpacks it in the same go: what it begins with is a file's name, which
+// says nothing about how it is compressed. Its one pass over the files is all that a commit reads of them.
+func (c *change) packLayer(parent Image, docker bool, pack func(io.Writer) error) (ocispec.Descriptor, error) {
+	lower, err := c.s.Layers(c.ctx, parent.ID)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
 	w, err := c.s.content.Writer(c.ctx, content.WithRef("commit-"+c.lease.ID))
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	defer w.Close()
-	desc, err := fillPacked(c.ctx, w, pack)
+	in, err := unpack.Begin(c.ctx, c.s.sn, lower)
 	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	desc, err := fillPacked(c.ctx, w, in, pack)
+	switch {
+	case err != nil:
 		w.Truncate(0)
+		in.Abort(c.ctx)
+	case desc.Digest == emptyTar:
+		in.Abort(c.ctx)
+	default:
+		err = c.endLayer(in, parent, desc.Digest)
+	}
+	var bad *unpack.Error
+	if errors.As(err, &bad) {
+		err = blame(bad.Err, "failed to extract layer")
 	}
 	desc.MediaType = ocispec.MediaTypeImageLayer
 	if docker {
@@ -139,8 +161,21 @@ func (c *change) packLayer(docker bool, pack func(io.Writer) error) (ocispec.Des
 	return desc, err
 }
 
-func fillPacked(ctx context.Context, w content.Writer, pack func(io.Writer) error) (ocispec.Descriptor, error) {
-	if err := pack(w); err != nil {
+// endLayer puts an unpacked layer on top of its parent's. If somebody has made the same one and its image is removed
+// meanwhile, it is made again of its tar when the new image is taken in.
+func (c *change) endLayer(in *unpack.Incoming, parent Image, diffID digest.Digest) error {
+	below, name := "", ""
+	for _, chain := range chainIDs(append(slices.Clone(parent.DiffIDs), diffID)) {
+		below, name = name, chain
+	}
+	if err := in.End(c.ctx, name, below); err != nil {
+		return err
+	}
+	return syncTree(filepath.Join(c.s.root, "snapshots"))
+}
+
+func fillPacked(ctx context.Context, w content.Writer, in *unpack.Incoming, pack func(io.Writer) error) (ocispec.Descriptor, error) {
+	if err := pack(io.MultiWriter(in, w)); err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	st, err := w.Status()

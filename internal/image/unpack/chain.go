@@ -32,11 +32,14 @@ type Layer struct {
 
 // Error is a layer's.
 type Error struct {
-	Layer digest.Digest
+	Layer digest.Digest // "" of one that nobody has named yet
 	Err   error
 }
 
 func (e *Error) Error() string {
+	if e.Layer == "" {
+		return fmt.Sprintf("failed to extract layer: %v", e.Err)
+	}
 	return fmt.Sprintf("failed to extract layer %s: %v", e.Layer, e.Err)
 }
 
@@ -146,10 +149,14 @@ func (j *job) run(ctx context.Context) error {
 			err = ctx.Err()
 		}
 	}
-	// Give the space back at once: on a full disk the database could not even write that it is unwanted.
+	j.drop(ctx)
+	return &Error{Layer: j.Digest, Err: err}
+}
+
+// drop gives the space back at once: on a full disk the database could not even write that it is unwanted.
+func (j *job) drop(ctx context.Context) {
 	empty(j.upper)
 	_ = j.sn.Remove(context.WithoutCancel(ctx), j.key) // else the collection takes it
-	return &Error{Layer: j.Digest, Err: err}
 }
 
 // fill extracts the layer. One that leaves out directories in which it has files needs those of the layers below, whose
