@@ -12,7 +12,7 @@ EMBEDDED := internal/image/embedded/hello
 run: build
 	@scripts/run
 
-build: $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(BIN)/berth-runtime
+build: $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(BIN)/berth-runtime $(BIN)/berth-registry
 
 # The program of the embedded image is compiled into berthd, so it comes first.
 $(EMBEDDED): FORCE
@@ -30,6 +30,9 @@ $(BIN)/berth-keeper: FORCE
 
 $(BIN)/berth-runtime: FORCE
 	$(GOBUILD) -o $@ ./cmd/berth-runtime
+
+$(BIN)/berth-registry: FORCE
+	$(GOBUILD) -o $@ ./cmd/berth-registry
 
 FORCE:
 
@@ -57,7 +60,7 @@ bench: deps build
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -m 755 $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(BIN)/berth-runtime $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BIN)/berth $(BIN)/berthd $(BIN)/berth-keeper $(BIN)/berth-runtime $(BIN)/berth-registry $(DESTDIR)$(PREFIX)/bin/
 	for unit in berth.service berth-keeper.service berth.socket; do \
 		sed 's|@PREFIX@|$(PREFIX)|g' contrib/systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done
 
