@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -145,24 +143,11 @@ func TestADaemonThatIsTooOldForAFlagIsNotAsked(t *testing.T) {
 	}
 }
 
-// TestATerminalShowsTheNewViewAndAPipeTheTable has a terminal of 80 columns.
-func TestATerminalShowsTheNewViewAndAPipeTheTable(t *testing.T) {
+func TestImagesAreProtectedOneByOne(t *testing.T) {
 	f := newFake(t)
-	f.on("GET /images/json", answer(http.StatusOK, summaries()))
-	text := f.onTerminal("images")
-	plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(text, "")
-	want := fmt.Sprintf("%80s", "i Info →   U  In Use") + `
-IMAGE        ID             DISK USAGE   CONTENT SIZE   EXTRA
-app:v1       e123456789ab        5.5MB             0B
-two:1        0123456789ab        9.3MB          7.6MB    U
-two:latest   0123456789ab        9.3MB          7.6MB    U`
-	if got := regexp.MustCompile(" +\r?\n|\r\n").ReplaceAllString(plain+"\n", "\n"); strings.TrimSpace(got) != strings.TrimSpace(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	if r := f.run("", "images"); !strings.HasPrefix(r.out, "REPOSITORY ") {
-		t.Errorf("a pipe gets\n%s", r.out)
-	}
-	if got := f.onTerminal("images --digests"); !strings.HasPrefix(got, "REPOSITORY ") {
-		t.Errorf("with digests there is\n%s", got)
-	}
+	f.on("POST /images/a/b:1/protect", noContent).on("POST /images/c/unprotect", noContent)
+	f.run("", "image", "protect", "a/b:1", "gone").want(t, 1, "a/b:1\n", "Error response from daemon: page not found\n")
+	f.run("", "image", "unprotect", "c").want(t, 0, "c\n", "")
+	f.run("", "image", "protect").want(t, 1, "",
+		"berth: 'berth image protect' requires at least 1 argument\n\nUsage:  berth image protect IMAGE [IMAGE...]\n\nSee 'berth image protect --help' for more information\n")
 }

@@ -62,7 +62,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	root.AddCommand(container.TopLevel(s)...)
 	root.AddCommand(image.TopLevel(s)...)
 	root.AddCommand(
-		registry.NewLogin(s), registry.NewLogout(s), registry.NewSearch(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
+		registry.NewLogin(s), registry.NewLogout(s), registry.NewRegistry(s), registry.NewSearch(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
 		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, system.NewCommand(s, b)),
 	)
 	plainUseLines(root)

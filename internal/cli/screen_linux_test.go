@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -190,5 +191,27 @@ func TestABarMovesWhileALayerIsFetched(t *testing.T) {
 	<-done
 	if got, want := new(screen).show(out.String()), "aaa: Pull complete\ndocker.io/library/a:1"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestATerminalShowsTheNewViewAndAPipeTheTable has a terminal of 80 columns.
+func TestATerminalShowsTheNewViewAndAPipeTheTable(t *testing.T) {
+	f := newFake(t)
+	f.on("GET /images/json", answer(http.StatusOK, summaries()))
+	text := f.onTerminal("images")
+	plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(text, "")
+	want := fmt.Sprintf("%80s", "i Info →   U  In Use") + `
+IMAGE        ID             DISK USAGE   CONTENT SIZE   EXTRA
+app:v1       e123456789ab        5.5MB             0B
+two:1        0123456789ab        9.3MB          7.6MB    U
+two:latest   0123456789ab        9.3MB          7.6MB    U`
+	if got := regexp.MustCompile(" +\r?\n|\r\n").ReplaceAllString(plain+"\n", "\n"); strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if r := f.run("", "images"); !strings.HasPrefix(r.out, "REPOSITORY ") {
+		t.Errorf("a pipe gets\n%s", r.out)
+	}
+	if got := f.onTerminal("images --digests"); !strings.HasPrefix(got, "REPOSITORY ") {
+		t.Errorf("with digests there is\n%s", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -41,12 +42,12 @@ func (g *grace) seconds(fs *pflag.FlagSet) (*int, error) {
 type ending func(c engine.Containers, ctx context.Context, name, signal string, seconds *int) error
 
 // withGrace completes a command that ends containers.
-func withGrace(s *session.Session, cmd *cobra.Command, over order, end ending) *cobra.Command {
+func withGrace(s *session.Session, cmd *cobra.Command, over batch.Order, end ending) *cobra.Command {
 	g := &grace{}
 	fs := cmd.Flags()
 	g.install(fs)
-	return forEach(s, cmd, over, func(c engine.Containers) (op, error) {
+	return batch.Verb(s, cmd, over, func(c *engine.Client) (batch.Op, error) {
 		seconds, err := g.seconds(fs)
-		return func(ctx context.Context, name string) error { return end(c, ctx, name, g.signal, seconds) }, err
+		return func(ctx context.Context, name string) error { return end(c.Containers(), ctx, name, g.signal, seconds) }, err
 	})
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -18,7 +19,7 @@ func NewKill(s *session.Session) *cobra.Command {
 		Annotations: aliases("berth container kill, berth kill"),
 	}
 	cmd.Flags().StringVarP(&signal, "signal", "s", "", "Signal to send to the container")
-	return forEach(s, cmd, together, func(c engine.Containers) (op, error) {
-		return func(ctx context.Context, name string) error { return c.Kill(ctx, name, signal) }, nil
+	return batch.Verb(s, cmd, batch.Together, func(c *engine.Client) (batch.Op, error) {
+		return func(ctx context.Context, name string) error { return c.Containers().Kill(ctx, name, signal) }, nil
 	})
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -14,5 +15,5 @@ func NewPause(s *session.Session) *cobra.Command {
 		Short:       "Pause all processes within one or more containers",
 		Annotations: aliases("berth container pause, berth pause"),
 	}
-	return forEach(s, cmd, together, func(c engine.Containers) (op, error) { return c.Pause, nil })
+	return batch.Verb(s, cmd, batch.Together, func(c *engine.Client) (batch.Op, error) { return c.Containers().Pause, nil })
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -14,5 +15,5 @@ func NewRestart(s *session.Session) *cobra.Command {
 		Short:       "Restart one or more containers",
 		Annotations: aliases("berth container restart, berth restart"),
 	}
-	return withGrace(s, cmd, inOrder, engine.Containers.Restart)
+	return withGrace(s, cmd, batch.InOrder, engine.Containers.Restart)
 }

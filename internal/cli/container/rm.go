@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 	"berth/internal/fault"
@@ -45,7 +46,7 @@ func runRm(ctx context.Context, s *session.Session, names []string, o engine.Rem
 		}
 		return client.Containers().Remove(ctx, name, o)
 	}
-	session.Each(ctx, names, op, func(name string, err error) {
+	batch.Together(ctx, names, op, func(name string, err error) {
 		switch {
 		case err == nil:
 			_, _ = fmt.Fprintln(s.Out, name)

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -14,5 +15,5 @@ func NewStop(s *session.Session) *cobra.Command {
 		Short:       "Stop one or more running containers",
 		Annotations: aliases("berth container stop, berth stop"),
 	}
-	return withGrace(s, cmd, together, engine.Containers.Stop)
+	return withGrace(s, cmd, batch.Together, engine.Containers.Stop)
 }

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"berth/internal/cli/batch"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
@@ -14,5 +15,5 @@ func NewUnpause(s *session.Session) *cobra.Command {
 		Short:       "Unpause all processes within one or more containers",
 		Annotations: aliases("berth container unpause, berth unpause"),
 	}
-	return forEach(s, cmd, together, func(c engine.Containers) (op, error) { return c.Unpause, nil })
+	return batch.Verb(s, cmd, batch.Together, func(c *engine.Client) (batch.Op, error) { return c.Containers().Unpause, nil })
 }

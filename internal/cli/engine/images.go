@@ -166,3 +166,13 @@ func (x Images) Tag(ctx context.Context, ref, repo, tag string) error {
 		method: http.MethodPost, path: imagePath(ref, "tag"), query: url.Values{"repo": {repo}, "tag": {tag}},
 	}, nil)
 }
+
+// Protect keeps an image from prunes and from the disk budget, or no longer. It
+// is berth's own call.
+func (x Images) Protect(ctx context.Context, ref string, protected bool) error {
+	verb := "unprotect"
+	if protected {
+		verb = "protect"
+	}
+	return x.c.json(ctx, request{method: http.MethodPost, path: imagePath(ref, verb)}, nil)
+}

@@ -14,7 +14,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Short: "Manage images",
 		Args:  session.NoArgs,
 	}
-	cmd.AddCommand(NewHistory(s), NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewPrune(s), NewPull(s), NewPush(s), NewRm(s), NewSave(s), NewTag(s))
+	cmd.AddCommand(NewHistory(s), NewImport(s), NewInspect(s), NewLoad(s), NewLs(s), NewProtect(s), NewPrune(s), NewPull(s), NewPush(s), NewRm(s), NewSave(s), NewTag(s), NewUnprotect(s))
 	return cmd
 }
 

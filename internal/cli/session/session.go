@@ -4,7 +4,6 @@
 package session
 
 import (
-	"context"
 	"io"
 	"os"
 	"sync"
@@ -97,27 +96,4 @@ func (s *Session) CheckTTY(attachStdin, tty bool) error {
 		return fault.New(fault.Invalid, "the input device is not a TTY")
 	}
 	return nil
-}
-
-// Each calls op for every name, up to 50 at a time, and calls done in the
-// names' order as soon as that one and those before it are through.
-func Each(ctx context.Context, names []string, op func(context.Context, string) error, done func(name string, err error)) {
-	const parallel = 50
-	results := make([]chan error, len(names))
-	slots := make(chan struct{}, parallel)
-	for i := range names {
-		results[i] = make(chan error, 1)
-	}
-	go func() {
-		for i, name := range names {
-			slots <- struct{}{}
-			go func() {
-				results[i] <- op(ctx, name)
-				<-slots
-			}()
-		}
-	}()
-	for i, name := range names {
-		done(name, <-results[i])
-	}
 }
