@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/health"
+	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/fault"
 )
@@ -94,7 +95,7 @@ func TestAContainerThatWaitsForItsNextStartCountsAsRunning(t *testing.T) {
 		t.Error(err)
 	}
 	text := "Container " + id + " is restarting, wait until the container is running"
-	if _, err := e.Execs().ExecCreate(ctx, id, ExecConfig{Cmd: []string{"true"}}); !fault.Is(err, fault.Conflict) || err.Error() != text {
+	if _, err := e.Execs().ExecCreate(ctx, id, record.ExecConfig{Cmd: []string{"true"}}); !fault.Is(err, fault.Conflict) || err.Error() != text {
 		t.Error(err)
 	}
 	if err := e.Attach(ctx, id, AttachOptions{Stream: true}); !fault.Is(err, fault.Conflict) || err.Error() != text {

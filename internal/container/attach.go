@@ -3,25 +3,22 @@ package container
 import (
 	"context"
 	"errors"
-	"io"
 	"regexp"
 	"time"
 
+	"berth/internal/container/record"
+	"berth/internal/container/stdio"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/stream"
 )
-
-// Opener gives a client's streams once everything has been checked: from then
-// on its answer has begun. Streams that it does not want are nil.
-type Opener func(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err error)
 
 // AttachOptions say what a client wants of a container's streams.
 type AttachOptions struct {
 	Logs       bool // what was written before
 	Stream     bool // what is written from now on
 	DetachKeys string
-	Open       Opener
+	Open       stdio.Opener
 }
 
 // Attach joins a client to a container's streams until the container has
@@ -41,7 +38,7 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 		return fault.New(fault.Conflict, "container %s is being removed", e.id)
 	}
 	if c.State == Restarting {
-		return idle(e)
+		return record.Idle(e.snapshot())
 	}
 	if c.State == Paused {
 		return fault.New(fault.Conflict, "container %s is paused, unpause the container before attach", ref)
@@ -93,7 +90,7 @@ type LogOptions struct {
 	Since, Until   time.Time // zero: no bound
 	Tail           int       // lines; -1 for all
 	Grep           *regexp.Regexp
-	Open           Opener
+	Open           stdio.Opener
 }
 
 // Logs writes what a container wrote, and with Follow what it will.

@@ -3,6 +3,7 @@ package container
 import (
 	"time"
 
+	"berth/internal/container/stdio"
 	"berth/internal/stream"
 )
 
@@ -21,10 +22,7 @@ func (s *Service) Close() (running bool) {
 			hubs = append(hubs, e.hub)
 		}
 	}
-	for _, x := range s.execs.all() {
-		hubs = append(hubs, x.hub)
-	}
-	letGo(hubs)
+	stdio.LetGo(append(hubs, s.execs.Hubs()...))
 	for _, e := range s.index.all() {
 		closeLog(e)
 	}
@@ -41,26 +39,12 @@ func (s probing) endProbes() {
 			ending = append(ending, w)
 		}
 	}
-	late := time.After(cutTime)
+	late := time.After(stdio.CutTime)
 	for _, w := range ending {
 		select {
 		case <-w.done:
 		case <-late:
 			return
 		}
-	}
-}
-
-// letGo stops the reading of all runs' output, so that the keeper finds what is
-// still in the pipes, once and whole. It does not wait for one after the other: a log's
-// receiver may hold up many.
-func letGo(hubs []*stream.Hub) {
-	for _, hub := range hubs {
-		hub.Abort(nil)
-		hub.Interrupt()
-	}
-	late := time.Now().Add(cutTime)
-	for _, hub := range hubs {
-		hub.WaitDone(time.Until(late))
 	}
 }

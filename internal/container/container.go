@@ -20,7 +20,6 @@ type (
 	Endpoint   = record.Endpoint
 	State      = record.State
 	Wanted     = record.Wanted
-	ExecConfig = record.ExecConfig
 	Place      = provision.Place
 	Connection = provision.Connection
 	Paths      = provision.Paths

@@ -22,7 +22,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
 	"berth/internal/container/provision"
+	"berth/internal/container/record"
+	"berth/internal/container/stdio"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -252,12 +255,12 @@ func (e *engine) logged(id, want string) {
 
 func (e *engine) exec(id string, cmd ...string) (int, string, error) {
 	e.t.Helper()
-	x, err := e.Execs().ExecCreate(context.Background(), id, ExecConfig{Cmd: cmd, AttachStdout: true, AttachStderr: true})
+	x, err := e.Execs().ExecCreate(context.Background(), id, record.ExecConfig{Cmd: cmd, AttachStdout: true, AttachStderr: true})
 	if err != nil {
 		return 0, "", err
 	}
 	var out syncBuffer
-	if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Open: writes(&out, &out)}); err != nil {
+	if err := e.Execs().ExecStart(context.Background(), x, execs.StartOptions{Open: writes(&out, &out)}); err != nil {
 		return 0, out.String(), err
 	}
 	in, err := e.Execs().ExecInspect(x)
@@ -267,7 +270,7 @@ func (e *engine) exec(id string, cmd ...string) (int, string, error) {
 	return *in.ExitCode, out.String(), nil
 }
 
-func writes(out, errs io.Writer) Opener {
+func writes(out, errs io.Writer) stdio.Opener {
 	return func(bool) (io.Reader, io.Writer, io.Writer, error) { return nil, out, errs, nil }
 }
 

@@ -2,23 +2,16 @@ package container
 
 import (
 	"context"
-	"strconv"
-	"time"
 
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
+	"berth/internal/container/stdio"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
-	"berth/internal/logdriver"
-	"berth/internal/stream"
 )
-
-// drainTime is how long a run's output may go on after its first process has
-// ended: only a process outside the container that was given its pipes can.
-const drainTime = 5 * time.Second
 
 // Follow handles what the keeper reports until its connection is gone.
 func (s *Service) Follow(client *keeper.Client) {
@@ -30,11 +23,8 @@ func (s *Service) Follow(client *keeper.Client) {
 // ended handles the end of a process: a container's or an exec's. It may be
 // told twice of the same one.
 func (s runs) ended(client *keeper.Client, id string, exit keeper.Exit) {
-	if x := s.execs.get(id); x != nil {
-		x.finish(exit)
-		s.tells().exec(s.Execs(), x, event.ExecDie, "exitCode", strconv.Itoa(exit.Code))
+	if s.execs.Ended(id, exit) {
 		s.forgetEnd(client, id)
-		s.execs.dropLater(id)
 		return
 	}
 	e, err := s.index.find(id)
@@ -63,26 +53,6 @@ func (s runs) forgetEnd(client *keeper.Client, id string) {
 	}
 }
 
-// cutTime is how long the log gets to take in what its clients held up.
-const cutTime = time.Second
-
-// drain takes the last output of an ended process in. A client that takes
-// nothing is let go, as is a log's receiver, and then whoever holds the streams open is not read any more.
-func drain(hub *stream.Hub, log *logdriver.Log) {
-	if hub.WaitDone(drainTime) {
-		return
-	}
-	hub.Abort(nil)
-	if log != nil {
-		log.LetGo()
-	}
-	if hub.WaitDone(cutTime) {
-		return
-	}
-	hub.Interrupt()
-	hub.WaitDone(cutTime)
-}
-
 // exited takes the last output in, records how a run ended and gives back what
 // it held. The caller holds the verb lock. The keeper forgets the run only once
 // its exit is durable; a container that goes away by itself has no exit to keep.
@@ -94,7 +64,11 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		}
 	}
 	s.probing().unwatch(e)
-	drain(e.hub, e.log.Load())
+	var letGo func()
+	if log := e.log.Load(); log != nil {
+		letGo = log.LetGo
+	}
+	stdio.Drain(e.hub, letGo)
 	oom := false
 	if l.Group != nil {
 		n, err := l.Group.OOMKills()
@@ -151,7 +125,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	if a := l.stopper.Load(); a != nil {
 		s.tells().by(a, c, event.Stop)
 	}
-	s.execs.orphan(c.ID)
+	s.execs.Orphan(c.ID)
 	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
 	if plan.Again {

@@ -8,9 +8,8 @@ import (
 	"strconv"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"berth/internal/container/health"
+	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/event"
 	"berth/internal/fault"
@@ -178,62 +177,12 @@ func (t target) NetNS() (*os.File, error) {
 	}
 	if pidfd.Ended(t.l.Pidfd) { // the pid may have been another process's by then
 		f.Close()
-		return nil, notRunning(t.e.id)
+		return nil, record.NotRunning(t.e.id)
 	}
 	return f, nil
 }
 
 // Start runs a program in the container as exec does.
 func (t target) Start(ctx context.Context, argv []string, out io.Writer) (func(context.Context) (int, error), error) {
-	id, err := t.Execs().ExecCreate(ctx, t.e.id, ExecConfig{Cmd: argv, AttachStdout: true, AttachStderr: true})
-	if err != nil {
-		return nil, err
-	}
-	x := t.execs.get(id)
-	over := make(chan error, 1)
-	go func() {
-		defer t.execs.drop(id) // nobody asks for it afterwards
-		// Its end is waited for even when nobody wants to know any more: it is killed then.
-		over <- t.Execs().ExecStart(context.WithoutCancel(ctx), id, ExecStartOptions{Open: func(bool) (io.Reader, io.Writer, io.Writer, error) { return nil, out, out, nil }})
-	}()
-	select {
-	case <-x.up:
-	case err := <-over: // it is through already, or cannot run
-		if err != nil {
-			return nil, err
-		}
-		over <- nil
-	}
-	return func(ctx context.Context) (int, error) {
-		select {
-		case err = <-over:
-		case <-ctx.Done():
-			x.kill()
-			<-over // so that probes that hang do not pile up
-			return -1, ctx.Err()
-		}
-		if err != nil {
-			return -1, err
-		}
-		return x.exitCode()
-	}, nil
-}
-
-// kill ends an exec's process with those that it has started in its group: it is
-// the leader of a session.
-func (x *execution) kill() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.pidfd != nil {
-		_ = pidfd.SendGroup(x.pidfd, unix.SIGKILL) // it may have ended
-	}
-}
-
-func (x *execution) exitCode() (int, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.code == nil {
-		return -1, fault.New(fault.Internal, "the exit code of the health check is not known")
-	}
-	return *x.code, nil
+	return t.execs.Probe(ctx, t.e.id, argv, out)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/event"
 	"berth/internal/fault"
@@ -42,7 +43,7 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 		return err
 	}
 	if l == nil {
-		return notRunning(e.id)
+		return record.NotRunning(e.id)
 	}
 	if sig == unix.SIGKILL {
 		err = s.signals().kill(ctx, e, l, event.Kill)
@@ -51,7 +52,7 @@ func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	}
 	switch {
 	case isGone(err):
-		return notRunning(e.id)
+		return record.NotRunning(e.id)
 	case err != nil:
 		return err
 	case sig == unix.SIGKILL:

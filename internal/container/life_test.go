@@ -12,6 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 )
 
@@ -355,23 +357,23 @@ func TestAnExecThatCannotRunHasDockersExitCode(t *testing.T) {
 	id := e.create("exec sleep 1000")
 	e.start(id)
 	for _, c := range []struct {
-		cfg  ExecConfig
+		cfg  record.ExecConfig
 		code int
 	}{
-		{ExecConfig{Cmd: []string{"nothing-like-it"}}, 127},
-		{ExecConfig{Cmd: []string{"/plain"}}, 126},
-		{ExecConfig{Cmd: []string{"true"}, User: "nobody-known"}, 126},
+		{record.ExecConfig{Cmd: []string{"nothing-like-it"}}, 127},
+		{record.ExecConfig{Cmd: []string{"/plain"}}, 126},
+		{record.ExecConfig{Cmd: []string{"true"}, User: "nobody-known"}, 126},
 	} {
 		x, err := e.Execs().ExecCreate(context.Background(), id, c.cfg)
 		e.must(err)
-		if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}); err == nil {
+		if err := e.Execs().ExecStart(context.Background(), x, execs.StartOptions{Detach: true}); err == nil {
 			t.Errorf("%v started", c.cfg)
 		}
 		in, err := e.Execs().ExecInspect(x)
 		if err != nil || in.Running || in.ExitCode == nil || *in.ExitCode != c.code {
 			t.Errorf("%v: %+v, %v", c.cfg, in, err)
 		}
-		if err := e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}); !fault.Is(err, fault.Conflict) {
+		if err := e.Execs().ExecStart(context.Background(), x, execs.StartOptions{Detach: true}); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%v again: %v", c.cfg, err)
 		}
 	}

@@ -27,12 +27,5 @@ func (s *Service) Orphaned(client *keeper.Client) {
 			pidfd.Watch(l.Pidfd, told(e.id))
 		}
 	}
-	for _, x := range s.execs.all() {
-		x.mu.Lock()
-		its := x.pidfd
-		x.mu.Unlock()
-		if its != nil {
-			pidfd.Watch(its, told(x.id))
-		}
-	}
+	s.execs.Watch(told)
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/record"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
@@ -40,7 +41,7 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 	case state == Paused:
 		return fault.New(fault.Conflict, "container %s is already paused", e.id)
 	case state != Running || l == nil:
-		return notRunning(e.id)
+		return record.NotRunning(e.id)
 	}
 	if err := freeze(ctx, l); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "cannot pause container %s", e.id)
@@ -56,7 +57,7 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 		if err := s.signals().thaw(e, l); err != nil {
 			return err
 		}
-		return notRunning(e.id)
+		return record.NotRunning(e.id)
 	}
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
 	"berth/internal/container/health"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 )
@@ -94,7 +96,7 @@ func TestAPausedContainerStandsStillAndRunsOn(t *testing.T) {
 }
 
 func execCreate(e *engine, id string) error {
-	_, err := e.Execs().ExecCreate(context.Background(), id, ExecConfig{Cmd: []string{"true"}})
+	_, err := e.Execs().ExecCreate(context.Background(), id, record.ExecConfig{Cmd: []string{"true"}})
 	return err
 }
 
@@ -103,15 +105,15 @@ func TestAnExecThatWasMadeBeforeAPauseIsNotStartedDuringIt(t *testing.T) {
 	ctx := context.Background()
 	id := e.create("exec sleep 1000")
 	e.start(id)
-	x, err := e.Execs().ExecCreate(ctx, id, ExecConfig{Cmd: []string{"true"}})
+	x, err := e.Execs().ExecCreate(ctx, id, record.ExecConfig{Cmd: []string{"true"}})
 	e.must(err)
 	e.must(e.Changes().Pause(ctx, id))
-	err = e.Execs().ExecStart(ctx, x, ExecStartOptions{Detach: true})
+	err = e.Execs().ExecStart(ctx, x, execs.StartOptions{Detach: true})
 	if !fault.Is(err, fault.Conflict) || err.Error() != "Container "+id+" is paused, unpause the container before exec" {
 		t.Error(err)
 	}
 	e.must(e.Changes().Unpause(ctx, id))
-	e.must(e.Execs().ExecStart(ctx, x, ExecStartOptions{Detach: true}))
+	e.must(e.Execs().ExecStart(ctx, x, execs.StartOptions{Detach: true}))
 	e.must(e.Kill(ctx, id, ""))
 }
 

@@ -38,15 +38,6 @@ func (t teller) by(a *asker, c Container, action string, more ...string) {
 	t.deps.Publish(m)
 }
 
-// exec tells of an exec, as an event of its container's.
-func (t teller) exec(s Execs, x *execution, action string, more ...string) {
-	e, err := s.index.find(x.container)
-	if err != nil {
-		return // the container has gone, and everybody knows that
-	}
-	t.of(e.snapshot(), action, append(more, "execID", x.id)...)
-}
-
 // told reports that an action that ends something of a container was told of by an
 // earlier daemon, which was killed before it had done all that follows.
 func (t teller) told(c Container, action string) bool {

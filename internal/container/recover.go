@@ -180,10 +180,7 @@ func (s recovery) adoptExec(ctx context.Context, p keeper.Process) {
 		s.deps.Warn("exec %s: %v", p.ID, err)
 		return
 	}
-	x := newExecution(p.ID, p.Container)
-	s.execs.add(x)
-	io, _ := provision.Streams(a)
-	x.began(p.Pid, a.Pidfd, io, func() { s.client.CloseStdin(context.Background(), p.ID) })
+	s.execs.Adopt(a, func() { s.client.CloseStdin(context.Background(), p.ID) })
 	if p.Exit != nil {
 		s.host.Later(func() { s.runs().ended(s.client, p.ID, *p.Exit) })
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
 	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/keeper"
@@ -87,9 +88,9 @@ func TestASecondDaemonCarriesOnWhereAKilledOneStopped(t *testing.T) {
 	e.wait(done, WaitNotRunning)
 	e.logged(alive, "ready")
 	e.logged(tty, "ready")
-	x, err := e.Execs().ExecCreate(context.Background(), alive, ExecConfig{Cmd: []string{"sh", "-c", "while [ ! -e /v/exec ]; do sleep 0.01; done; exit 2"}})
+	x, err := e.Execs().ExecCreate(context.Background(), alive, record.ExecConfig{Cmd: []string{"sh", "-c", "while [ ! -e /v/exec ]; do sleep 0.01; done; exit 2"}})
 	e.must(err)
-	e.must(e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}))
+	e.must(e.Execs().ExecStart(context.Background(), x, execs.StartOptions{Detach: true}))
 	before, _ := e.Get(alive)
 
 	e.crash()
@@ -207,9 +208,9 @@ func TestContainersSurviveTheirKeeper(t *testing.T) {
 	e := newEngine(t)
 	id := e.create("while [ ! -e /v/stop ]; do sleep 0.01; done; echo bye; exit 4", withVolume)
 	e.start(id)
-	x, err := e.Execs().ExecCreate(context.Background(), id, ExecConfig{Cmd: []string{"sleep", "1000"}})
+	x, err := e.Execs().ExecCreate(context.Background(), id, record.ExecConfig{Cmd: []string{"sleep", "1000"}})
 	e.must(err)
-	e.must(e.Execs().ExecStart(context.Background(), x, ExecStartOptions{Detach: true}))
+	e.must(e.Execs().ExecStart(context.Background(), x, execs.StartOptions{Detach: true}))
 	e.must(unix.Kill(e.keeper.Pid(), unix.SIGKILL))
 	<-e.keeper.Done()
 	e.keeper, err = keeper.Ensure(context.Background(), e.dir+"/exec", keeperProgram(t))

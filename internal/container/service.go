@@ -9,8 +9,10 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"berth/internal/container/execs"
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/container/usage"
 	"berth/internal/event"
@@ -20,7 +22,7 @@ import (
 type Service struct {
 	deps  Deps
 	index *index
-	execs *execIndex
+	execs *execs.Service
 	feeds *usage.Feeds // of those whose use somebody watches
 	host  *provision.Host
 
@@ -37,8 +39,16 @@ func New(deps Deps) *Service {
 		deps.Publish = func(event.Message) {} // nobody listens
 	}
 	x := newIndex()
-	return &Service{deps: deps, index: x, execs: newExecIndex(), feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
+	s := &Service{deps: deps, index: x, feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
+	s.execs = execs.New(s.host, deps.Deps, func(ref string) (execs.Container, error) {
+		e, err := s.index.find(ref)
+		return shown{e, s}, err
+	})
+	return s
 }
+
+// Execs is the further programs in the containers.
+func (s *Service) Execs() *execs.Service { return s.execs }
 
 // runs is how the containers' runs begin and end.
 type runs struct{ *Service }
@@ -65,9 +75,9 @@ func (s *Service) List() []Container {
 	return list
 }
 
-func seen(execs *execIndex, e *entry) Container {
+func seen(execs *execs.Service, e *entry) Container {
 	c := e.snapshot()
-	c.Execs = execs.alive(e.id)
+	c.Execs = execs.Alive(e.id)
 	c.Health = e.health.Load()
 	return c
 }
@@ -92,7 +102,7 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	}
 	l := e.live.Load()
 	if l == nil {
-		return idle(e)
+		return record.Idle(e.snapshot())
 	}
 	if err := stdio.SetSize(l.Pty, height, width); err != nil {
 		return err

@@ -117,16 +117,3 @@ func stopTimeout(c Container, asked *int) int {
 	}
 	return defaultStopTimeout
 }
-
-// idle is why a verb that needs a running container cannot have this one.
-func idle(e *entry) error {
-	if e.snapshot().State == Restarting {
-		return fault.New(fault.Conflict, "Container %s is restarting, wait until the container is running", e.id)
-	}
-	return notRunning(e.id)
-}
-
-// notRunning is the answer to a verb that needs a running container.
-func notRunning(id string) error {
-	return fault.New(fault.Conflict, "container %s is not running", id)
-}

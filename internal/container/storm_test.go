@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 )
 
@@ -119,11 +121,11 @@ func (e *engine) storm(r *rand.Rand) {
 		func() error { return e.Remove(ctx, id, RemoveOptions{}) },
 		func() error { e.List(); _, err := e.Get(id); return err },
 		func() error {
-			x, err := e.Execs().ExecCreate(ctx, id, ExecConfig{Cmd: []string{"echo", "x"}, AttachStdout: true})
+			x, err := e.Execs().ExecCreate(ctx, id, record.ExecConfig{Cmd: []string{"echo", "x"}, AttachStdout: true})
 			if err != nil {
 				return err
 			}
-			err = e.Execs().ExecStart(ctx, x, ExecStartOptions{Open: writes(io.Discard, io.Discard)})
+			err = e.Execs().ExecStart(ctx, x, execs.StartOptions{Open: writes(io.Discard, io.Discard)})
 			if err != nil && e.gone(id) {
 				return nil // it died under the exec
 			}

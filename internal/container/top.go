@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 
+	"berth/internal/container/record"
 	"berth/internal/container/top"
 	"berth/internal/fault"
 )
@@ -16,14 +17,14 @@ func (s Usage) Top(ctx context.Context, ref, args string) (top.Table, error) {
 	}
 	l := e.live.Load()
 	if l == nil {
-		return top.Table{}, idle(e)
+		return top.Table{}, record.Idle(e.snapshot())
 	}
 	if l.Group == nil {
 		return top.Table{}, noGroup(e.id)
 	}
 	pids, err := l.Group.Procs()
 	if err != nil || e.live.Load() != l { // the group may be the next run's by now, and has other processes
-		return top.Table{}, notRunning(e.id)
+		return top.Table{}, record.NotRunning(e.id)
 	}
 	var table top.Table
 	if args == "" || args == top.Usual {

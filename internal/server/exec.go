@@ -3,7 +3,8 @@ package server
 import (
 	"net/http"
 
-	"berth/internal/container"
+	"berth/internal/container/execs"
+	"berth/internal/container/record"
 	"berth/internal/fault"
 	"berth/internal/server/compat"
 	"berth/internal/server/show"
@@ -25,7 +26,7 @@ func (r execRoutes) create(c *call) error {
 	if len(body.Cmd) == 0 {
 		return fault.New(fault.Invalid, "No exec command specified")
 	}
-	cfg := container.ExecConfig{
+	cfg := record.ExecConfig{
 		User:         body.User,
 		Privileged:   body.Privileged,
 		Tty:          body.Tty,
@@ -54,7 +55,7 @@ func (r execRoutes) start(c *call) (err error) {
 	if err := c.decodeOptional(&body); err != nil {
 		return err
 	}
-	opts := container.ExecStartOptions{Detach: body.Detach, Tty: body.Tty}
+	opts := execs.StartOptions{Detach: body.Detach, Tty: body.Tty}
 	if body.ConsoleSize != nil && body.Tty && c.version.Has(compat.ConsoleSize) {
 		opts.ConsoleSize = *body.ConsoleSize
 	}

@@ -18,6 +18,8 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
+	"berth/internal/container/record"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/image"
@@ -34,9 +36,9 @@ type fake struct {
 	failWith   error
 	attach     func(context.Context, container.AttachOptions) error
 	logs       func(context.Context, container.LogOptions) error
-	exec       func(context.Context, container.ExecStartOptions) error
+	exec       func(context.Context, execs.StartOptions) error
 	wait       chan container.WaitResult
-	execMade   container.ExecConfig
+	execMade   record.ExecConfig
 	imported   image.ImportOptions
 	body       string
 	stop       container.StopOptions
@@ -115,21 +117,21 @@ func (f *fake) Resize(_ context.Context, ref string, h, w uint) error {
 	return f.note("resize", ref)
 }
 
-func (f *fake) ExecCreate(_ context.Context, ref string, cfg container.ExecConfig) (string, error) {
+func (f *fake) ExecCreate(_ context.Context, ref string, cfg record.ExecConfig) (string, error) {
 	f.execMade = cfg
 	return "e1", f.note("exec create", ref)
 }
 
-func (f *fake) ExecStart(ctx context.Context, id string, o container.ExecStartOptions) error {
+func (f *fake) ExecStart(ctx context.Context, id string, o execs.StartOptions) error {
 	if err := f.note("exec start", id); err != nil || o.Detach {
 		return err
 	}
 	return f.exec(ctx, o)
 }
 
-func (f *fake) ExecInspect(id string) (container.Exec, error) {
+func (f *fake) ExecInspect(id string) (execs.Exec, error) {
 	code := 3
-	return container.Exec{ID: id, ContainerID: "c1", ExitCode: &code, Config: container.ExecConfig{Cmd: []string{"sh", "-c"}}}, nil
+	return execs.Exec{ID: id, ContainerID: "c1", ExitCode: &code, Config: record.ExecConfig{Cmd: []string{"sh", "-c"}}}, nil
 }
 
 func (f *fake) ExecResize(ctx context.Context, id string, h, w uint) error {

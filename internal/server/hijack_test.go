@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"berth/internal/container"
+	"berth/internal/container/execs"
 	"berth/internal/fault"
 
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -139,7 +140,7 @@ func TestAnErrorBeforeTheStreamIsJSONAndOneAfterIsAFrameOnStderr(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != 409 || !strings.HasPrefix(body.Message, "You cannot") {
 		t.Errorf("%s %+v %v", resp.Status, body, err)
 	}
-	f.exec = func(_ context.Context, o container.ExecStartOptions) error {
+	f.exec = func(_ context.Context, o execs.StartOptions) error {
 		if _, _, _, err := o.Open(false); err != nil {
 			return err
 		}

@@ -7,8 +7,10 @@ import (
 	"berth/internal/archive"
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/execs"
 	"berth/internal/container/explain"
 	"berth/internal/container/files"
+	"berth/internal/container/record"
 	"berth/internal/container/top"
 	"berth/internal/event"
 	"berth/internal/image"
@@ -48,9 +50,9 @@ type Streams interface {
 
 // Execs is what the border needs of further programs in a container.
 type Execs interface {
-	ExecCreate(ctx context.Context, ref string, cfg container.ExecConfig) (string, error)
-	ExecStart(ctx context.Context, id string, opts container.ExecStartOptions) error
-	ExecInspect(id string) (container.Exec, error)
+	ExecCreate(ctx context.Context, ref string, cfg record.ExecConfig) (string, error)
+	ExecStart(ctx context.Context, id string, opts execs.StartOptions) error
+	ExecInspect(id string) (execs.Exec, error)
 	ExecResize(ctx context.Context, id string, height, width uint) error
 }
 

@@ -1,4 +1,4 @@
-package container
+package execs
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 func TestExecsAreForgottenWithTheirContainerOrAWhileAfterTheirEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := newExecIndex()
+		x := newIndex()
 		made := map[string]*execution{}
 		for _, id := range []string{"new", "running", "ended"} {
 			made[id] = newExecution(id, "c")

@@ -15,7 +15,7 @@ func Files(s *Service) *files.Service {
 	})
 }
 
-// shown is a container as those who copy its files see it.
+// shown is a container as the rooms see it that need more than its snapshot.
 type shown struct {
 	e *entry
 	s *Service

@@ -1,4 +1,4 @@
-package container
+package execs
 
 import (
 	"maps"
@@ -11,19 +11,19 @@ import (
 // as with Docker, which looks every five minutes and forgets what it saw the last time.
 const keepExec = 5 * time.Minute
 
-// execIndex is all execs, by ID and by container. Execs live in memory only: the process of one that outlives
+// index is all execs, by ID and by container. Execs live in memory only: the process of one that outlives
 // the daemon is taken over, how it was asked for is not.
-type execIndex struct {
+type index struct {
 	mu   sync.RWMutex
 	byID map[string]*execution
 	of   map[string]map[string]*execution // by container
 }
 
-func newExecIndex() *execIndex {
-	return &execIndex{byID: map[string]*execution{}, of: map[string]map[string]*execution{}}
+func newIndex() *index {
+	return &index{byID: map[string]*execution{}, of: map[string]map[string]*execution{}}
 }
 
-func (x *execIndex) add(e *execution) {
+func (x *index) add(e *execution) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.byID[e.id] = e
@@ -33,13 +33,13 @@ func (x *execIndex) add(e *execution) {
 	x.of[e.container][e.id] = e
 }
 
-func (x *execIndex) get(id string) *execution {
+func (x *index) get(id string) *execution {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.byID[id]
 }
 
-func (x *execIndex) drop(id string) {
+func (x *index) drop(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := x.byID[id]
@@ -54,14 +54,14 @@ func (x *execIndex) drop(id string) {
 }
 
 // all returns every exec.
-func (x *execIndex) all() []*execution {
+func (x *index) all() []*execution {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return slices.Collect(maps.Values(x.byID))
 }
 
 // alive returns the IDs of a container's execs that run or can still run, sorted.
-func (x *execIndex) alive(container string) []string {
+func (x *index) alive(container string) []string {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	var ids []string
@@ -76,7 +76,7 @@ func (x *execIndex) alive(container string) []string {
 
 // orphan forgets the execs of a container that ended: those that have not been started at once, for they
 // cannot be any more, and the others after a while.
-func (x *execIndex) orphan(container string) {
+func (x *index) orphan(container string) {
 	for _, id := range x.alive(container) {
 		if e := x.get(id); e != nil && e.claim() == nil {
 			x.drop(id)
@@ -87,7 +87,7 @@ func (x *execIndex) orphan(container string) {
 }
 
 // dropLater forgets an exec that has ended.
-func (x *execIndex) dropLater(id string) {
+func (x *index) dropLater(id string) {
 	time.AfterFunc(keepExec, func() {
 		if e := x.get(id); e != nil {
 			e.mayGo.Store(true)

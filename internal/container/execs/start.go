@@ -1,4 +1,4 @@
-package container
+package execs
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/container/record"
+	"berth/internal/container/stdio"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
@@ -18,21 +20,22 @@ import (
 
 // ExecStart runs an exec. With a client attached it returns when the process
 // has ended or the client detached; detached, when the process runs.
-func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) error {
-	x := s.execs.get(id)
+func (s *Service) ExecStart(ctx context.Context, id string, opts StartOptions) error {
+	x := s.index.get(id)
 	if x == nil {
 		return noExec(id)
 	}
-	e, err := s.index.find(x.container)
+	of, err := s.find(x.container)
 	if err != nil { // it went with its container
 		return noExec(id)
 	}
-	l := e.live.Load()
-	if l == nil {
-		return idle(e)
+	c := of.Snapshot()
+	held, _ := of.Running()
+	if held == nil {
+		return record.Idle(c)
 	}
-	if e.snapshot().State == Paused {
-		return pausedExec(e.id)
+	if c.State == record.Paused {
+		return pausedExec(c.ID)
 	}
 	keys, err := stream.DetachKeys(x.config.DetachKeys)
 	if err != nil {
@@ -41,9 +44,9 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 	if err := x.claim(); err != nil {
 		return err
 	}
-	s.tells().exec(s, x, event.ExecStart+notice.Command(x.config.Cmd))
+	s.tell(x, event.ExecStart+notice.Command(x.config.Cmd))
 	if opts.Detach {
-		return s.runExec(ctx, e, l, x, opts)
+		return s.run(ctx, c, held, x, opts)
 	}
 	place := x.hub.Join(false)
 	defer place.Leave()
@@ -52,7 +55,7 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 		x.unclaim(0)
 		return err
 	}
-	if err := s.runExec(ctx, e, l, x, opts); err != nil {
+	if err := s.run(ctx, c, held, x, opts); err != nil {
 		return err
 	}
 	if !x.config.AttachStdin {
@@ -66,7 +69,7 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 	}
 	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
 	if errors.Is(err, stream.ErrDetached) {
-		s.tells().exec(s, x, event.ExecDetach)
+		s.tell(x, event.ExecDetach)
 	}
 	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
 		return nil
@@ -75,7 +78,7 @@ func (s Execs) ExecStart(ctx context.Context, id string, opts ExecStartOptions) 
 		select {
 		case <-x.ended:
 		case <-ctx.Done():
-		case <-time.After(drainTime):
+		case <-time.After(stdio.DrainTime):
 		}
 	}
 	return err
@@ -111,13 +114,16 @@ func (x *execution) unclaim(code int) {
 // looked for.
 const cannotRun = 126
 
-// runExec starts the process; on failure everything is given back.
-func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+// startTimeout bounds a start that nothing else bounds: the client may be gone.
+const startTimeout = 2 * time.Minute
+
+// run starts the process; on failure everything is given back.
+func (s *Service) run(ctx context.Context, c record.Container, held *provision.Holdings, x *execution, opts StartOptions) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	err := s.launchExec(ctx, e, l, x, opts)
-	if err != nil && diedUnder(l, err) {
-		err = notRunning(e.id)
+	err := s.launch(ctx, c, held, x, opts)
+	if err != nil && diedUnder(held, err) {
+		err = record.NotRunning(c.ID)
 	}
 	var exit *provision.ExitError
 	switch {
@@ -137,12 +143,12 @@ func (s Execs) runExec(ctx context.Context, e *entry, l *live, x *execution, opt
 const dyingTime = 100 * time.Millisecond
 
 // diedUnder reports that an exec failed because its container was ending.
-func diedUnder(l *live, err error) bool {
+func diedUnder(held *provision.Holdings, err error) bool {
 	var f *program.Failure
 	// ENOMEM is also what fork(2) says in a pid namespace whose first process ends.
 	dying := errors.As(err, &f) && (f.Errno == unix.ESRCH || f.Errno == unix.ENOMEM || f.Errno == 0)
 	for end := time.Now().Add(dyingTime); ; time.Sleep(time.Millisecond) {
-		if pidfd.Ended(l.Pidfd) {
+		if pidfd.Ended(held.Pidfd) {
 			return true
 		}
 		if !dying || time.Now().After(end) {
@@ -151,7 +157,7 @@ func diedUnder(l *live, err error) bool {
 	}
 }
 
-func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, opts ExecStartOptions) error {
+func (s *Service) launch(ctx context.Context, c record.Container, held *provision.Holdings, x *execution, opts StartOptions) error {
 	var undo provision.Undo
 	defer undo.Run()
 	client, err := s.deps.Keeper()
@@ -162,13 +168,13 @@ func (s Execs) launchExec(ctx context.Context, e *entry, l *live, x *execution, 
 	if opts.ConsoleSize != [2]uint{} {
 		cfg.ConsoleSize = opts.ConsoleSize
 	}
-	p, err := s.host.PrepareExec(e.snapshot(), &l.Holdings, x.id, cfg)
+	p, err := s.host.PrepareExec(c, held, x.id, cfg)
 	if err != nil {
 		return err
 	}
 	undo.Add(p.IO().CloseAll)
 	defer p.CloseChildEnds()
-	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, x.id, e.id, nil))
+	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, x.id, c.ID, nil))
 	defer p.EndExec()
 	if err == nil {
 		if err = p.TakeTerminal(ctx, client, x.id); err != nil {
