@@ -350,9 +350,8 @@ func TestARefusedFlagIsNamedAndItsDefaultIsAccepted(t *testing.T) {
 	f := newFake(t)
 	f.on("POST /containers/create", answer(http.StatusCreated, container.CreateResponse{ID: id}))
 	const elsewhere = "\"--cpu-count\" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux\n"
-	f.run("", "create", "--use-api-socket", "busybox").want(t, 125, "", "berth: --use-api-socket is not supported yet\n\nRun 'berth create --help' for more information\n")
 	f.run("", "create", "--cpu-count=2", "busybox").want(t, 1, "", elsewhere)
-	f.run("", "create", "--use-api-socket=false", "--cpu-count=0", "busybox").want(t, 0, id+"\n", "")
+	f.run("", "create", "--cpu-count=0", "busybox").want(t, 0, id+"\n", "")
 }
 
 func TestAHealthCheckIsOneProbeAndItsFlagsAreChecked(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,7 @@ type fake struct {
 	t      *testing.T
 	server *httptest.Server
 	routes map[string]http.HandlerFunc
+	host   string
 	config string // the clients' configuration directory; a new one each time when empty
 
 	mu    sync.Mutex
@@ -33,6 +35,7 @@ type fake struct {
 func newFake(t *testing.T) *fake {
 	f := &fake{t: t, routes: map[string]http.HandlerFunc{}, bodys: map[string][]byte{}}
 	f.server = httptest.NewServer(f)
+	f.host = "tcp://" + f.server.Listener.Addr().String()
 	t.Cleanup(f.server.Close)
 	return f
 }
@@ -59,6 +62,20 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h(w, r)
+}
+
+// onSocket has the clients connect over a Unix socket.
+func (f *fake) onSocket() *fake {
+	path := filepath.Join(f.t.TempDir(), "d.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: f}}
+	server.Start()
+	f.t.Cleanup(server.Close)
+	f.host = "unix://" + path
+	return f
 }
 
 // on scripts a route.
@@ -164,7 +181,7 @@ type result struct {
 
 // run runs the client against the fake.
 func (f *fake) run(stdin string, args ...string) result {
-	env := map[string]string{"BERTH_HOST": "tcp://" + f.server.Listener.Addr().String()}
+	env := map[string]string{"BERTH_HOST": f.host}
 	if f.config != "" {
 		env["DOCKER_CONFIG"] = f.config
 	}

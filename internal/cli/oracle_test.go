@@ -31,7 +31,7 @@ func (f *fake) stock(stdin string, args ...string) result {
 	}
 	var out, errOut bytes.Buffer
 	cmd := exec.Command(path, args...)
-	cmd.Env = []string{"DOCKER_HOST=tcp://" + f.server.Listener.Addr().String(), "DOCKER_CONFIG=" + cmp.Or(f.config, f.t.TempDir()), "PATH=" + os.Getenv("PATH"), "KEYCHAIN=" + os.Getenv("KEYCHAIN"), "HOME=/h"}
+	cmd.Env = []string{"DOCKER_HOST=" + f.host, "DOCKER_CONFIG=" + cmp.Or(f.config, f.t.TempDir()), "PATH=" + os.Getenv("PATH"), "KEYCHAIN=" + os.Getenv("KEYCHAIN"), "HOME=/h"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errOut
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {

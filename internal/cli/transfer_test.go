@@ -1,13 +1,20 @@
 package cli
 
 import (
+	"archive/tar"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/moby/moby/api/types/container"
 )
 
 // pulled is what a daemon tells of a pull.
@@ -150,4 +157,66 @@ func TestContentTrustIsRefusedRatherThanLeftOut(t *testing.T) {
 	}
 	env := map[string]string{"DOCKER_CONTENT_TRUST": "1", "BERTH_HOST": "tcp://" + f.server.Listener.Addr().String()}
 	runWith(t, env, "", "pull", "-q", "--disable-content-trust", "a").want(t, 0, "docker.io/library/a:latest\n", "")
+}
+
+func TestTheDaemonsSocketGoesIntoAContainerWithTheUsersLogins(t *testing.T) {
+	bin := t.TempDir()
+	const helper = `#!/bin/sh
+server=$(cat)
+case $1$server in
+list*) echo '{"reg:5000":"u","tok.io":"<token>"}' ;;
+getreg:5000) echo '{"ServerURL":"reg:5000","Username":"u","Secret":"p"}' ;;
+gettok.io) echo '{"ServerURL":"tok.io","Username":"<token>","Secret":"T"}' ;;
+*) echo "credentials not found in native keychain"; exit 1 ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(bin, "docker-credential-list"), []byte(helper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	for what, config := range map[string]string{
+		"with logins": loggedIn, "without": `{}`, "in a helper": `{"credsStore":"list"}`, "in a server's own": `{"auths":{"a.io":{"auth":"dTpw"}},"credHelpers":{"reg:5000":"list"}}`,
+	} {
+		f := newFake(t).user(config).onSocket()
+		f.on("HEAD /_ping", pong).on("GET /_ping", pong)
+		f.on("GET /info", answer(http.StatusOK, map[string]any{"OSType": "linux"}))
+		f.on("POST /containers/create", f.keep("create", answer(http.StatusCreated, container.CreateResponse{ID: id})))
+		f.on("PUT /containers/"+id+"/archive", f.keep("logins", answer(http.StatusOK, nil)))
+		sent := func() (create, logins any, name string) {
+			if err := json.Unmarshal([]byte(f.body("create")), &create); err != nil {
+				t.Fatal(err)
+			}
+			prune(create.(map[string]any))
+			if f.body("logins") == "" {
+				return create, nil, ""
+			}
+			r := tar.NewReader(strings.NewReader(f.body("logins")))
+			h, err := r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.NewDecoder(r).Decode(&logins); err != nil {
+				t.Fatal(err)
+			}
+			return create, logins, fmt.Sprint(h.Name, h.Mode)
+		}
+		for _, args := range []string{"create --use-api-socket x", "create --use-api-socket -e DOCKER_CONFIG=/x x", "create --use-api-socket=false x"} {
+			want := f.stock("", strings.Fields(args)...)
+			if want.code != 0 {
+				t.Fatalf("docker %+v", want)
+			}
+			wantCreate, wantLogins, wantName := sent()
+			f.keep("logins", noContent)(httptest.NewRecorder(), httptest.NewRequest("PUT", "/", nil)) // forgets it
+			f.run("", strings.Fields(args)...).want(t, want.code, want.out, want.err)
+			create, logins, name := sent()
+			if !reflect.DeepEqual(create, wantCreate) || !reflect.DeepEqual(logins, wantLogins) || name != wantName {
+				t.Errorf("%s, %s\nberth  %v %v %s\ndocker %v %v %s", what, args, create, logins, name, wantCreate, wantLogins, wantName)
+			}
+			f.keep("logins", noContent)(httptest.NewRecorder(), httptest.NewRequest("PUT", "/", nil))
+		}
+	}
+	f := newFake(t)
+	f.on("HEAD /_ping", pong).on("GET /_ping", pong)
+	f.sameRequests("create", "--use-api-socket", "x")
+	f.sameRequests("run", "--use-api-socket", "x")
 }

@@ -81,6 +81,12 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 			return "", err
 		}
 	}
+	var logins []byte
+	if o.APISocket {
+		if logins, err = addSocket(s, client, &req); err != nil {
+			return "", err
+		}
+	}
 	if o.Pull == creation.Always {
 		if err := pull(ctx, s, o, ref); err != nil {
 			return "", err
@@ -100,6 +106,11 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 	}
 	if err != nil {
 		return "", err
+	}
+	if logins != nil {
+		if err := putLogins(ctx, client, resp.ID, logins); err != nil {
+			resp.Warnings = append(resp.Warnings, fmt.Sprintf("injecting docker config.json into container failed: %v", err))
+		}
 	}
 	for _, w := range resp.Warnings {
 		_, _ = fmt.Fprintln(s.Err, "WARNING:", w)

@@ -16,6 +16,7 @@ type Options struct {
 	Name, Platform string
 	Pull           string // when the image is pulled: Always, Missing, Never, or "" for Missing
 	Quiet          bool   // a pull shows nothing
+	APISocket      bool   // the container gets the daemon's socket and the user's logins
 
 	config container.Config
 	host   container.HostConfig
@@ -78,6 +79,7 @@ func (o *Options) Install(fs *pflag.FlagSet, platform, doing string) {
 	o.endpoint.install(fs)
 	o.limits.install(fs, &o.host.Resources)
 	o.installRecord(fs)
+	fs.BoolVar(&o.APISocket, "use-api-socket", false, "Bind mount Docker API socket and required auth")
 	session.Refuse(fs, refusedCreate()...)
 	opts.InstallKernelMemory(fs)
 	session.Since(fs, "annotation", "1.43")
@@ -181,12 +183,12 @@ func (o *Options) installRecord(fs *pflag.FlagSet) {
 }
 
 // refusedCreate lists docker's flags for new containers that only a daemon on
-// Windows has, and the one that we lack.
+// Windows has.
 func refusedCreate() []session.Refused {
 	const windows = "running on windows, but the Docker daemon is running on linux"
 	var out []session.Refused
 	for _, name := range []string{"cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"} {
 		out = append(out, session.Refused{Name: name, Default: "0", Only: windows})
 	}
-	return append(out, session.Refused{Name: "use-api-socket", Bool: true})
+	return out
 }

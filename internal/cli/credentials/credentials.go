@@ -46,7 +46,12 @@ func (s *Store) Get(server string) (Login, error) {
 	if err != nil {
 		return Login{}, err
 	}
-	if h := s.helperOf(f, server); h != "" {
+	return s.loginOf(f, s.helperOf(f, server), server)
+}
+
+// loginOf asks a helper for a server's login, or the file when there is none.
+func (s *Store) loginOf(f *file, h helper, server string) (Login, error) {
+	if h != "" {
 		return h.get(server)
 	}
 	l := Login{Server: server}
