@@ -62,7 +62,7 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	if err != nil {
 		return err
 	}
-	s.tells().of(c, event.Attach)
+	s.tells.Of(c, event.Attach)
 	if opts.Logs {
 		if err := logsOf(s.deps).copy(ctx, e, LogOptions{Stdout: out != nil, Stderr: errs != nil, Tail: -1}, out, errs); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 	}
 	err = place.Serve(ctx, stream.Client{Stdin: in, Stdout: out, Stderr: errs, DetachKeys: keys})
 	if errors.Is(err, stream.ErrDetached) {
-		s.tells().of(e.snapshot(), event.Detach)
+		s.tells.Of(e.snapshot(), event.Detach)
 	}
 	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
 		return nil

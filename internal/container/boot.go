@@ -56,7 +56,7 @@ func (s recovery) behind(e *entry, gates []order.Gate) {
 // more: the start has been called off, or the daemon ends.
 func (s recovery) opens(e, on *entry, g order.Gate, due time.Time) bool {
 	for {
-		theirs, ours := on.changes(), e.changes() // before the look, so that nothing is missed
+		theirs, ours := on.waiting.Next(), e.waiting.Next() // before the look, so that nothing is missed
 		c := on.snapshot()
 		now := order.Now{
 			Waits: c.State == Restarting || c.State == Starting, Up: c.State.Up(), Again: c.Restarts > 0, Failure: c.Run.ExitCode != 0,
@@ -72,14 +72,14 @@ func (s recovery) opens(e, on *entry, g order.Gate, due time.Time) bool {
 		off := mine.State != Restarting || !mine.Restart.Due.Equal(due)
 		if !open && !off {
 			select {
-			case <-theirs.ch:
-			case <-ours.ch:
+			case <-theirs.Told():
+			case <-ours.Told():
 			case <-s.ending:
 				off = true
 			}
 		}
-		on.leave(theirs)
-		e.leave(ours)
+		on.waiting.Leave(theirs)
+		e.waiting.Leave(ours)
 		if open || off {
 			return !off
 		}

@@ -73,7 +73,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	}
 	s.index.add(newEntry(c))
 	undo.Clear()
-	s.tells().of(c, event.Create)
+	s.tells.Of(c, event.Create)
 	getReady(c)
 	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
 }

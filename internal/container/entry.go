@@ -8,7 +8,9 @@ import (
 
 	"berth/internal/container/files"
 	"berth/internal/container/health"
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/container/waiting"
 	"berth/internal/fault"
 	"berth/internal/logdriver"
 	"berth/internal/state"
@@ -17,7 +19,7 @@ import (
 
 const bucket = "containers"
 
-// entry is one container in memory. Lock order: verb, then views or waiters; the
+// entry is one container in memory. Lock order: verb, then views or who waits; the
 // index's lock is never taken with either held except to drop the entry.
 type entry struct {
 	id   string
@@ -35,26 +37,25 @@ type entry struct {
 
 	views files.Views // of who copies files in or out
 
-	mu      sync.Mutex // guards waiters
-	waiters []*waiter
+	waiting waiting.Line
 }
 
 // live is the present run.
 type live struct {
 	provision.Holdings
-	stopping atomic.Bool           // the user asked for the end that is coming
-	asked    atomic.Int32          // a restart.Asked: see ask
-	renew    atomic.Bool           // it is unhealthy and ends to begin again, whatever its policy
-	acting   atomic.Bool           // something is being done about its health
-	again    atomic.Bool           // a restart follows: its end is not the container's
-	passing  atomic.Bool           // the daemon ends it for its own sake: the next one decides what follows
-	adopted  bool                  // an earlier daemon has started it
-	ending   atomic.Bool           // SIGKILL is on its way: nobody pauses it any more
-	down     chan struct{}         // closed when the run has ended for all to see
-	stopper  atomic.Pointer[asker] // who has asked for its stop
-	telling  sync.Mutex            // held while a signal is sent and told of: its end comes after
-	oomTold  bool                  // that it ran out of memory; guarded by telling
-	endTold  bool                  // or is about to be; guarded by telling
+	stopping atomic.Bool                  // the user asked for the end that is coming
+	asked    atomic.Int32                 // a restart.Asked: see ask
+	renew    atomic.Bool                  // it is unhealthy and ends to begin again, whatever its policy
+	acting   atomic.Bool                  // something is being done about its health
+	again    atomic.Bool                  // a restart follows: its end is not the container's
+	passing  atomic.Bool                  // the daemon ends it for its own sake: the next one decides what follows
+	adopted  bool                         // an earlier daemon has started it
+	ending   atomic.Bool                  // SIGKILL is on its way: nobody pauses it any more
+	down     chan struct{}                // closed when the run has ended for all to see
+	stopper  atomic.Pointer[notice.Asker] // who has asked for its stop
+	telling  sync.Mutex                   // held while a signal is sent and told of: its end comes after
+	oomTold  bool                         // that it ran out of memory; guarded by telling
+	endTold  bool                         // or is about to be; guarded by telling
 }
 
 func newEntry(c Container) *entry {
@@ -97,7 +98,7 @@ func (e *entry) change(f func(*Container)) Container {
 	f(&c)
 	c.Revision++
 	e.snap.Store(&c)
-	e.answer(WaitResult{}, waitChange)
+	e.waiting.Answer(WaitResult{}, waiting.Change)
 	return c
 }
 

@@ -125,7 +125,7 @@ func TestAnEndWithoutADaemonIsToldOnceWhateverTheDaemonHadDone(t *testing.T) {
 		"it ends while nobody is there": {away: endsAway, want: "die 5, network disconnect, volume unmount"},
 		"and goes away by itself":       {auto: true, away: endsAway, want: "die 5, network disconnect, volume unmount, destroy"},
 		"killed between the record and the event": {away: func(e *engine, id string) {
-			e.Service.deps.Publish = func(event.Message) {}
+			e.Service.tells = notice.NewTeller(func(event.Message) {}, e.warn)
 			e.touch("end")
 			e.wait(id, WaitNotRunning)
 			e.crash()

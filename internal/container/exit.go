@@ -114,16 +114,16 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	l.telling.Lock() // who sends a signal tells of it first
 	l.endTold = true
 	l.telling.Unlock()
-	told := s.tells().told(c, event.Die)
+	told := s.tells.Told(c, event.Die)
 	if !told {
-		s.tells().all(notice.Ended(&c, l.oomTold))
+		s.tells.All(notice.Ended(&c, l.oomTold))
 	}
 	s.host.Release(c, endpoint, l.Holdings)
 	if !told {
-		s.tells().all(notice.Left(&c, endpoint))
+		s.tells.All(notice.Left(&c, endpoint))
 	}
 	if a := l.stopper.Load(); a != nil {
-		s.tells().by(a, c, event.Stop)
+		s.tells.By(a, c, event.Stop)
 	}
 	s.execs.Orphan(c.ID)
 	close(l.down)

@@ -11,6 +11,7 @@ import (
 	"berth/internal/container/health"
 	"berth/internal/container/record"
 	"berth/internal/container/restart"
+	"berth/internal/container/waiting"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
@@ -102,8 +103,8 @@ func (s probing) probed(e *entry, w *watch, state health.State) {
 	before := e.health.Swap(&state)
 	s.keepHealth(e, state)
 	if before.Status != state.Status {
-		e.answer(WaitResult{}, waitChange)
-		s.tells().of(e.snapshot(), event.HealthStatus+string(state.Status))
+		e.waiting.Answer(WaitResult{}, waiting.Change)
+		s.tells.Of(e.snapshot(), event.HealthStatus+string(state.Status))
 	}
 	check := e.snapshot().Config.Healthcheck
 	if action := check.Action(state); action != health.None {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/record"
 	"berth/internal/event"
 	"berth/internal/fault"
@@ -51,7 +52,7 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 		return err
 	}
 	s.probing().unwatch(e)
-	s.tells().of(c, event.Pause)
+	s.tells.Of(c, event.Pause)
 	// Who kills it either sees it paused, and lets it go, or is seen here.
 	if l.ending.Load() {
 		if err := s.signals().thaw(e, l); err != nil {
@@ -109,7 +110,7 @@ func (s signals) thaw(e *entry, l *live) error {
 	if err != nil {
 		return err
 	}
-	s.tells().of(c, event.Unpause)
+	s.tells.Of(c, event.Unpause)
 	s.probing().watch(e, l, false)
 	return nil
 }
@@ -140,7 +141,7 @@ func (s signals) send(ctx context.Context, e *entry, l *live, sig unix.Signal, v
 	if err := pidfd.Send(l.Pidfd, sig); err != nil {
 		return err
 	}
-	s.tells().by(&asker{peer.From(ctx), verb}, e.snapshot(), event.Kill, "signal", strconv.Itoa(int(sig)))
+	s.tells.By(&notice.Asker{By: peer.From(ctx), Verb: verb}, e.snapshot(), event.Kill, "signal", strconv.Itoa(int(sig)))
 	return nil
 }
 

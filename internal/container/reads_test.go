@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"berth/internal/container/config"
+	"berth/internal/container/usage"
 )
 
 // TestNoReaderWaitsForAVerb has a verb that never ends: a reader that waited for it would
@@ -36,24 +37,24 @@ func TestNoReaderWaitsForAVerb(t *testing.T) {
 	if _, err := s.Usage().Top(t.Context(), "stuck", ""); err == nil {
 		t.Error("top of one that is being started is not refused")
 	}
-	var told []Stats
-	tell := func(st Stats) error { told = append(told, st); return nil }
-	for _, o := range []StatsOptions{{}, {OneShot: true}} {
+	var told []usage.Stats
+	tell := func(st usage.Stats) error { told = append(told, st); return nil }
+	for _, o := range []usage.StatsOptions{{}, {OneShot: true}} {
 		if err := s.Usage().Stats(t.Context(), "stuck", o, tell); err != nil {
 			t.Error(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if err := s.Usage().Stats(ctx, "stuck", StatsOptions{Stream: true}, func(st Stats) error { cancel(); return tell(st) }); err != nil {
+	if err := s.Usage().Stats(ctx, "stuck", usage.StatsOptions{Stream: true}, func(st usage.Stats) error { cancel(); return tell(st) }); err != nil {
 		t.Error(err)
 	}
 	if len(told) != 3 || told[0].Now.Ran() || told[0].Name != "stuck" || told[2].Before.Ran() {
 		t.Errorf("%+v", told)
 	}
-	if n := s.feeds.Watched(); n != 0 {
+	if n := s.usage.Watched(); n != 0 {
 		t.Errorf("%d are still measured", n)
 	}
-	if err := s.Usage().Update(ctx, "stuck", config.Update{}); err == nil {
+	if err := s.Changes().Update(ctx, "stuck", config.Update{}); err == nil {
 		t.Error("a verb does wait, and gives up with its client")
 	}
 }

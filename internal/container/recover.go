@@ -26,7 +26,7 @@ const lostExit = 255
 // are adopted, ends that happened meanwhile are recorded, and what a crash
 // left half-done is cleaned up. It is called once, before any other method.
 func (s *Service) Recover(ctx context.Context, client *keeper.Client) error {
-	s.past = notice.NewPast(s.deps.Events)
+	s.tells.Remember(notice.NewPast(s.deps.Events))
 	return recovery{s, client, map[string]restart.Asked{}}.run(ctx)
 }
 
@@ -93,8 +93,11 @@ func (s recovery) run(ctx context.Context) error {
 		f()
 	}
 	s.settle()
-	s.tellMissing()
+	for _, e := range s.index.all() {
+		s.tells.Missing(e.snapshot())
+	}
 	s.recovered.Store(true)
+	s.tells.Remember(nil)
 	s.resume()
 	return nil
 }
@@ -145,7 +148,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
-	s.tells().watchOOM(e, l)
+	s.runs().watchOOM(e, l)
 	e.hub.Run(io.Ends(c.Config.StdinOnce, func() { s.client.CloseStdin(context.Background(), c.ID) }), sink)
 	return ports, nil
 }
@@ -245,8 +248,8 @@ func (s recovery) lost(e *entry) {
 	} else {
 		os.Remove(s.deps.Paths.ExitFile(e.id)) // not before: it is all that knows
 	}
-	if !s.tells().told(c, event.Die) {
-		s.tells().all(append(notice.Ended(&c, false), notice.Left(&c, was)...))
+	if !s.tells.Told(c, event.Die) {
+		s.tells.All(append(notice.Ended(&c, false), notice.Left(&c, was)...))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/restart"
 	"berth/internal/event"
 	"berth/internal/fault"
@@ -95,7 +96,7 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	if err != nil {
 		e.step(RemoveFailed, nil)
 		err = fault.Wrap(fault.Internal, err, "cannot remove container %q", "/"+c.Name)
-		e.answer(WaitResult{Code: c.Run.ExitCode, Err: err.Error()}, WaitRemoved)
+		e.waiting.Answer(WaitResult{Code: c.Run.ExitCode, Err: err.Error()}, WaitRemoved)
 		return err
 	}
 	closeLog(e)
@@ -105,8 +106,8 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	}
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
-	if !s.tells().told(c, event.Destroy) {
-		s.tells().by(&asker{peer.From(ctx), "remove"}, c, event.Destroy)
+	if !s.tells.Told(c, event.Destroy) {
+		s.tells.By(&notice.Asker{By: peer.From(ctx), Verb: "remove"}, c, event.Destroy)
 	}
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
 	return nil

@@ -44,6 +44,6 @@ func (s Changes) Rename(ctx context.Context, ref, name string) error {
 	}
 	c = e.change(func(c *Container) { c.Name = name })
 	s.index.release(before, e.id)
-	s.tells().of(c, event.Rename, "oldName", "/"+before)
+	s.tells.Of(c, event.Rename, "oldName", "/"+before)
 	return nil
 }

@@ -31,7 +31,7 @@ func (s Changes) stopAndStart(ctx context.Context, e *entry, opts StopOptions) e
 		return err
 	}
 	if off {
-		s.tells().of(e.snapshot(), event.Stop)
+		s.tells.Of(e.snapshot(), event.Stop)
 	}
 	if l != nil {
 		l.again.Store(true)
@@ -45,7 +45,7 @@ func (s Changes) stopAndStart(ctx context.Context, e *entry, opts StopOptions) e
 		err = nil
 	}
 	if err == nil {
-		s.tells().of(e.snapshot(), event.Restart)
+		s.tells.Of(e.snapshot(), event.Restart)
 	}
 	return err
 }

@@ -23,13 +23,13 @@ type Service struct {
 	deps  Deps
 	index *index
 	execs *execs.Service
-	feeds *usage.Feeds // of those whose use somebody watches
+	tells *notice.Teller
+	usage *usage.Service
 	host  *provision.Host
 
 	pruning   sync.Mutex    // held by the one prune that there may be
 	recovered atomic.Bool   // Recover has done its work
 	leaving   atomic.Bool   // the daemon ends and takes its containers along: nothing is started any more
-	past      *notice.Past  // until then: what has been told already
 	ending    chan struct{} // closed when the daemon ends
 }
 
@@ -39,16 +39,17 @@ func New(deps Deps) *Service {
 		deps.Publish = func(event.Message) {} // nobody listens
 	}
 	x := newIndex()
-	s := &Service{deps: deps, index: x, feeds: usage.NewFeeds(statsInterval), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
-	s.execs = execs.New(s.host, deps.Deps, func(ref string) (execs.Container, error) {
-		e, err := s.index.find(ref)
-		return shown{e, s}, err
-	})
+	s := &Service{deps: deps, index: x, tells: notice.NewTeller(deps.Publish, deps.Warn), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
+	s.execs = execs.New(s.host, deps.Deps, func(ref string) (execs.Container, error) { return s.show(ref) })
+	s.usage = usage.New(deps.Cgroups, s.tells, func(ref string) (usage.Container, error) { return s.show(ref) })
 	return s
 }
 
 // Execs is the further programs in the containers.
 func (s *Service) Execs() *execs.Service { return s.execs }
+
+// Usage is what the containers use.
+func (s *Service) Usage() *usage.Service { return s.usage }
 
 // runs is how the containers' runs begin and end.
 type runs struct{ *Service }
@@ -107,7 +108,7 @@ func (s *Service) Resize(_ context.Context, ref string, height, width uint) erro
 	if err := stdio.SetSize(l.Pty, height, width); err != nil {
 		return err
 	}
-	s.tells().of(e.snapshot(), event.Resize, "height", strconv.FormatUint(uint64(height), 10), "width", strconv.FormatUint(uint64(width), 10))
+	s.tells.Of(e.snapshot(), event.Resize, "height", strconv.FormatUint(uint64(height), 10), "width", strconv.FormatUint(uint64(width), 10))
 	return nil
 }
 

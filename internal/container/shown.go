@@ -9,16 +9,18 @@ import (
 
 // Files is what goes in and out of the file systems of a daemon's containers.
 func Files(s *Service) *files.Service {
-	return files.New(s.host, s.deps.Deps, s.deps.Commits, func(ref string) (files.Container, error) {
-		e, err := s.index.find(ref)
-		return shown{e, s}, err
-	})
+	return files.New(s.host, s.deps.Deps, s.deps.Commits, func(ref string) (files.Container, error) { return s.show(ref) })
 }
 
 // shown is a container as the rooms see it that need more than its snapshot.
 type shown struct {
 	e *entry
 	s *Service
+}
+
+func (s *Service) show(ref string) (shown, error) {
+	e, err := s.index.find(ref)
+	return shown{e, s}, err
 }
 
 func (c shown) Snapshot() Container            { return c.e.snapshot() }
@@ -33,6 +35,8 @@ func (c shown) Running() (*provision.Holdings, <-chan struct{}) {
 	}
 	return &l.Holdings, l.down
 }
+
+func (c shown) Removed(ctx context.Context) <-chan WaitResult { return c.e.await(ctx, WaitRemoved) }
 
 func (c shown) Pause(ctx context.Context) error   { return c.s.Changes().Pause(ctx, c.e.id) }
 func (c shown) Unpause(ctx context.Context) error { return c.s.Changes().Unpause(ctx, c.e.id) }

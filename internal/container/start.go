@@ -103,8 +103,8 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
 			recorded <- s.deps.Store.Commit(unasked(c)...)
 		}()
-		s.tells().all(notice.Joined(&c, p.Endpoint()))
-		undo.Add(func() { s.tells().all(notice.Left(&c, p.Endpoint())) })
+		s.tells.All(notice.Joined(&c, p.Endpoint()))
+		undo.Add(func() { s.tells.All(notice.Left(&c, p.Endpoint())) })
 	})
 	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
 	if p.WentCold(err) {
@@ -135,8 +135,8 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.Endpoint()
 	})
-	s.tells().of(c, event.Start)
-	s.tells().watchOOM(e, e.live.Load())
+	s.tells.Of(c, event.Start)
+	s.runs().watchOOM(e, e.live.Load())
 	s.probing().watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
 }

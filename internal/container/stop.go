@@ -9,6 +9,7 @@ import (
 	"github.com/moby/sys/signal"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
 	"berth/internal/event"
@@ -41,7 +42,7 @@ func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error 
 		return err
 	}
 	if off {
-		s.tells().by(&asker{peer.From(ctx), event.Stop}, e.snapshot(), event.Stop)
+		s.tells.By(&notice.Asker{By: peer.From(ctx), Verb: event.Stop}, e.snapshot(), event.Stop)
 		return nil
 	}
 	if l == nil {
@@ -58,7 +59,7 @@ func (s signals) stop(ctx context.Context, e *entry, l *live, opts StopOptions) 
 		return err
 	}
 	verb := cmp.Or(opts.verb, event.Stop)
-	l.stopper.Store(&asker{peer.From(ctx), verb})
+	l.stopper.Store(&notice.Asker{By: peer.From(ctx), Verb: verb})
 	if err := s.send(ctx, e, l, sig, verb); err != nil && !isGone(err) {
 		return err
 	}

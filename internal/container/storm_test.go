@@ -16,6 +16,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/execs"
 	"berth/internal/container/record"
+	"berth/internal/container/usage"
 	"berth/internal/fault"
 )
 
@@ -181,13 +182,13 @@ func (e *engine) storm(r *rand.Rand) {
 
 // uses are the verbs about what a container uses. The stream ends with the container.
 func (e *engine) uses(r *rand.Rand, id string) []func() error {
-	ctx, pids, quiet := context.Background(), int64(50+r.IntN(9)), func(Stats) error { return nil }
+	ctx, pids, quiet := context.Background(), int64(50+r.IntN(9)), func(usage.Stats) error { return nil }
 	return []func() error{
-		func() error { return e.Usage().Stats(ctx, id, StatsOptions{Stream: true}, quiet) },
-		func() error { return e.Usage().Stats(ctx, id, StatsOptions{OneShot: true}, quiet) },
+		func() error { return e.Usage().Stats(ctx, id, usage.StatsOptions{Stream: true}, quiet) },
+		func() error { return e.Usage().Stats(ctx, id, usage.StatsOptions{OneShot: true}, quiet) },
 		func() error { _, err := e.Usage().Top(ctx, id, ""); return err },
 		func() error {
-			return e.Usage().Update(ctx, id, config.Update{PidsLimit: &pids, Resources: config.Resources{Memory: 64 << 20, MemorySwap: 128 << 20}})
+			return e.Changes().Update(ctx, id, config.Update{PidsLimit: &pids, Resources: config.Resources{Memory: 64 << 20, MemorySwap: 128 << 20}})
 		},
 	}
 }

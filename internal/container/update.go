@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/ocispec"
+	"berth/internal/container/record"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/state"
@@ -13,7 +14,7 @@ import (
 // Update changes what a container may use, and its restart policy; of a running one at once. It is durable
 // when Update returns. When it fails, and also when the daemon is killed before it has answered, the
 // record has the old limits; a failed change has been taken back in the control group, too.
-func (s Usage) Update(ctx context.Context, ref string, u config.Update) error {
+func (s Changes) Update(ctx context.Context, ref string, u config.Update) error {
 	e, err := s.index.find(ref)
 	if err != nil {
 		return err
@@ -29,7 +30,7 @@ func (s Usage) Update(ctx context.Context, ref string, u config.Update) error {
 	return fault.Wrap(fault.KindOf(err), err, "Cannot update container %s", e.id)
 }
 
-func (s Usage) update(e *entry, u config.Update) error {
+func (s Changes) update(e *entry, u config.Update) error {
 	c := e.snapshot()
 	switch c.State {
 	case Removing, Removed, Dead:
@@ -56,7 +57,7 @@ func (s Usage) update(e *entry, u config.Update) error {
 		}
 		return fault.Wrap(fault.Internal, err, "the change cannot be recorded")
 	}
-	s.tells().of(e.change(func(now *Container) { now.HostConfig = c.HostConfig }), event.Update)
+	s.tells.Of(e.change(func(now *Container) { now.HostConfig = c.HostConfig }), event.Update)
 	s.host.Warmth().Forget(e.id) // its sandbox has the old limits
 	return s.runs().policyChanged(e)
 }
@@ -64,7 +65,7 @@ func (s Usage) update(e *entry, u config.Update) error {
 // limit changes the limits of a run, and returns what takes it back.
 func limit(l *live, u config.Update, had config.Resources, c Container) (undo func() error, err error) {
 	if l.Group == nil {
-		return nil, noGroup(c.ID)
+		return nil, record.NoGroup(c.ID)
 	}
 	r := u.Limits(c.HostConfig.Resources)
 	if err := ocispec.LimitBlocks(r, u.Blocks(had, c.HostConfig.Resources)); err != nil {

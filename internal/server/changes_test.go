@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/container"
+	"berth/internal/container/config"
 )
 
 // fakeChanges notes what it is asked for.
@@ -96,4 +97,8 @@ func TestNoContainerHasTheNameOfALink(t *testing.T) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
+}
+
+func (f fakeChanges) Update(_ context.Context, ref string, _ config.Update) error {
+	return f.note("update", ref)
 }

@@ -59,7 +59,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/exec/{id}/resize", handle: execs.resize},
 		{method: "GET", path: "/exec/{id}/json", handle: execs.inspect},
 		{method: "GET", path: "/containers/{id}/stats", handle: usageRoutes{cfg.Usage, life}.stats},
-		{method: "POST", path: "/containers/{id}/update", handle: usageRoutes{cfg.Usage, life}.update},
+		{method: "POST", path: "/containers/{id}/update", handle: changes.update},
 		{method: "GET", path: "/containers/{id}/top", handle: usageRoutes{cfg.Usage, life}.top},
 		{method: "GET", path: "/containers/{id}/changes", handle: files.changes},
 		{method: "GET", path: "/containers/{id}/export", handle: files.export},

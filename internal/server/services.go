@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/files"
 	"berth/internal/container/record"
 	"berth/internal/container/top"
+	"berth/internal/container/usage"
 	"berth/internal/event"
 	"berth/internal/image"
 	"berth/internal/login"
@@ -38,6 +39,7 @@ type Changes interface {
 	Unpause(ctx context.Context, ref string) error
 	Restart(ctx context.Context, ref string, opts container.StopOptions) error
 	Rename(ctx context.Context, ref, name string) error
+	Update(ctx context.Context, ref string, u config.Update) error
 	Prune(ctx context.Context, opts container.PruneOptions) (container.PruneReport, error)
 }
 
@@ -56,11 +58,10 @@ type Execs interface {
 	ExecResize(ctx context.Context, id string, height, width uint) error
 }
 
-// Usage is what the border needs to tell and change what containers use.
+// Usage is what the border needs to tell what containers use.
 type Usage interface {
-	Stats(ctx context.Context, ref string, opts container.StatsOptions, tell func(container.Stats) error) error
+	Stats(ctx context.Context, ref string, opts usage.StatsOptions, tell func(usage.Stats) error) error
 	Top(ctx context.Context, ref, args string) (top.Table, error)
-	Update(ctx context.Context, ref string, u config.Update) error
 }
 
 // Files is what the border needs of containers' file systems.

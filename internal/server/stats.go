@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"berth/internal/container"
+	"berth/internal/container/usage"
 	"berth/internal/server/compat"
 	"berth/internal/server/show"
 )
 
-// usageRoutes are the handlers about what containers use and may use.
+// usageRoutes are the handlers about what containers use.
 type usageRoutes struct {
 	usage Usage
 	life  *lifetime
@@ -18,7 +18,7 @@ type usageRoutes struct {
 
 // stats answers one JSON object for each sample.
 func (r usageRoutes) stats(c *call) error {
-	opts := container.StatsOptions{Stream: !c.query.Has("stream") || c.flag("stream")}
+	opts := usage.StatsOptions{Stream: !c.query.Has("stream") || c.flag("stream")}
 	if c.version.Has(compat.OneShotStats) {
 		opts.OneShot = c.flag("one-shot")
 	}
@@ -27,7 +27,7 @@ func (r usageRoutes) stats(c *call) error {
 	defer context.AfterFunc(r.life.ctx, cancel)()
 	enc, flush := json.NewEncoder(c.w), http.NewResponseController(c.w)
 	begun := false
-	err := r.usage.Stats(ctx, c.name, opts, func(s container.Stats) error {
+	err := r.usage.Stats(ctx, c.name, opts, func(s usage.Stats) error {
 		if !begun {
 			c.w.Header().Set("Content-Type", "application/json")
 			begun = true

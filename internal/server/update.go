@@ -8,7 +8,7 @@ import (
 )
 
 // update changes what a container may use.
-func (r usageRoutes) update(c *call) error {
+func (r changeRoutes) update(c *call) error {
 	var body grammar.UpdateBody
 	if err := c.decode(&body); err != nil {
 		return err
@@ -20,5 +20,5 @@ func (r usageRoutes) update(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(wire.UpdateResponse{Warnings: warnings}, r.usage.Update(c.r.Context(), c.name, change))
+	return c.json(wire.UpdateResponse{Warnings: warnings}, r.changes.Update(c.r.Context(), c.name, change))
 }

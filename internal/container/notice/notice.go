@@ -1,5 +1,5 @@
 // Package notice words what happens to containers as events, in Docker's way:
-// which there are, in which order, and what they say. It publishes nothing.
+// which there are, in which order, and what they say; a Teller publishes them.
 package notice
 
 import (

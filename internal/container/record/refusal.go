@@ -14,3 +14,8 @@ func Idle(c Container) error {
 func NotRunning(id string) error {
 	return fault.New(fault.Conflict, "container %s is not running", id)
 }
+
+// NoGroup is the answer where a running container's control group has been taken away.
+func NoGroup(id string) error {
+	return fault.New(fault.Internal, "the control group of container %s cannot be found", id)
+}

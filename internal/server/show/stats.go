@@ -5,12 +5,11 @@ import (
 
 	wire "github.com/moby/moby/api/types/container"
 
-	"berth/internal/container"
 	"berth/internal/container/usage"
 )
 
 // Stats shows what a container uses.
-func Stats(s container.Stats) *wire.StatsResponse {
+func Stats(s usage.Stats) *wire.StatsResponse {
 	out := &wire.StatsResponse{
 		ID: s.ID, Name: "/" + s.Name, OSType: "linux", Read: s.Now.Time, PreRead: s.Before.Time,
 		CPUStats: cpuStats(s.Now), PreCPUStats: cpuStats(s.Before),

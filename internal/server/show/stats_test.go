@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"berth/internal/container"
 	"berth/internal/container/usage"
 	"berth/internal/linux/cgroup/stat"
 	"berth/internal/linux/proc"
@@ -23,7 +22,7 @@ func docker(t *testing.T, text string) map[string]any {
 	return out
 }
 
-func shown(t *testing.T, s container.Stats) map[string]any {
+func shown(t *testing.T, s usage.Stats) map[string]any {
 	t.Helper()
 	b, err := json.Marshal(Stats(s))
 	if err != nil {
@@ -86,11 +85,11 @@ func sample() usage.Sample {
 
 func TestWhatARunningContainerUsesHasDockersShape(t *testing.T) {
 	s := sample()
-	same(t, shown(t, container.Stats{ID: "c", Name: "n", Pair: usage.Pair{Before: s, Now: s}}), docker(t, ofRunning))
+	same(t, shown(t, usage.Stats{ID: "c", Name: "n", Pair: usage.Pair{Before: s, Now: s}}), docker(t, ofRunning))
 }
 
 func TestWhatAStoppedContainerUsesHasDockersShape(t *testing.T) {
-	got := shown(t, container.Stats{ID: "5b0ec83aa318d55602544574ece890da62c9d32d031a138601ca373679cc8fdf", Name: "ex"})
+	got := shown(t, usage.Stats{ID: "5b0ec83aa318d55602544574ece890da62c9d32d031a138601ca373679cc8fdf", Name: "ex"})
 	want := docker(t, ofStopped)
 	same(t, got, want)
 	a, _ := json.Marshal(got)
@@ -101,7 +100,7 @@ func TestWhatAStoppedContainerUsesHasDockersShape(t *testing.T) {
 }
 
 func TestWithoutALimitTheMachinesMemoryIsIt(t *testing.T) {
-	if limit := Stats(container.Stats{Pair: usage.Pair{Now: sample()}}).MemoryStats.Limit; limit != 1<<30 {
+	if limit := Stats(usage.Stats{Pair: usage.Pair{Now: sample()}}).MemoryStats.Limit; limit != 1<<30 {
 		t.Errorf("%d", limit)
 	}
 }
@@ -109,7 +108,7 @@ func TestWithoutALimitTheMachinesMemoryIsIt(t *testing.T) {
 func TestOnVersion2TheBytesOfDevicesAreToldInSmallLettersAndNothingThatItHasNot(t *testing.T) {
 	s := sample()
 	s.Unified = true
-	b, _ := json.Marshal(Stats(container.Stats{Pair: usage.Pair{Now: s}}))
+	b, _ := json.Marshal(Stats(usage.Stats{Pair: usage.Pair{Now: s}}))
 	for _, want := range []string{
 		`"io_service_bytes_recursive":[{"major":8,"minor":0,"op":"read","value":1},{"major":8,"minor":0,"op":"write","value":2}],"io_serviced_recursive":null,`,
 		`"anon":8,`, `"failcnt":9`, `"workingset_refault":0`,
