@@ -18,7 +18,10 @@ import (
 )
 
 // images shows the image service as the containers see it.
-type images struct{ *image.Service }
+type images struct {
+	*image.Service
+	space image.Space
+}
 
 // Resolve finds an image and takes from it what a container needs.
 func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image, error) {
@@ -31,6 +34,7 @@ func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image
 			return config.Image{}, err
 		}
 	}
+	a.space.Use(img.ID) // and before the container is there nobody evicts it
 	c := img.Config.Config
 	out := config.Image{
 		ID: img.ID.String(), Env: c.Env, Cmd: c.Cmd, Entrypoint: c.Entrypoint, User: c.User,
@@ -64,6 +68,7 @@ func matches(img image.Image, platform string) error {
 
 // Layers returns the image's lower directories, the top-most first.
 func (a images) Layers(ctx context.Context, id string) ([]string, error) {
+	a.space.Use(digest.Digest(id))
 	return a.Service.Layers(ctx, digest.Digest(id))
 }
 

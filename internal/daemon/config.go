@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"berth/internal/fault"
+	"berth/internal/image/budget"
 	"berth/internal/logdriver"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
 	Defaults
+	Images   ImagesConfig
 	Life     LifeConfig
 	Validate bool // check the configuration and leave
 	Version  bool
@@ -46,6 +48,11 @@ type Defaults struct {
 	Log            logdriver.Choice
 	LogOpts        logOptsValue // of the log's driver, as they are given
 	Init           bool
+}
+
+// ImagesConfig is how images are kept.
+type ImagesConfig struct {
+	Budget budget.Budget // what they may take of the disk
 }
 
 // LifeConfig is how containers come, and whether they go with the daemon.
@@ -117,6 +124,7 @@ func options() []option {
 		{"default-runtime", "", "default-runtime", "Default OCI runtime for containers", str(func(c *Config) *string { return &c.DefaultRuntime })},
 		{"log-driver", "", "log-driver", "Default driver for container logs", str(func(c *Config) *string { return &c.Log.Driver })},
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
+		{"disk-budget", "", "disk-budget", `What images may take of the disk ("20GB"), or all files of its file system ("80%"): beyond it unused images are evicted`, func(c *Config) pflag.Value { return (*budgetValue)(&c.Images.Budget) }},
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
 		{"live-restore", "", "live-restore", "Keep containers running while the daemon is down; false stops them with it", boolean(func(c *Config) *bool { return &c.Life.Outlive })},

@@ -96,6 +96,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	d.background.Go(func() { d.watchKeeper(bg) })
+	d.background.Go(func() { d.keepBudget(bg) })
 	if !d.cfg.Life.Outlive {
 		if err := d.containers.Shutdown().StopLeft(d.cfg.Life.Timeout); err != nil {
 			d.log.Error(err.Error())
@@ -169,7 +170,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
-		Images: images{d.images}, Networks: networks{d.networks}, Volumes: d.volumes, Cgroups: d.cgroups,
+		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,

@@ -3,8 +3,6 @@ package daemon
 import (
 	"context"
 
-	"github.com/opencontainers/go-digest"
-
 	"berth/internal/container"
 	"berth/internal/event"
 	"berth/internal/image"
@@ -20,13 +18,7 @@ type servedImages struct {
 
 // Remove removes an image that no container needs, by Docker's rules.
 func (s servedImages) Remove(ctx context.Context, ref string, opts image.RemoveOptions) ([]image.Removal, error) {
-	opts.InUse = func(id digest.Digest) []image.Use {
-		var uses []image.Use
-		for user, running := range s.containers.Users(id.String()) {
-			uses = append(uses, image.Use{ContainerID: user, Running: running})
-		}
-		return uses
-	}
+	opts.InUse = s.users
 	img, err := s.Get(ctx, ref) // what it was called, as long as it is there
 	if err != nil {
 		return nil, err

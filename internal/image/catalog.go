@@ -86,6 +86,11 @@ func (s *Service) refresh(ctx context.Context, fuller ...digest.Digest) error {
 		x, y := cat.byID[a], cat.byID[b]
 		return cmp.Or(y.Created.Compare(x.Created), cmp.Compare(a, b))
 	})
+	for id := range known(old) {
+		if _, ok := cat.byID[id]; !ok {
+			s.uses.forget(id)
+		}
+	}
 	s.layers.Range(func(id, _ any) bool {
 		if _, ok := cat.byID[id.(digest.Digest)]; !ok {
 			s.layers.Delete(id)
@@ -94,6 +99,13 @@ func (s *Service) refresh(ctx context.Context, fuller ...digest.Digest) error {
 	})
 	s.catalog.Store(cat)
 	return nil
+}
+
+func known(cat *catalog) map[digest.Digest]Image {
+	if cat == nil {
+		return nil
+	}
+	return cat.byID
 }
 
 // reread tells readers of indexes that have got less: call it when what nobody refers to is collected.

@@ -46,6 +46,9 @@ func (s *Service) record(ctx context.Context, records []record) error {
 	for _, r := range records {
 		fuller = append(fuller, r.target.Digest)
 	}
+	for _, id := range fuller {
+		s.uses.note(id) // before anybody can evict it
+	}
 	return s.update(ctx, func(ctx context.Context) error {
 		for _, r := range records {
 			if err := s.label(ctx, r); err != nil {

@@ -19,6 +19,7 @@ type Service struct {
 	catalog   atomic.Pointer[catalog]
 	embedding sync.Mutex // one EnsureEmbedded at a time
 	layers    sync.Map   // digest.Digest -> []string, see Layers
+	uses      uses
 
 	changes   changeCounter
 	recovered chan struct{} // closed when what a crash left is gone
@@ -40,7 +41,7 @@ func Open(ctx context.Context, root string) (*Service, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Service{
-		stores: st, root: root, stop: stop,
+		stores: st, root: root, stop: stop, uses: uses{filepath.Join(root, "used")},
 		changes: changeCounter{marker: filepath.Join(root, "unclean")}, recovered: make(chan struct{}),
 	}
 	if _, err := os.Lstat(s.changes.marker); err != nil {

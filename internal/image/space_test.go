@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/budget"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -182,5 +184,49 @@ func TestAProtectedImageGoesOnlyByForce(t *testing.T) {
 	}
 	if _, err := s.Remove(ctx, "x:1", RemoveOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAnEvictionTakesTheLeastRecentlyUsedThatNobodyHolds(t *testing.T) {
+	s := openStore(t)
+	ctx := context.Background()
+	space := NewSpace(s)
+	ids := map[string]digest.Digest{}
+	for i, name := range []string{"a", "b", "c", "d"} {
+		img, err := s.Import(ctx, bytes.NewReader(makeTar(t, file{name: name, data: bytes.Repeat([]byte(name), 1<<20)})), ImportOptions{Repo: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = img.ID
+		at := time.Now().Add(time.Duration(i-10) * time.Hour)
+		if err := os.Chtimes(s.uses.path(img.ID), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := space.Protect(ctx, "b", true); err != nil {
+		t.Fatal(err)
+	}
+	inUse := func(id digest.Digest) []Use {
+		if id == ids["a"] {
+			return []Use{{ContainerID: "c"}}
+		}
+		return nil
+	}
+	if done, err := space.Evict(ctx, budget.Budget{Bytes: 1 << 30}, inUse); err != nil || len(done.Removed) != 0 || done.Short != 0 {
+		t.Errorf("under the budget: %+v, %v", done, err)
+	}
+	done, err := space.Evict(ctx, budget.Budget{Bytes: 7 << 20}, inUse)
+	if err != nil || len(done.Removed) != 1 || done.Removed[0].Image.ID != ids["c"] || done.Short != 0 || done.Reclaimed < 2<<20 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if _, err := os.Stat(s.uses.path(ids["c"])); err == nil {
+		t.Error("the time stamp of an image that is gone stayed")
+	}
+	space.Use(ids["d"])
+	if done, err := space.Evict(ctx, budget.Budget{Bytes: 1}, inUse); err != nil || len(done.Removed) != 0 || done.Short < 6<<20-1 {
+		t.Errorf("what was just used: %+v, %v", done, err)
+	}
+	if done, err := space.Evict(ctx, budget.Budget{Percent: 1e-9}, inUse); err != nil || done.Short == 0 {
+		t.Errorf("a share that is exceeded: %+v, %v", done, err)
 	}
 }

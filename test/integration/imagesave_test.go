@@ -5,11 +5,13 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/test/harness"
 )
@@ -115,7 +117,7 @@ func TestASaveSaysWhatItSavedAndALoadWhatCame(t *testing.T) {
 		t.Errorf("%s came back as %s", id, now)
 	}
 	c.Must("image", "prune", "-f")
-	events := c.Must("events", "--since", "10m", "--until", "0s", "--filter", "type=image", "--format", "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}} {{.Actor.Attributes.reclaimed}}")
+	events := c.Must("events", "--since", "1", "--until", fmt.Sprint(time.Now().Unix()+1), "--filter", "type=image", "--format", "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}} {{.Actor.Attributes.reclaimed}}")
 	for _, want := range []string{"save " + id + " " + id, "untag " + id + " " + id, "delete " + id + " " + id, "load " + id + " " + id, "prune  <no value> 0"} {
 		if !strings.Contains(events, want) {
 			t.Errorf("no event %q in:\n%s", want, events)
