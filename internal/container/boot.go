@@ -61,7 +61,7 @@ func (s recovery) opens(e, on *entry, g order.Gate, due time.Time) bool {
 		now := order.Now{
 			Waits: c.State == Restarting || c.State == Starting, Up: c.State.Up(), Again: c.Restarts > 0, Failure: c.Run.ExitCode != 0,
 		}
-		if h := on.health.Load(); h != nil {
+		if h := on.health.State(); h != nil {
 			now.Health = string(h.Status)
 		}
 		open, without := g.Open(now)

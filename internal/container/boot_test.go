@@ -11,6 +11,8 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/health"
+	"berth/internal/container/probing"
+	"berth/internal/container/stdio"
 )
 
 func TestAfterAMachinesEndContainersOfComposeAreStartedBehindWhatTheyDependOn(t *testing.T) {
@@ -39,7 +41,7 @@ func TestAfterAMachinesEndContainersOfComposeAreStartedBehindWhatTheyDependOn(t 
 	<-e.keeper.Done()
 	e.crash()
 	e.Service.host.Close()
-	e.probing().endProbes()
+	probing.EndAll(e.healths(), stdio.CutTime)
 	e.boot()
 	e.becomes(db, Running)
 	e.isHealth(db, health.Starting, func(c Container) bool { return c.Health.Log[len(c.Health.Log)-1].ExitCode == 1 })

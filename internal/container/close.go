@@ -1,8 +1,7 @@
 package container
 
 import (
-	"time"
-
+	"berth/internal/container/probing"
 	"berth/internal/container/stdio"
 	"berth/internal/stream"
 )
@@ -14,7 +13,7 @@ import (
 func (s *Service) Close() (running bool) {
 	close(s.ending)
 	s.host.Close()
-	s.probing().endProbes()
+	probing.EndAll(s.healths(), stdio.CutTime)
 	var hubs []*stream.Hub
 	for _, e := range s.index.all() {
 		if e.live.Load() != nil {
@@ -27,24 +26,4 @@ func (s *Service) Close() (running bool) {
 		closeLog(e)
 	}
 	return running
-}
-
-// endProbes ends all probing; the next daemon goes on with what is known. Probes
-// that are under way are killed.
-func (s probing) endProbes() {
-	var ending []*watch
-	for _, e := range s.index.all() {
-		if w := e.watch.Load(); w != nil {
-			w.stop()
-			ending = append(ending, w)
-		}
-	}
-	late := time.After(stdio.CutTime)
-	for _, w := range ending {
-		select {
-		case <-w.done:
-		case <-late:
-			return
-		}
-	}
 }

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 
 	"berth/internal/container/files"
-	"berth/internal/container/health"
 	"berth/internal/container/notice"
+	"berth/internal/container/probing"
 	"berth/internal/container/provision"
 	"berth/internal/container/waiting"
 	"berth/internal/fault"
@@ -30,8 +30,7 @@ type entry struct {
 	live atomic.Pointer[live] // what the present run holds; nil when not running
 	log  atomic.Pointer[logdriver.Log]
 
-	health atomic.Pointer[health.State] // nil without a check, or before the first run
-	watch  atomic.Pointer[watch]        // who probes the present run; nil when nobody does
+	health probing.Health
 
 	forgetting sync.WaitGroup // the keeper is being told to forget the last run; a start waits for it
 

@@ -63,7 +63,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}
-	s.probing().unwatch(e)
+	s.probes.Unwatch(&e.health, e.id)
 	var letGo func()
 	if log := e.log.Load(); log != nil {
 		letGo = log.LetGo

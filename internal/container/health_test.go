@@ -13,7 +13,9 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/health"
+	"berth/internal/container/probing"
 	"berth/internal/container/restart"
+	"berth/internal/container/stdio"
 	"berth/internal/linux/netns"
 )
 
@@ -107,7 +109,7 @@ func TestAProbeThatNeedsNoProgramDialsInsideTheContainer(t *testing.T) {
 	e.isHealth(id, health.Unhealthy, nil)
 	entry, err := e.index.find(id)
 	e.must(err)
-	ns, err := target{e.Service, entry, entry.live.Load()}.NetNS()
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", entry.live.Load().Pid))
 	e.must(err)
 	defer ns.Close()
 	var l net.Listener
@@ -179,7 +181,7 @@ func TestHealthOutlivesTheDaemonAndItsProbesGoOn(t *testing.T) {
 	for _, end := range []func(){func() { e.shutDown() }, e.crash} {
 		end()
 		e.Service.host.Close()
-		e.probing().endProbes()
+		probing.EndAll(e.healths(), stdio.CutTime)
 		e.boot()
 		for _, id := range []string{healthy, late} {
 			if c, err := e.Get(id); err != nil || c.Health == nil || c.Health.Status != health.Healthy || len(c.Health.Log) == 0 {

@@ -51,7 +51,7 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	s.probing().unwatch(e)
+	s.probes.Unwatch(&e.health, e.id)
 	s.tells.Of(c, event.Pause)
 	// Who kills it either sees it paused, and lets it go, or is seen here.
 	if l.ending.Load() {
@@ -111,7 +111,7 @@ func (s signals) thaw(e *entry, l *live) error {
 		return err
 	}
 	s.tells.Of(c, event.Unpause)
-	s.probing().watch(e, l, false)
+	s.watch(e, l, false)
 	return nil
 }
 

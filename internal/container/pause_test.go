@@ -251,7 +251,7 @@ func TestNobodyProbesAContainerThatIsPaused(t *testing.T) {
 	e.must(err)
 	for range 2 {
 		e.must(e.Changes().Pause(ctx, id))
-		if x.watch.Load() != nil {
+		if x.health.Probed() {
 			t.Error("it is probed")
 		}
 		e.isHealth(id, health.Unhealthy, nil) // Docker's word while nobody probes
@@ -259,7 +259,7 @@ func TestNobodyProbesAContainerThatIsPaused(t *testing.T) {
 		e.boot()
 		x, err = e.index.find(id)
 		e.must(err)
-		if x.watch.Load() != nil {
+		if x.health.Probed() {
 			t.Error("the next daemon probes it")
 		}
 		e.must(e.Changes().Unpause(ctx, id))

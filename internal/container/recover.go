@@ -112,7 +112,7 @@ func (s recovery) readRecords() error {
 			return err
 		}
 		e := newEntry(c)
-		s.probing().readHealth(e)
+		s.probes.Recall(&e.health, c)
 		s.index.add(e)
 		return nil
 	})
@@ -144,7 +144,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	l.ask(s.asks[e.id])
-	defer s.probing().watch(e, l, false)
+	defer s.watch(e, l, false)
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
@@ -242,7 +242,7 @@ func (s recovery) lost(e *entry) {
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 		c.Restart.Asked = max(c.Restart.Asked, s.asks[c.ID])
 	})
-	s.probing().halt(e)
+	s.probes.Halt(&e.health, e.id)
 	if err := s.deps.Store.Commit(unasked(c)...); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	} else {

@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/container/execs"
 	"berth/internal/container/notice"
+	"berth/internal/container/probing"
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
@@ -20,12 +21,13 @@ import (
 
 // Service is all containers of one daemon.
 type Service struct {
-	deps  Deps
-	index *index
-	execs *execs.Service
-	tells *notice.Teller
-	usage *usage.Service
-	host  *provision.Host
+	deps   Deps
+	index  *index
+	execs  *execs.Service
+	tells  *notice.Teller
+	usage  *usage.Service
+	probes *probing.Service
+	host   *provision.Host
 
 	pruning   sync.Mutex    // held by the one prune that there may be
 	recovered atomic.Bool   // Recover has done its work
@@ -41,6 +43,7 @@ func New(deps Deps) *Service {
 	x := newIndex()
 	s := &Service{deps: deps, index: x, tells: notice.NewTeller(deps.Publish, deps.Warn), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
 	s.execs = execs.New(s.host, deps.Deps, func(ref string) (execs.Container, error) { return s.show(ref) })
+	s.probes = probing.New(s.execs, deps.Deps, s.tells)
 	s.usage = usage.New(deps.Cgroups, s.tells, func(ref string) (usage.Container, error) { return s.show(ref) })
 	return s
 }
@@ -79,7 +82,7 @@ func (s *Service) List() []Container {
 func seen(execs *execs.Service, e *entry) Container {
 	c := e.snapshot()
 	c.Execs = execs.Alive(e.id)
-	c.Health = e.health.Load()
+	c.Health = e.health.State()
 	return c
 }
 

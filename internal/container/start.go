@@ -130,14 +130,14 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	e.live.Store(&live{Holdings: p.Started(proc.Pid, pidfd), down: make(chan struct{})})
 	e.hub.Run(p.IO().Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
 	undo.Clear()
-	e.beginHealth()
+	e.health.Begin(c)
 	_, err = e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.Endpoint()
 	})
 	s.tells.Of(c, event.Start)
 	s.runs().watchOOM(e, e.live.Load())
-	s.probing().watch(e, e.live.Load(), true)
+	s.watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
 }
 
