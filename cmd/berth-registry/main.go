@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,9 +20,11 @@ const usage = `Usage: berth-registry COMMAND
 
 Commands:
   serve     Serve a registry
+  gc        Remove what nobody can reach, where no registry is serving
+  scrub     Compare everything with its digest, where no registry is serving
   version   Print the version
 
-Run 'berth-registry serve --help' for its flags.
+Run 'berth-registry COMMAND --help' for its flags.
 `
 
 func main() {
@@ -40,6 +43,10 @@ func run(args []string) error {
 	switch args[0] {
 	case "serve":
 		return serve(args[1:])
+	case "gc":
+		return upkeep(args, process.Sweep)
+	case "scrub":
+		return upkeep(args, process.Scrub)
 	case "version", "--version":
 		fmt.Println("berth-registry version " + version.Version)
 		return nil
@@ -58,4 +65,15 @@ func serve(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return process.Run(ctx, o, os.Stderr)
+}
+
+// upkeep runs a command that works at the directory itself.
+func upkeep(args []string, do func(context.Context, process.Options, io.Writer) error) error {
+	o, err := process.ParseUpkeep(args[0], args[1:], os.Stderr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return do(ctx, o, os.Stdout)
 }

@@ -50,7 +50,9 @@ func TestSkopeoCopiesSyncsListsAndDeletes(t *testing.T) {
 	s := start(t)
 	layout := busyboxLayout(t)
 	insecure := []string{"--src-tls-verify=false", "--dest-tls-verify=false"}
-	copies := func(args ...string) { tool(t, "skopeo", append(append([]string{"copy", "--quiet"}, insecure...), args...)...) }
+	copies := func(args ...string) {
+		tool(t, "skopeo", append(append([]string{"copy", "--quiet"}, insecure...), args...)...)
+	}
 	copies("oci:"+layout+":busybox", "docker://"+s.addr+"/a/b:one")
 	copies("--format", "v2s2", "docker://"+s.addr+"/a/b:one", "docker://"+s.addr+"/a/b:docker")
 	copies("--all", "docker://"+s.addr+"/a/b:one", "docker://"+s.addr+"/c:two")

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"berth/test/harness"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // server is a registry that a test has started.
@@ -129,6 +132,38 @@ func (s *server) end(sig syscall.Signal) {
 	}
 }
 
+// answer is what a registry has answered.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request with headers that are given as "Name: value".
+func ask(t testing.TB, method, url, body string, headers ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(b)}
+}
+
+// digestOf is the digest that content has.
+func digestOf(content string) string { return digest.FromString(content).String() }
 
 // tool runs a program of the distribution to its end.
 func tool(t testing.TB, name string, args ...string) string {

@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
+	"syscall"
 
 	"berth/internal/registry"
 	"berth/internal/registry/refusal"
@@ -37,10 +37,10 @@ func (s *Store) lease(repo string, d digest.Digest) error {
 	if !s.leases.renew(link, s.options.Grace) {
 		return nil
 	}
-	if err := s.touch(link); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, os.ErrInvalid) {
+	if err := s.touch(link); !errors.Is(err, syscall.EROFS) {
 		return err
 	}
-	return nil
+	return nil // and nothing is swept there either
 }
 
 // open opens a blob's content.

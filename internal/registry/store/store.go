@@ -146,3 +146,13 @@ func full(err error) error {
 	}
 	return err
 }
+
+// Healthy reports an error if the directory cannot be read or, where something
+// is to be taken, written.
+func (s *Store) Healthy(writes bool) error {
+	if _, err := s.root.ReadFile("version"); err != nil || !writes {
+		return err
+	}
+	name := "tmp/" + random()
+	return errors.Join(s.root.WriteFile(name, []byte(format), 0o600), gone(s.root.Remove(name)))
+}
