@@ -59,9 +59,7 @@ func (s disk) open(d digest.Digest) (*os.File, int64, error) {
 // adopt gives a synced file the name of its digest and the repository a link to
 // it. Where the blob is there already, the file stays where it is.
 func (s *Store) adopt(repo string, d digest.Digest, size int64, file string) error {
-	lock := s.content.get(d.String())
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.holding(repo, d)()
 	info, err := s.root.Stat(blobPath(d))
 	if gone(err) != nil {
 		return err
@@ -74,19 +72,33 @@ func (s *Store) adopt(repo string, d digest.Digest, size int64, file string) err
 	return s.link(repo, d, size)
 }
 
-// link makes a blob one of the repository's. The caller holds the digest's lock,
-// so that no sweep takes the blob between its look and the link.
+// holding keeps sweeps from a repository's links and from a blob, and returns
+// what lets them go on.
+func (s *Store) holding(repo string, d digest.Digest) (release func()) {
+	links, content := s.repos.get(repo), s.content.get(d.String())
+	links.RLock()
+	content.Lock()
+	return func() {
+		content.Unlock()
+		links.RUnlock()
+	}
+}
+
+// link makes a blob one of the repository's. The caller is holding both: no sweep
+// takes the blob between its look and the link, or the link while it is renewed.
 func (s *Store) link(repo string, d digest.Digest, size int64) error {
 	name := linkPath(repo, "_blobs", d)
 	if err := s.usage.charge(repo, name, size); err != nil {
 		return err
 	}
-	s.leases.touch(d.String())
 	s.leases.renew(name, s.options.Grace)
 	if err := s.mark(name); err != nil {
 		s.usage.recount(repo)
 		return err
 	}
+	// After the link, not before: a sweep that begins between the two would neither
+	// hear of the link nor meet it.
+	s.leases.touch(d.String())
 	return nil
 }
 
@@ -97,9 +109,7 @@ func (s *Store) Mount(_ context.Context, repo, from string, d digest.Digest) err
 			return missing(err, refusal.BlobUnknown, "%s has no blob %s", from, d)
 		}
 	}
-	lock := s.content.get(d.String())
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.holding(repo, d)()
 	info, err := s.root.Stat(blobPath(d))
 	if err != nil {
 		return missing(err, refusal.BlobUnknown, "There is no blob %s", d)

@@ -25,7 +25,8 @@ type Swept struct {
 // looks for its blobs under it, so it comes before and its manifest counts, or after
 // and finds what has stayed. Then it looks through the blobs: one goes when the first
 // part met no link to it, when it is old, and when nothing got a link to it since
-// this began, which every link says under the digest's lock.
+// this began, which every link says under the digest's lock. A link is made under the
+// repository's lock too, which links share.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	s.sweep.Lock()
 	defer s.sweep.Unlock()
