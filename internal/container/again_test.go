@@ -98,7 +98,7 @@ func TestAContainerThatWaitsForItsNextStartCountsAsRunning(t *testing.T) {
 	if _, err := e.Execs().ExecCreate(ctx, id, record.ExecConfig{Cmd: []string{"true"}}); !fault.Is(err, fault.Conflict) || err.Error() != text {
 		t.Error(err)
 	}
-	if err := e.Attach(ctx, id, AttachOptions{Stream: true}); !fault.Is(err, fault.Conflict) || err.Error() != text {
+	if err := (Streams{e.Service}).Attach(ctx, id, AttachOptions{Stream: true}); !fault.Is(err, fault.Conflict) || err.Error() != text {
 		t.Error(err)
 	}
 	c, err := e.Get(id)
@@ -134,7 +134,7 @@ func TestAContainerThatWaitsForItsNextStartCountsAsRunning(t *testing.T) {
 		t.Error(err)
 	}
 	changed := waiting()
-	entry, err := e.index.find(changed)
+	entry, err := e.index.Find(changed)
 	e.must(err)
 	e.must(entry.lock(ctx))
 	entry.change(func(c *Container) { c.HostConfig.RestartPolicy = restart.Policy{} })

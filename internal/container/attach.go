@@ -3,8 +3,6 @@ package container
 import (
 	"context"
 	"errors"
-	"regexp"
-	"time"
 
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
@@ -21,11 +19,14 @@ type AttachOptions struct {
 	Open       stdio.Opener
 }
 
+// Streams is the verbs about what containers read and write.
+type Streams struct{ *Service }
+
 // Attach joins a client to a container's streams until the container has
 // ended or the client detaches, which is no error. A container that does not
 // run is waited for: its next run is what the client sees.
-func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) error {
-	e, err := s.index.find(ref)
+func (s Streams) Attach(ctx context.Context, ref string, opts AttachOptions) error {
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}
@@ -76,42 +77,6 @@ func (s *Service) Attach(ctx context.Context, ref string, opts AttachOptions) er
 		s.tells.Of(e.snapshot(), event.Detach)
 	}
 	if errors.Is(err, stream.ErrDetached) || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// LogOptions say what a client wants of a container's log.
-type LogOptions struct {
-	Stdout, Stderr bool
-	Follow         bool
-	Timestamps     bool
-	Details        bool
-	Since, Until   time.Time // zero: no bound
-	Tail           int       // lines; -1 for all
-	Grep           *regexp.Regexp
-	Open           stdio.Opener
-}
-
-// Logs writes what a container wrote, and with Follow what it will.
-func (s *Service) Logs(ctx context.Context, ref string, opts LogOptions) error {
-	e, err := s.index.find(ref)
-	if err != nil {
-		return err
-	}
-	if !opts.Stdout && !opts.Stderr {
-		return fault.New(fault.Invalid, "Bad parameters: you must choose at least one stream")
-	}
-	c := e.snapshot()
-	if err := logsOf(s.deps).of(c).Readable(); err != nil {
-		return err
-	}
-	_, out, errs, err := opts.Open(c.Config.Tty)
-	if err != nil {
-		return err
-	}
-	err = logsOf(s.deps).copy(ctx, e, opts, out, errs)
-	if errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 // resume has every container that waits for its next start get it: those of
 // Compose behind what they depend on.
 func (s recovery) resume() {
-	entries := s.index.all()
+	entries := s.index.All()
 	slices.Reverse(entries) // the oldest first
 	var members []order.Member
 	for _, e := range entries {
@@ -25,7 +25,7 @@ func (s recovery) resume() {
 		s.deps.Warn("the order of starts: %s", note)
 	}
 	for _, step := range plan.Steps {
-		e, err := s.index.find(step.ID)
+		e, err := s.index.Find(step.ID)
 		if err != nil {
 			continue
 		}
@@ -41,7 +41,7 @@ func (s recovery) resume() {
 func (s recovery) behind(e *entry, gates []order.Gate) {
 	due := e.snapshot().Restart.Due
 	for _, g := range gates {
-		on, err := s.index.find(g.ID)
+		on, err := s.index.Find(g.ID)
 		if err != nil {
 			continue // it has been removed
 		}

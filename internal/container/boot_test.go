@@ -41,7 +41,7 @@ func TestAfterAMachinesEndContainersOfComposeAreStartedBehindWhatTheyDependOn(t 
 	<-e.keeper.Done()
 	e.crash()
 	e.Service.host.Close()
-	probing.EndAll(e.healths(), stdio.CutTime)
+	probing.EndAll(healths(e.Service), stdio.CutTime)
 	e.boot()
 	e.becomes(db, Running)
 	e.isHealth(db, health.Starting, func(c Container) bool { return c.Health.Log[len(c.Health.Log)-1].ExitCode == 1 })

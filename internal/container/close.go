@@ -13,17 +13,26 @@ import (
 func (s *Service) Close() (running bool) {
 	close(s.ending)
 	s.host.Close()
-	probing.EndAll(s.healths(), stdio.CutTime)
+	probing.EndAll(healths(s), stdio.CutTime)
 	var hubs []*stream.Hub
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if e.live.Load() != nil {
 			running = true
 			hubs = append(hubs, e.hub)
 		}
 	}
 	stdio.LetGo(append(hubs, s.execs.Hubs()...))
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		closeLog(e)
 	}
 	return running
+}
+
+// healths are those of all containers.
+func healths(s *Service) []*probing.Health {
+	var all []*probing.Health
+	for _, e := range s.index.All() {
+		all = append(all, &e.health)
+	}
+	return all
 }

@@ -110,13 +110,13 @@ func (e *engine) boot() {
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
 	}})
 	e.must(e.Recover(ctx, client))
-	go e.Service.Follow(client)
+	go (Ends{e.Service}).Follow(client)
 }
 
 // crash ends a daemon's life as kill -9 does.
 func (e *engine) crash() {
 	e.store.Close() // the file lock goes with a process, and so do its readers
-	for _, c := range e.index.all() {
+	for _, c := range e.index.All() {
 		c.hub.Interrupt()
 		c.hub.WaitDone(patience)
 	}
@@ -239,7 +239,7 @@ func (e *engine) wait(id string, cond WaitCondition) int {
 func (e *engine) logs(id string) string {
 	e.t.Helper()
 	var out bytes.Buffer
-	e.must(e.Logs(context.Background(), id, LogOptions{Stdout: true, Stderr: true, Tail: -1, Open: writes(&out, &out)}))
+	e.must((Streams{e.Service}).Logs(context.Background(), id, LogOptions{Stdout: true, Stderr: true, Tail: -1, Open: writes(&out, &out)}))
 	return out.String()
 }
 

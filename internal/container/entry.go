@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"berth/internal/container/files"
 	"berth/internal/container/notice"
@@ -63,6 +64,12 @@ func newEntry(c Container) *entry {
 	e.snap.Store(&c)
 	return e
 }
+
+// ID is the container's.
+func (e *entry) ID() string { return e.id }
+
+// Created is when the container was made.
+func (e *entry) Created() time.Time { return e.snap.Load().Created }
 
 // present returns the present run, nil when there is none. A start under way
 // is waited for: its outcome is what the caller has to act on.

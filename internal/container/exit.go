@@ -13,8 +13,11 @@ import (
 	"berth/internal/linux/pidfd"
 )
 
+// Ends is what is told of processes that have ended.
+type Ends struct{ *Service }
+
 // Follow handles what the keeper reports until its connection is gone.
-func (s *Service) Follow(client *keeper.Client) {
+func (s Ends) Follow(client *keeper.Client) {
 	for ev := range client.Events() {
 		s.host.Later(func() { s.runs().ended(client, ev.ID, ev.Exit) })
 	}
@@ -27,7 +30,7 @@ func (s runs) ended(client *keeper.Client, id string, exit keeper.Exit) {
 		s.forgetEnd(client, id)
 		return
 	}
-	e, err := s.index.find(id)
+	e, err := s.index.Find(id)
 	if err != nil || e.id != id {
 		s.forgetEnd(client, id)
 		return

@@ -22,7 +22,7 @@ type Explanations struct{ *Service }
 // Explain gathers what is known of a container, or of one that there is no more as
 // long as its events are kept. It waits for no verb.
 func (s Explanations) Explain(ctx context.Context, ref string) (explain.Facts, error) {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if fault.Is(err, fault.NotFound) {
 		return s.gone(ref, err)
 	}

@@ -68,7 +68,7 @@ func (e *engine) tarOf(name, text string) []byte {
 // unseen waits until nobody holds a view.
 func (e *engine) unseen(id string) {
 	e.t.Helper()
-	x, err := e.index.find(id)
+	x, err := e.index.Find(id)
 	e.must(err)
 	x.views.End(0)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"berth/internal/container/health"
-	"berth/internal/container/probing"
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
 	"berth/internal/container/waiting"
@@ -47,15 +46,6 @@ func (p probed) Heal(action string) error {
 }
 
 // watch begins to probe the present run: see probing.Service.Watch.
-func (s *Service) watch(e *entry, l *live, begins bool) {
-	s.probes.Watch(&e.health, probed{shown{e, s}, l}, begins)
-}
-
-// healths are those of all containers.
-func (s *Service) healths() []*probing.Health {
-	var all []*probing.Health
-	for _, e := range s.index.all() {
-		all = append(all, &e.health)
-	}
-	return all
+func (s runs) watch(e *entry, l *live, begins bool) {
+	s.probes.Watch(&e.health, probed{shown{e, s.Service}, l}, begins)
 }

@@ -80,7 +80,7 @@ func TestAProbeThatTakesTooLongIsKilledWithWhatItStarted(t *testing.T) {
 		t.Errorf("%+v", c.Health)
 	}
 	e.isHealth(id, health.Starting, func(c Container) bool { return len(c.Health.Log) == 5 })
-	entry, err := e.index.find(id)
+	entry, err := e.index.Find(id)
 	e.must(err)
 	procs, err := entry.live.Load().Group.Procs()
 	e.must(err)
@@ -107,7 +107,7 @@ func TestAProbeThatNeedsNoProgramDialsInsideTheContainer(t *testing.T) {
 	id := e.create("exec sleep 1000", withCheck(health.Check{Test: []string{"TCP", "localhost:4711"}, Interval: 5 * time.Millisecond, Retries: 1}))
 	e.start(id)
 	e.isHealth(id, health.Unhealthy, nil)
-	entry, err := e.index.find(id)
+	entry, err := e.index.Find(id)
 	e.must(err)
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", entry.live.Load().Pid))
 	e.must(err)
@@ -181,7 +181,7 @@ func TestHealthOutlivesTheDaemonAndItsProbesGoOn(t *testing.T) {
 	for _, end := range []func(){func() { e.shutDown() }, e.crash} {
 		end()
 		e.Service.host.Close()
-		probing.EndAll(e.healths(), stdio.CutTime)
+		probing.EndAll(healths(e.Service), stdio.CutTime)
 		e.boot()
 		for _, id := range []string{healthy, late} {
 			if c, err := e.Get(id); err != nil || c.Health == nil || c.Health.Status != health.Healthy || len(c.Health.Log) == 0 {

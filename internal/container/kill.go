@@ -17,7 +17,7 @@ import (
 // (the default) it returns when the container has ended.
 func (s *Service) Kill(ctx context.Context, ref, word string) (err error) {
 	defer func() { err = fault.Wrap(fault.KindOf(err), err, "cannot kill container: %s", ref) }()
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func TestAnAutoRemoveContainerTakesItsVolumesAndTellsItsExitCode(t *testing.T) {
 	attached := make(chan error, 1)
 	joined := make(chan struct{})
 	go func() {
-		attached <- e.Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
+		attached <- (Streams{e.Service}).Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
 			close(joined)
 			return nil, &out, &out, nil
 		}})
@@ -260,7 +260,7 @@ func TestTwoClientsSeeTheSameAndOneInputEndsItself(t *testing.T) {
 	joined := make(chan struct{}, 2)
 	for i := range outs {
 		go func() {
-			attached <- e.Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
+			attached <- (Streams{e.Service}).Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
 				joined <- struct{}{}
 				if i == 0 {
 					return strings.NewReader("typed\n"), &outs[i], &outs[i], nil
@@ -295,13 +295,13 @@ func TestAClientThatDetachesLeavesTheContainerRunning(t *testing.T) {
 	e.start(id)
 	e.logged(id, "ready")
 	var out syncBuffer
-	e.must(e.Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
+	e.must((Streams{e.Service}).Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
 		return strings.NewReader("hi\n\x10\x11"), &out, nil, nil
 	}}))
 	if c, _ := e.Get(id); c.State != Running {
 		t.Errorf("it is %s", c.State)
 	}
-	e.must(e.Resize(context.Background(), id, 30, 100))
+	e.must((Streams{e.Service}).Resize(context.Background(), id, 30, 100))
 	code, got, err := e.exec(id, "cat", "/proc/1/comm")
 	if err != nil || code != 0 || got != "sh\n" {
 		t.Errorf("%d %q %v", code, got, err)
@@ -314,7 +314,7 @@ func TestAClientThatTakesNothingDoesNotHoldTheEndUp(t *testing.T) {
 	block := make(chan struct{})
 	defer close(block)
 	joined := make(chan struct{})
-	go e.Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
+	go (Streams{e.Service}).Attach(context.Background(), id, AttachOptions{Stream: true, Open: func(bool) (io.Reader, io.Writer, io.Writer, error) {
 		close(joined)
 		return nil, writerFunc(func(p []byte) (int, error) { <-block; return 0, io.ErrClosedPipe }), nil, nil
 	}})

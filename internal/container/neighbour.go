@@ -4,16 +4,22 @@ import (
 	"strings"
 
 	"berth/internal/container/config"
+	"berth/internal/container/index"
 	"berth/internal/container/provision"
 	"berth/internal/fault"
 )
 
+// neighbours are containers that share something with others.
+type neighbours struct{ *index.Index[*entry] }
+
+func neighboursOf(x *index.Index[*entry]) neighbours { return neighbours{x} }
+
 // resolve puts the IDs in the place of the names of containers with which something is to
 // be shared, and takes their mounts over. That there is no such network is for the start to say, as in
 // Docker: to clients, a create that answers "not found" speaks of the image, and they pull it.
-func (x *index) resolve(h *config.HostConfig) error {
+func (x neighbours) resolve(h *config.HostConfig) error {
 	if name, shared := strings.CutPrefix(h.NetworkMode, "container:"); shared {
-		if other, err := x.find(name); err == nil {
+		if other, err := x.Find(name); err == nil {
 			h.NetworkMode = "container:" + other.id
 		}
 	}
@@ -22,14 +28,14 @@ func (x *index) resolve(h *config.HostConfig) error {
 		if !shared {
 			continue
 		}
-		other, err := x.find(name)
+		other, err := x.Find(name)
 		if err != nil {
 			return fault.As(fault.Invalid, err)
 		}
 		*mode = "container:" + other.id
 	}
 	return config.Inherit(h, func(name string) (string, []config.Mount, error) {
-		other, err := x.find(name)
+		other, err := x.Find(name)
 		if err != nil {
 			return "", nil, err
 		}
@@ -38,9 +44,9 @@ func (x *index) resolve(h *config.HostConfig) error {
 }
 
 // unshared is a container without the volumes that others have too: they outlive it.
-func (x *index) unshared(c Container) Container {
+func (x neighbours) unshared(c Container) Container {
 	used := map[string]bool{}
-	for _, e := range x.all() {
+	for _, e := range x.All() {
 		if e.id == c.ID {
 			continue
 		}
@@ -61,8 +67,8 @@ func (x *index) unshared(c Container) Container {
 }
 
 // neighbour finds a container that another one shares something with.
-func (x *index) neighbour(id string) (Container, *provision.Holdings, error) {
-	e, err := x.find(id)
+func (x neighbours) neighbour(id string) (Container, *provision.Holdings, error) {
+	e, err := x.Find(id)
 	if err != nil {
 		return Container{}, nil, err
 	}

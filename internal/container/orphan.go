@@ -11,7 +11,7 @@ import (
 // on, and their ends are seen by their pidfds. Their exit codes went to init;
 // kernels from 6.15 still tell them (PIDFD_GET_INFO). What is watched for an
 // earlier keeper already is told twice, which does no harm.
-func (s *Service) Orphaned(client *keeper.Client) {
+func (s Ends) Orphaned(client *keeper.Client) {
 	s.host.Later(s.host.Warmth().Flush) // its sandboxes have died with it
 	told := func(id string) func(int, bool) {
 		return func(code int, known bool) {
@@ -22,7 +22,7 @@ func (s *Service) Orphaned(client *keeper.Client) {
 			s.host.Later(func() { s.runs().ended(client, id, exit) })
 		}
 	}
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if l := e.live.Load(); l != nil {
 			pidfd.Watch(l.Pidfd, told(e.id))
 		}

@@ -29,7 +29,7 @@ func (s *Service) Changes() Changes { return Changes{s} }
 // in the kernel's freezer and nowhere else: there a daemon that starts looks, and
 // a machine that starts has nothing paused. So there is nothing to commit.
 func (s Changes) Pause(ctx context.Context, ref string) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func freeze(ctx context.Context, l *live) error {
 
 // Unpause lets a paused container run on.
 func (s Changes) Unpause(ctx context.Context, ref string) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s signals) thaw(e *entry, l *live) error {
 		return err
 	}
 	s.tells.Of(c, event.Unpause)
-	s.watch(e, l, false)
+	s.runs().watch(e, l, false)
 	return nil
 }
 

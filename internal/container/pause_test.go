@@ -39,7 +39,7 @@ func (e *engine) beat() string {
 
 func (e *engine) isFrozen(id string) bool {
 	e.t.Helper()
-	x, err := e.index.find(id)
+	x, err := e.index.Find(id)
 	e.must(err)
 	frozen, err := x.live.Load().Group.Frozen()
 	e.must(err)
@@ -60,7 +60,7 @@ func TestAPausedContainerStandsStillAndRunsOn(t *testing.T) {
 		"container " + id + " is already paused":                              e.Changes().Pause(ctx, id),
 		"cannot start a paused container, try unpause instead":                e.Start(ctx, id),
 		"Container " + id + " is paused, unpause the container before exec":   execCreate(e, id),
-		"container " + id + " is paused, unpause the container before attach": e.Attach(ctx, id, AttachOptions{Stream: true}),
+		"container " + id + " is paused, unpause the container before attach": (Streams{e.Service}).Attach(ctx, id, AttachOptions{Stream: true}),
 		`cannot remove container "/still": container is paused and must be unpaused first`: func() error {
 			e.must(e.Changes().Rename(ctx, id, "still"))
 			return e.Remove(ctx, id, RemoveOptions{})
@@ -229,8 +229,8 @@ func TestAPausedContainerSurvivesItsKeeper(t *testing.T) {
 	e.keeper, err = keeper.Ensure(ctx, e.dir+"/exec", keeperProgram(t))
 	e.must(err)
 	e.held.Store(e.keeper)
-	go e.Follow(e.keeper)
-	e.Orphaned(e.keeper)
+	go (Ends{e.Service}).Follow(e.keeper)
+	(Ends{e.Service}).Orphaned(e.keeper)
 	if c, _ := e.Get(id); c.State != Paused || !e.isFrozen(id) {
 		t.Errorf("it is %s", c.State)
 	}
@@ -247,7 +247,7 @@ func TestNobodyProbesAContainerThatIsPaused(t *testing.T) {
 	id := e.create("exec sleep 1000", withCheck(health.Check{Test: []string{"CMD", "true"}, Interval: 5 * time.Millisecond}))
 	e.start(id)
 	e.isHealth(id, health.Healthy, nil)
-	x, err := e.index.find(id)
+	x, err := e.index.Find(id)
 	e.must(err)
 	for range 2 {
 		e.must(e.Changes().Pause(ctx, id))
@@ -257,7 +257,7 @@ func TestNobodyProbesAContainerThatIsPaused(t *testing.T) {
 		e.isHealth(id, health.Unhealthy, nil) // Docker's word while nobody probes
 		e.crash()
 		e.boot()
-		x, err = e.index.find(id)
+		x, err = e.index.Find(id)
 		e.must(err)
 		if x.health.Probed() {
 			t.Error("the next daemon probes it")

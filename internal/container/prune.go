@@ -31,7 +31,7 @@ func (s Changes) Prune(ctx context.Context, opts PruneOptions) (PruneReport, err
 		return report, fault.New(fault.Conflict, "a prune operation is already running")
 	}
 	defer s.pruning.Unlock()
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if ctx.Err() != nil {
 			break
 		}

@@ -17,12 +17,12 @@ func TestNoReaderWaitsForAVerb(t *testing.T) {
 		{ID: "bbbb", Name: "other", State: Running},
 	} {
 		e := newEntry(c)
-		s.index.add(e)
+		s.index.Add(e)
 		if err := e.lock(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.index.reserve("stuck", "aaaa"); err != nil {
+	if err := s.index.Reserve("stuck", "aaaa"); err != nil {
 		t.Fatal(err)
 	}
 	if list := s.List(); len(list) != 2 {

@@ -49,7 +49,7 @@ func (s recovery) run(ctx context.Context) error {
 		return err
 	}
 	known := map[string]bool{}
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		known[e.id] = true
 	}
 	s.host.Storage().Sweep(known)
@@ -57,7 +57,7 @@ func (s recovery) run(ctx context.Context) error {
 	var connected []Connection
 	var finish []func()
 	for _, p := range procs {
-		e, err := s.index.find(p.Container)
+		e, err := s.index.Find(p.Container)
 		if err != nil || e.id != p.Container {
 			s.abandon(ctx, p)
 			continue
@@ -93,7 +93,7 @@ func (s recovery) run(ctx context.Context) error {
 		f()
 	}
 	s.settle()
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		s.tells.Missing(e.snapshot())
 	}
 	s.recovered.Store(true)
@@ -108,12 +108,12 @@ func (s recovery) readRecords() error {
 		if err := json.Unmarshal(value, &c); err != nil {
 			return fault.Wrap(fault.Internal, err, "the record of container %s cannot be read", id)
 		}
-		if err := s.index.reserve(c.Name, c.ID); err != nil {
+		if err := s.index.Reserve(c.Name, c.ID); err != nil {
 			return err
 		}
 		e := newEntry(c)
 		s.probes.Recall(&e.health, c)
-		s.index.add(e)
+		s.index.Add(e)
 		return nil
 	})
 }
@@ -144,7 +144,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
 	l.ask(s.asks[e.id])
-	defer s.watch(e, l, false)
+	defer s.runs().watch(e, l, false)
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
@@ -204,7 +204,7 @@ func (s recovery) abandon(ctx context.Context, p keeper.Process) {
 
 // settle gives every container that is not running a state that says so.
 func (s recovery) settle() {
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		c := e.snapshot()
 		if e.live.Load() != nil {
 			continue
@@ -262,7 +262,7 @@ func (s recovery) sweepExits(procs []keeper.Process) {
 	}
 	for _, file := range entries {
 		id, whole := keeper.ExitFileOf(file.Name())
-		e, err := s.index.find(id)
+		e, err := s.index.Find(id)
 		wanted := whole && err == nil && e.id == id && (e.snapshot().State.Up() || e.snapshot().State == Starting)
 		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == record.IDLength && !known && !wanted {
 			os.Remove(s.deps.Paths.ExitFile(file.Name()))

@@ -126,7 +126,7 @@ func TestASecondDaemonCarriesOnWhereAKilledOneStopped(t *testing.T) {
 	if in, err := e.Execs().ExecInspect(x); err != nil || !in.Running {
 		t.Errorf("the exec: %+v, %v", in, err)
 	}
-	e.must(e.Resize(context.Background(), tty, 20, 20))
+	e.must((Streams{e.Service}).Resize(context.Background(), tty, 20, 20))
 	if code, _, err := e.exec(alive, "true"); code != 0 || err != nil {
 		t.Errorf("an exec afterwards: %d, %v", code, err)
 	}
@@ -216,9 +216,9 @@ func TestContainersSurviveTheirKeeper(t *testing.T) {
 	e.keeper, err = keeper.Ensure(context.Background(), e.dir+"/exec", keeperProgram(t))
 	e.must(err)
 	e.held.Store(e.keeper)
-	go e.Follow(e.keeper)
-	e.Orphaned(e.keeper)
-	e.Orphaned(e.keeper) // as if that one had died too
+	go (Ends{e.Service}).Follow(e.keeper)
+	(Ends{e.Service}).Orphaned(e.keeper)
+	(Ends{e.Service}).Orphaned(e.keeper) // as if that one had died too
 	if code, _, err := e.exec(id, "true"); code != 0 || err != nil {
 		t.Errorf("an exec afterwards: %d, %v", code, err)
 	}
@@ -262,7 +262,7 @@ func TestAnExitThatCannotBeRecordedIsNotLost(t *testing.T) {
 			t.Errorf("exit code %d", got)
 		}
 		e.eventually("its end is complete", func() error {
-			c, err := e.index.find(id)
+			c, err := e.index.Find(id)
 			if err == nil && c.lock(context.Background()) == nil {
 				c.unlock()
 			}

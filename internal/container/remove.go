@@ -20,7 +20,7 @@ type RemoveOptions struct {
 
 // Remove forgets a container and deletes what is its own.
 func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}
@@ -100,9 +100,9 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 		return err
 	}
 	closeLog(e)
-	s.index.drop(c.ID, c.Name)
+	s.index.Drop(c.ID, c.Name)
 	if volumes { // of two that share a volume and go together, the last to be dropped takes it along
-		s.host.Storage().RemoveVolumes(s.index.unshared(c))
+		s.host.Storage().RemoveVolumes(neighboursOf(s.index).unshared(c))
 	}
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)

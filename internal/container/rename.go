@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"berth/internal/container/index"
 	"berth/internal/event"
 	"berth/internal/fault"
 )
@@ -15,7 +16,7 @@ func (s Changes) Rename(ctx context.Context, ref, name string) error {
 	if ref == "" || name == "" {
 		return fault.New(fault.Invalid, "Neither old nor new names may be empty")
 	}
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}
@@ -31,19 +32,19 @@ func (s Changes) Rename(ctx context.Context, ref, name string) error {
 	case name == before:
 		return fault.New(fault.Invalid, "Renaming a container with the same name as its current name")
 	}
-	if err = checkName("/" + name); err == nil {
-		err = s.index.reserve(name, e.id)
+	if err = index.CheckName("/" + name); err == nil {
+		err = s.index.Reserve(name, e.id)
 	}
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "Error when allocating new name")
 	}
 	c.Name = name
 	if err := s.deps.Store.Commit(put(c)); err != nil {
-		s.index.release(name, e.id)
+		s.index.Release(name, e.id)
 		return fault.Wrap(fault.Internal, err, "the new name cannot be recorded")
 	}
 	c = e.change(func(c *Container) { c.Name = name })
-	s.index.release(before, e.id)
+	s.index.Release(before, e.id)
 	s.tells.Of(c, event.Rename, "oldName", "/"+before)
 	return nil
 }

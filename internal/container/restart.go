@@ -12,7 +12,7 @@ import (
 // itself stays: its end is not the container's. Every failure is an Internal
 // one, as in Docker.
 func (s Changes) Restart(ctx context.Context, ref string, opts StopOptions) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}

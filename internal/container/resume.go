@@ -18,7 +18,7 @@ func (s recovery) readAsks() error {
 			return fault.Wrap(fault.Internal, err, "what was asked of container %s cannot be read", id)
 		}
 		s.asks[id] = restart.Asked(n)
-		if _, err := s.index.find(id); err != nil { // it has been removed since
+		if _, err := s.index.Find(id); err != nil { // it has been removed since
 			stray = append(stray, state.Op{Bucket: asksBucket, Key: id})
 		}
 		return nil

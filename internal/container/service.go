@@ -1,20 +1,17 @@
 package container
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"berth/internal/container/execs"
+	"berth/internal/container/index"
 	"berth/internal/container/notice"
 	"berth/internal/container/probing"
 	"berth/internal/container/provision"
-	"berth/internal/container/record"
-	"berth/internal/container/stdio"
 	"berth/internal/container/usage"
 	"berth/internal/event"
 )
@@ -22,7 +19,7 @@ import (
 // Service is all containers of one daemon.
 type Service struct {
 	deps   Deps
-	index  *index
+	index  *index.Index[*entry]
 	execs  *execs.Service
 	tells  *notice.Teller
 	usage  *usage.Service
@@ -40,8 +37,8 @@ func New(deps Deps) *Service {
 	if deps.Publish == nil {
 		deps.Publish = func(event.Message) {} // nobody listens
 	}
-	x := newIndex()
-	s := &Service{deps: deps, index: x, tells: notice.NewTeller(deps.Publish, deps.Warn), host: provision.New(deps.Deps, x.neighbour), ending: make(chan struct{})}
+	x := index.New[*entry]()
+	s := &Service{deps: deps, index: x, tells: notice.NewTeller(deps.Publish, deps.Warn), host: provision.New(deps.Deps, neighboursOf(x).neighbour), ending: make(chan struct{})}
 	s.execs = execs.New(s.host, deps.Deps, func(ref string) (execs.Container, error) { return s.show(ref) })
 	s.probes = probing.New(s.execs, deps.Deps, s.tells)
 	s.usage = usage.New(deps.Cgroups, s.tells, func(ref string) (usage.Container, error) { return s.show(ref) })
@@ -61,7 +58,7 @@ func (s *Service) runs() runs { return runs{s} }
 
 // Get returns a snapshot of one container.
 func (s *Service) Get(ref string) (Container, error) {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return Container{}, err
 	}
@@ -71,7 +68,7 @@ func (s *Service) Get(ref string) (Container, error) {
 // List returns snapshots of all containers, the newest first. It waits for
 // nobody and touches no disk.
 func (s *Service) List() []Container {
-	entries := s.index.all()
+	entries := s.index.All()
 	list := make([]Container, 0, len(entries))
 	for _, e := range entries {
 		list = append(list, seen(s.execs, e))
@@ -87,32 +84,14 @@ func seen(execs *execs.Service, e *entry) Container {
 }
 
 // Users returns the IDs of the containers made from an image and whether each runs.
-func (s *Service) Users(imageID string) map[string]bool {
+func Users(s *Service, imageID string) map[string]bool {
 	users := map[string]bool{}
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if c := e.snapshot(); c.ImageID == imageID {
 			users[c.ID] = c.State.Up() || c.State == Starting || c.State == Restarting
 		}
 	}
 	return users
-}
-
-// Resize sets the size of a running container's terminal, in characters. Without a terminal
-// nothing happens.
-func (s *Service) Resize(_ context.Context, ref string, height, width uint) error {
-	e, err := s.index.find(ref)
-	if err != nil {
-		return err
-	}
-	l := e.live.Load()
-	if l == nil {
-		return record.Idle(e.snapshot())
-	}
-	if err := stdio.SetSize(l.Pty, height, width); err != nil {
-		return err
-	}
-	s.tells.Of(e.snapshot(), event.Resize, "height", strconv.FormatUint(uint64(height), 10), "width", strconv.FormatUint(uint64(width), 10))
-	return nil
 }
 
 // Waiting is how many sandboxes wait for containers, and what their processes

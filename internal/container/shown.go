@@ -19,7 +19,7 @@ type shown struct {
 }
 
 func (s *Service) show(ref string) (shown, error) {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	return shown{e, s}, err
 }
 

@@ -15,9 +15,6 @@ const stopGrace = 5
 // Shutdown is the verbs of a daemon that does not leave containers behind.
 type Shutdown struct{ *Service }
 
-// Shutdown returns those verbs.
-func (s *Service) Shutdown() Shutdown { return Shutdown{s} }
-
 // StopAll ends every container, all at once, each with its own stop signal and
 // its own time: for a daemon that takes its containers along. Nothing is started
 // any more. Such an end is not a stop by hand: the next daemon does with it what the
@@ -28,7 +25,7 @@ func (s Shutdown) StopAll(seconds int) error {
 	ctx, cancel := bounded(shutdownTime(seconds, s.List()))
 	defer cancel()
 	var ending []*entry
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if state := e.snapshot().State; state.Up() || state == Starting {
 			ending = append(ending, e)
 		}
@@ -42,7 +39,7 @@ func (s Shutdown) StopLeft(seconds int) error {
 	ctx, cancel := bounded(shutdownTime(seconds, s.List()))
 	defer cancel()
 	var left []*entry
-	for _, e := range s.index.all() {
+	for _, e := range s.index.All() {
 		if l := e.live.Load(); l != nil && l.adopted {
 			left = append(left, e)
 		}

@@ -65,7 +65,7 @@ func TestContainersEndWithTheirDaemonAndComeBackByTheirPolicy(t *testing.T) {
 	e.must(e.Stop(ctx, byHand, StopOptions{}))
 	ended, err := e.Wait(ctx, plain, WaitNotRunning)
 	e.must(err)
-	e.must(e.Shutdown().StopAll(15))
+	e.must((Shutdown{e.Service}).StopAll(15))
 	if got := e.result(ended); got.Code != 3 {
 		t.Errorf("exit code %d", got.Code)
 	}
@@ -113,7 +113,7 @@ func TestADaemonThatKeepsNothingStopsWhatIsLeft(t *testing.T) {
 	e.boot()
 	fresh := e.create("exec sleep 1000")
 	e.start(fresh)
-	e.must(e.Shutdown().StopLeft(15))
+	e.must((Shutdown{e.Service}).StopLeft(15))
 	if c, _ := e.Get(plain); c.State != Exited || c.Run.ExitCode != 3 {
 		t.Errorf("%s %d", c.State, c.Run.ExitCode)
 	}
@@ -133,11 +133,11 @@ func TestAStopThatTakesTooLongIsSaid(t *testing.T) {
 	long := 1000
 	id := e.create("exec sleep 1000", func(r *config.CreateRequest) { r.Config.StopTimeout = &long })
 	e.start(id)
-	x, err := e.index.find(id)
+	x, err := e.index.Find(id)
 	e.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := e.Shutdown().takeDown(ctx, []*entry{x}); err == nil || err.Error() != "not all containers have ended in time" {
+	if err := (Shutdown{e.Service}).takeDown(ctx, []*entry{x}); err == nil || err.Error() != "not all containers have ended in time" {
 		t.Error(err)
 	}
 	e.must(e.Kill(context.Background(), id, ""))
@@ -154,7 +154,7 @@ func TestADaemonThatEndsTellsAllContainersAtOnce(t *testing.T) {
 		e.start(id)
 		e.logged(id, "up")
 	}
-	e.must(e.Shutdown().StopAll(15))
+	e.must((Shutdown{e.Service}).StopAll(15))
 	for _, id := range ids {
 		if c, _ := e.Get(id); c.State != Exited || c.Run.ExitCode != 3 {
 			t.Errorf("%s %d", c.State, c.Run.ExitCode)

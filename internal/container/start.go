@@ -20,7 +20,7 @@ const startTimeout = 2 * time.Minute
 // Start runs a container's program. NotModified when it runs already. When it
 // returns, the program has been executed and that it should be up is durable.
 func (s *Service) Start(ctx context.Context, ref string) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}

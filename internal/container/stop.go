@@ -30,7 +30,7 @@ type StopOptions struct {
 // NotModified when it does not run. A client that goes away meanwhile changes
 // nothing: the container still gets its time, and then ends.
 func (s *Service) Stop(ctx context.Context, ref string, opts StopOptions) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}

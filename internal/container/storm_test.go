@@ -59,7 +59,7 @@ func TestAnAttachThatMeetsARemovalEnds(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() {
-			ended <- e.Attach(ctx, c.ID, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
+			ended <- (Streams{e.Service}).Attach(ctx, c.ID, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
 		}()
 		e.must(e.Remove(ctx, c.ID, RemoveOptions{}))
 		select {
@@ -139,7 +139,7 @@ func (e *engine) storm(r *rand.Rand) {
 		},
 		func() error { return e.Changes().Rename(ctx, id, fmt.Sprintf("storm-%x", rand.Uint64())) },
 		func() error {
-			err := e.Logs(ctx, id, LogOptions{Stdout: true, Stderr: true, Follow: true, Tail: -1, Open: writes(io.Discard, io.Discard)})
+			err := (Streams{e.Service}).Logs(ctx, id, LogOptions{Stdout: true, Stderr: true, Follow: true, Tail: -1, Open: writes(io.Discard, io.Discard)})
 			if err != nil && e.gone(id) {
 				return nil
 			}
@@ -149,7 +149,7 @@ func (e *engine) storm(r *rand.Rand) {
 	verbs = append(verbs, e.uses(r, id)...)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := e.Attach(ctx, id, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
+		err := (Streams{e.Service}).Attach(ctx, id, AttachOptions{Stream: true, Open: writes(io.Discard, io.Discard)})
 		if !expected(err) {
 			e.t.Errorf("attach: %v", err)
 		}

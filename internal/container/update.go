@@ -15,7 +15,7 @@ import (
 // when Update returns. When it fails, and also when the daemon is killed before it has answered, the
 // record has the old limits; a failed change has been taken back in the control group, too.
 func (s Changes) Update(ctx context.Context, ref string, u config.Update) error {
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (s *Service) Wait(ctx context.Context, ref string, cond WaitCondition) (<-c
 	default:
 		return nil, fault.New(fault.Invalid, "invalid condition: %q", cond)
 	}
-	e, err := s.index.find(ref)
+	e, err := s.index.Find(ref)
 	if err != nil {
 		return nil, err
 	}

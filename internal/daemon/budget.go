@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/go-digest"
 
+	"berth/internal/container"
 	"berth/internal/image"
 	"berth/internal/image/budget"
 )
@@ -74,7 +75,7 @@ func nameOf(img image.Image) string {
 // users are the containers that an image is used by.
 func (s servedImages) users(id digest.Digest) []image.Use {
 	var uses []image.Use
-	for user, running := range s.containers.Users(id.String()) {
+	for user, running := range container.Users(s.containers, id.String()) {
 		uses = append(uses, image.Use{ContainerID: user, Running: running})
 	}
 	return uses

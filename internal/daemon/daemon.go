@@ -85,7 +85,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		}
 	}
 	d.server = server.New(server.Config{
-		Containers: d.containers, Changes: d.containers.Changes(), Streams: d.containers, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
+		Containers: d.containers, Changes: d.containers.Changes(), Streams: container.Streams{Service: d.containers}, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
 		System: d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
@@ -98,7 +98,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.background.Go(func() { d.watchKeeper(bg) })
 	d.background.Go(func() { d.keepBudget(bg) })
 	if !d.cfg.Life.Outlive {
-		if err := d.containers.Shutdown().StopLeft(d.cfg.Life.Timeout); err != nil {
+		if err := (container.Shutdown{Service: d.containers}).StopLeft(d.cfg.Life.Timeout); err != nil {
 			d.log.Error(err.Error())
 		}
 	}
@@ -242,7 +242,7 @@ func (d *Daemon) Wait(ctx context.Context) error {
 	case err = <-failed:
 	}
 	if !d.cfg.Life.Outlive {
-		if err := d.containers.Shutdown().StopAll(d.cfg.Life.Timeout); err != nil { // who is left goes on under the keeper
+		if err := (container.Shutdown{Service: d.containers}).StopAll(d.cfg.Life.Timeout); err != nil { // who is left goes on under the keeper
 			d.log.Error(err.Error())
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/container"
 	"berth/internal/keeper"
 )
 
@@ -12,7 +13,7 @@ import (
 func (d *Daemon) watchKeeper(ctx context.Context) {
 	for {
 		client := d.keeper.Load()
-		d.containers.Follow(client)
+		container.Ends{Service: d.containers}.Follow(client)
 		if ctx.Err() != nil {
 			return
 		}
@@ -25,7 +26,7 @@ func (d *Daemon) watchKeeper(ctx context.Context) {
 					next.Close()
 					return
 				}
-				d.containers.Orphaned(next)
+				container.Ends{Service: d.containers}.Orphaned(next)
 				break
 			}
 			d.log.Error("the keeper cannot be started: " + err.Error())

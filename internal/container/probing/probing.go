@@ -69,10 +69,10 @@ func (h *Health) Begin(c record.Container) {
 // watch is the probing of one run. Its verdicts come beside the verbs, so that a
 // probe keeps none of them waiting.
 type watch struct {
-	stop   context.CancelFunc
-	done   chan struct{} // closed when no probe is under way any more
-	mu     sync.Mutex    // guards ended and the order of what is reported
-	ended  bool          // what a probe still reports is of no run any more
+	stop  context.CancelFunc
+	done  chan struct{} // closed when no probe is under way any more
+	mu    sync.Mutex    // guards ended and the order of what is reported
+	ended bool          // what a probe still reports is of no run any more
 }
 
 // Watch begins to probe a run, which has just begun or is taken over (or
