@@ -77,6 +77,9 @@ func apply(ctx context.Context, r io.Reader, upper string, lower []string, alone
 				return false, err
 			}
 		}
+		if err := room(upper, h); err != nil {
+			return false, err
+		}
 		if alone == nil {
 			return true, nil
 		}
