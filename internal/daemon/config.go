@@ -35,6 +35,7 @@ type Config struct {
 	TLS            TLSConfig
 	Network        NetworkConfig
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
+	Registries     RegistryConfig
 	Defaults
 	Images   ImagesConfig
 	Life     LifeConfig
@@ -128,6 +129,16 @@ func options() []option {
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
 		{"live-restore", "", "live-restore", "Keep containers running while the daemon is down; false stops them with it", boolean(func(c *Config) *bool { return &c.Life.Outlive })},
+		{"insecure-registry", "", "insecure-registries", "Registries that need not prove who they are: names and CIDRs", list(func(c *Config) *[]string { return &c.Registries.Insecure })},
+		{"registry-mirror", "", "registry-mirrors", "Mirrors that are asked first: of Docker Hub, or of any registry as registry=URL", func(c *Config) pflag.Value { return &c.Registries.Mirrors }},
+		{"certs-dir", "", "certs-dir", "Directory with a <host> directory for each registry with certificates of its own", str(func(c *Config) *string { return &c.Registries.CertDir })},
+		{"proxies", "", "proxies", "Proxies as JSON, for the daemon's own requests", func(c *Config) pflag.Value { return &c.Registries.Proxies }},
+		{"http-proxy", "", "", "HTTP proxy to reach registries through", str(func(c *Config) *string { return &c.Registries.Proxies.HTTP })},
+		{"https-proxy", "", "", "HTTPS proxy to reach registries through", str(func(c *Config) *string { return &c.Registries.Proxies.HTTPS })},
+		{"no-proxy", "", "", "Hosts to reach without a proxy", str(func(c *Config) *string { return &c.Registries.Proxies.No })},
+		{"max-concurrent-downloads", "", "max-concurrent-downloads", "Downloads at once; 0 for any number", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Downloads) }},
+		{"max-concurrent-uploads", "", "max-concurrent-uploads", "Uploads of a push at once; 0 for any number", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Uploads) }},
+		{"max-download-attempts", "", "max-download-attempts", "Attempts of a request, and of a transfer that gets no further", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Attempts) }},
 		{"shutdown-timeout", "", "shutdown-timeout", "Seconds that containers get to end with the daemon, without live-restore", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Timeout) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},
 		{"bip", "", "bip", "IPv4 address and subnet for the default bridge", func(c *Config) pflag.Value { return (*prefixValue)(&c.Network.BIP) }},
@@ -143,22 +154,21 @@ const unsupported = `allow-direct-routing authorization-plugin bip6 bridge-accep
 containerd containerd-namespace containerd-plugins-namespace cpu-rt-period cpu-rt-runtime cri-containerd
 default-address-pool default-cgroupns-mode default-gateway default-gateway-v6 default-ipc-mode default-network-opt
 default-shm-size default-stop-timeout default-ulimit dns dns-opt dns-search exec-opt experimental feature firewall-backend
-fixed-cidr fixed-cidr-v6 host-gateway-ip http-proxy https-proxy icc init-path insecure-registry ip ip-forward
+fixed-cidr fixed-cidr-v6 host-gateway-ip icc init-path ip ip-forward
 ip-forward-no-drop ip-masq ip6tables iptables ipv6 log-format
-max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr network-control-plane-mtu
-network-diagnostic-port no-new-privileges no-proxy node-generic-resource nri-opts raw-logs registry-mirror restart
+metrics-addr network-control-plane-mtu
+network-diagnostic-port no-new-privileges node-generic-resource nri-opts raw-logs restart
 rootless seccomp-profile selinux-enabled storage-driver storage-opt swarm-default-advertise-addr
 userland-proxy userland-proxy-path userns-remap`
 
 // unsupportedKeys are the keys that are not just a flag's name.
 const unsupportedKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools default-network-opts
-default-ulimits dns-opts exec-opts features host-gateway-ips insecure-registries node-generic-resources proxies
-registry-mirrors storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
+default-ulimits dns-opts exec-opts features host-gateway-ips node-generic-resources storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
 
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
 func Parse(args []string) (Config, error) {
-	c := Config{DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
+	c := Config{Registries: defaultRegistries(), DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
 	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
 	flags.SortFlags = true
 	keys := map[string]*pflag.Flag{}
@@ -273,6 +283,9 @@ func (c *Config) complete() error {
 	c.TLS.Enabled = c.TLS.Enabled || c.TLS.Verify
 	if c.Life.Warm < 0 || c.Life.Warm > maxWarm {
 		return fault.New(fault.Invalid, "invalid number of warm sandboxes: %d is not between 0 and %d", c.Life.Warm, maxWarm)
+	}
+	if err := c.Registries.complete(); err != nil {
+		return err
 	}
 	if err := c.completeLog(); err != nil {
 		return err

@@ -84,9 +84,14 @@ func (d *Daemon) start(ctx context.Context) error {
 			return err
 		}
 	}
+	registries, limits, err := d.registries()
+	if err != nil {
+		return err
+	}
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: container.Streams{Service: d.containers}, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
-		System: d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		Transfers: servedTransfers{d.images.Transfers(registries, limits), registries, servedImages{d.images, d.containers, d.events.Publish}},
+		System:    d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
 	})

@@ -37,6 +37,7 @@ func (d *Daemon) Host() server.Host {
 	for name, r := range d.cfg.Runtimes {
 		h.Runtimes[name] = server.Runtime{Path: r.Path, Args: r.Args}
 	}
+	h.Registries = d.specialRegistries()
 	if d.cgroups.Version() == cgroup.V2 {
 		h.CgroupVersion = "2"
 		h.SecurityOptions = append(h.SecurityOptions, "name=cgroupns")
@@ -50,7 +51,7 @@ func (d *Daemon) Host() server.Host {
 		h.MemTotal = int64(si.Totalram) * int64(si.Unit)
 	}
 	h.OperatingSystem, h.OSVersion = release()
-	h.Network.Proxy = server.Proxy{HTTP: getenv("HTTP_PROXY", "http_proxy"), HTTPS: getenv("HTTPS_PROXY", "https_proxy"), No: getenv("NO_PROXY", "no_proxy")}
+	h.Network.Proxy = d.proxy()
 	forward, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
 	h.Network.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
 	h.Network.OpenHosts, h.Network.Encrypted = d.openly(), d.cfg.TLS.Enabled

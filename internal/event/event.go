@@ -70,6 +70,8 @@ const (
 	Delete       = "delete"
 	Load         = "load"
 	Save         = "save"
+	Pull         = "pull"
+	Push         = "push"
 	Import       = "import"
 	ArchivePath  = "archive-path"   // files were copied out
 	ExtractToDir = "extract-to-dir" // files were copied in

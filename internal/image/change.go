@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/transfer"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
@@ -117,6 +118,9 @@ func (s *stores) recoverLeases(ctx context.Context) error {
 		return err
 	}
 	for _, l := range left {
+		if transfer.IsKeeper(l.ID) {
+			continue // the pull will be tried again
+		}
 		if err := s.leases.Delete(ctx, l); err != nil && !errdefs.IsNotFound(err) {
 			return err
 		}

@@ -171,7 +171,7 @@ func (c *change) endLayer(in *unpack.Incoming, parent Image, diffID digest.Diges
 	if err := in.End(c.ctx, name, below); err != nil {
 		return err
 	}
-	return syncTree(filepath.Join(c.s.root, "snapshots"))
+	return unpack.Sync(filepath.Join(c.s.root, "snapshots"))
 }
 
 func fillPacked(ctx context.Context, w content.Writer, in *unpack.Incoming, pack func(io.Writer) error) (ocispec.Descriptor, error) {

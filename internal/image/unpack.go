@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 
 	"berth/internal/fault"
+	"berth/internal/image/transfer"
 	"berth/internal/image/unpack"
 
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/metadata/boltutil"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 )
 
 // unpack makes the directories of an image's layers, lowest first, except those
@@ -55,7 +53,7 @@ func (c *change) unpackChain(layers []unpack.Layer) (string, error) {
 		return "", err
 	}
 	if made {
-		err = syncTree(filepath.Join(c.s.root, "snapshots"))
+		err = unpack.Sync(filepath.Join(c.s.root, "snapshots"))
 	}
 	return layers[len(layers)-1].Name, err
 }
@@ -85,24 +83,6 @@ func (c *change) leaseSnapshots(names []string) error {
 // packed opens a layer in the content store.
 func (c *change) packed(layer ocispec.Descriptor) func(context.Context) (io.ReadCloser, error) {
 	return func(ctx context.Context) (io.ReadCloser, error) {
-		ra, err := c.s.content.ReaderAt(ctx, layer)
-		if err != nil {
-			return nil, err
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{content.NewReader(ra), ra}, nil
+		return transfer.Open(ctx, c.s.content, layer, 0)
 	}
-}
-
-// syncTree makes what was unpacked survive a loss of power, before any record
-// says that the image is there: syncfs(2) on the layers' file system.
-func syncTree(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return os.NewSyscallError("syncfs", unix.Syncfs(int(f.Fd())))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"berth/internal/fault"
@@ -64,7 +65,7 @@ func (c *Client) answer(ctx context.Context, to endpoint, header http.Header, wh
 	for _, ch := range challenges(header) {
 		switch {
 		case ch.scheme == "bearer":
-			token, identity, err := c.token(ctx, to, ch, who)
+			token, identity, err := c.token(ctx, to, ch, who, nil)
 			return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, identity, err
 		case ch.scheme == "basic" && who.Username != "" && who.Password != "":
 			return func(r *http.Request) { r.SetBasicAuth(who.Username, who.Password) }, "", nil
@@ -73,9 +74,51 @@ func (c *Client) answer(ctx context.Context, to endpoint, header http.Header, wh
 	return nil, "", nil // asked again it says no again, and that is the answer
 }
 
+// Errors of Authorize that a caller tells in words of its own.
+var (
+	errNoBasic = fault.New(fault.Unauthorized, "no basic auth credentials")
+	errNoWay   = fault.New(fault.Unauthorized, "unauthorized: authentication required")
+)
+
+// Demand is a registry's answer to somebody whom it does not know.
+type Demand struct {
+	Address string       // of the registry
+	Header  http.Header  // of the answer, with its challenges
+	Scopes  []string     // what is wanted there
+	Via     *http.Client // by which a token server is asked
+}
+
+// Authorize meets a registry's demand: it returns what is to be added to requests.
+func (c *Client) Authorize(ctx context.Context, d Demand, who Credentials) (func(*http.Request), error) {
+	err := errNoWay
+	for _, ch := range challenges(d.Header) {
+		switch {
+		case ch.scheme == "bearer":
+			token, _, err := c.token(ctx, endpoint{d.Address, d.Via}, ch, who, wanted(d.Scopes, ch.params["scope"]))
+			if err != nil {
+				return nil, err
+			}
+			return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }, nil
+		case ch.scheme == "basic" && who.Username != "" && who.Password != "":
+			return func(r *http.Request) { r.SetBasicAuth(who.Username, who.Password) }, nil
+		case ch.scheme == "basic":
+			err = errNoBasic
+		}
+	}
+	return nil, err
+}
+
+// wanted are the rights that a token is asked for: ours, and what the registry says that it needs.
+func wanted(scopes []string, asked string) []string {
+	if asked == "" || slices.Contains(scopes, asked) {
+		return scopes
+	}
+	return append(slices.Clone(scopes), asked)
+}
+
 // token asks the server that a challenge names. Credentials go to no other place
 // than one that the registry has named over the web's own protocols.
-func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Credentials) (token, identity string, err error) {
+func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Credentials, scopes []string) (token, identity string, err error) {
 	realm, err := url.Parse(ch.params["realm"])
 	if err != nil || realm.Scheme != "https" && realm.Scheme != "http" || realm.Host == "" {
 		return "", "", fault.New(fault.Internal, "invalid token auth challenge realm: %q", ch.params["realm"])
@@ -87,12 +130,18 @@ func (c *Client) token(ctx context.Context, to endpoint, ch challenge, who Crede
 	if who.IdentityToken != "" {
 		resp, err = c.do(ctx, to, question{address: realm.String(), form: url.Values{
 			"grant_type": {"refresh_token"}, "refresh_token": {who.IdentityToken}, "service": {ch.params["service"]}, "client_id": {clientID},
+			"scope": {strings.Join(scopes, " ")},
 		}})
 	} else {
 		q := realm.Query()
 		q.Set("service", ch.params["service"])
 		q.Set("client_id", clientID)
-		q.Set("offline_token", "true")
+		for _, scope := range scopes {
+			q.Add("scope", scope)
+		}
+		if len(scopes) == 0 { // a login, whose token is kept
+			q.Set("offline_token", "true")
+		}
 		if who.Username != "" {
 			q.Set("account", who.Username)
 		}

@@ -152,7 +152,7 @@ func TestVerbsReachTheirService(t *testing.T) {
 		{"POST", "/containers/x/exec", `{"Cmd":[]}`, 400, ""},
 		{"POST", "/exec/e/start", `{"Detach":true}`, 200, "exec start e"},
 		{"DELETE", "/images/a/b", "", 200, "remove image a/b"},
-		{"POST", "/images/create?fromImage=x", "", 501, ""},
+		{"POST", "/images/create?fromImage=x&tag=1", "", 200, "pull x 1"},
 		{"POST", "/images/create", "", 400, ""},
 		{"POST", "/images/a/tag", "", 400, ""},
 		{"POST", "/containers/x/wait?condition=odd", "", 400, ""},

@@ -220,7 +220,7 @@ func start(t testing.TB, f *fake) string {
 }
 
 func newServer(f *fake) *Server {
-	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, ImageStore: fakeStore{f}, System: f, Events: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
+	return New(Config{Containers: f, Changes: fakeChanges{f}, Streams: f, Execs: f, Images: fakeImages{f}, ImageStore: fakeStore{f}, Transfers: fakeTransfers{f}, System: f, Events: f, VolumeDir: func(n string) string { return "/v/" + n + "/_data" }, Version: "0.1.0"})
 }
 
 // ask makes one request without a connection.

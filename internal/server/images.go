@@ -19,6 +19,7 @@ type imageRoutes struct {
 	images     Images
 	store      ImageStore
 	containers Containers // to tell who uses an image
+	transfers  transferRoutes
 }
 
 func (r imageRoutes) tag(c *call) error {
@@ -89,12 +90,12 @@ func (r imageRoutes) load(c *call) error {
 	return out.finish(err)
 }
 
-// create imports a tar from the body. Pulling comes later.
+// create pulls an image, or imports a tar from the body.
 func (r imageRoutes) create(c *call) error {
 	source := c.query.Get("fromSrc")
 	switch {
 	case c.query.Get("fromImage") != "":
-		return fault.New(fault.Unsupported, "pulling images is not supported yet by berth; load or import %s instead", c.query.Get("fromImage"))
+		return r.transfers.pull(c)
 	case source == "":
 		return fault.New(fault.Invalid, "fromImage or fromSrc must be given")
 	case source != "-":

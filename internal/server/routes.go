@@ -13,7 +13,7 @@ type route struct {
 func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
-	files, images := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers}
+	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
 	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
@@ -35,6 +35,9 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "DELETE", path: "/containers/{id}", handle: containers.remove},
 		{method: "GET", path: "/images/json", handle: images.list},
 		{method: "POST", path: "/images/create", handle: images.create},
+		{method: "POST", path: "/images/{name}/push", handle: transfers.push},
+		{method: "GET", path: "/images/search", handle: transfers.search},
+		{method: "GET", path: "/distribution/{name}/json", handle: transfers.lookup},
 		{method: "GET", path: "/images/{name}/json", handle: images.inspect},
 		{method: "POST", path: "/images/{name}/tag", handle: images.tag},
 		{method: "DELETE", path: "/images/{name}", handle: images.remove},
@@ -71,8 +74,6 @@ func table(cfg *Config, life *lifetime) []route {
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
-		{method: "POST", path: "/images/{name}/push"},
-		{method: "GET", path: "/images/search"},
 		{method: "GET", path: "/volumes"},
 		{method: "POST", path: "/volumes/create"},
 		{method: "GET", path: "/volumes/{name}"},
@@ -127,7 +128,6 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/configs/{id}"},
 		{method: "DELETE", path: "/configs/{id}"},
 		{method: "POST", path: "/configs/{id}/update"},
-		{method: "GET", path: "/distribution/{name}/json"},
 		{method: "POST", path: "/session"},
 		{method: "POST", path: "/grpc"},
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	Files      Files
 	Images     Images
 	ImageStore ImageStore
+	Transfers  Transfers
 	System     System
 	Events     Events
 	Explain    Explanations

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"io"
+	"net/netip"
 
 	"berth/internal/archive"
 	"berth/internal/container"
@@ -123,6 +124,13 @@ type System interface {
 	Host() Host
 }
 
+// Registries is what is special about some of them.
+type Registries struct {
+	InsecureNetworks []netip.Prefix
+	InsecureNames    []string
+	Mirrors          map[string][]string // by the registry's name; Docker Hub's is "docker.io"
+}
+
 // Runtime is another OCI runtime.
 type Runtime struct {
 	Path string
@@ -153,6 +161,7 @@ type Host struct {
 	DefaultRuntime  string
 	Log             LogDrivers
 	Components      []Component // berthd, keeper, ...
+	Registries      Registries
 	Limits          Limits
 	Network         HostNetwork
 	Modes

@@ -3,7 +3,6 @@ package server
 import (
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	goruntime "runtime"
@@ -130,7 +129,7 @@ func hostInfo(h *Host) *system.Info {
 		OSType:             goruntime.GOOS,
 		Architecture:       machine(goruntime.GOARCH),
 		IndexServerAddress: "https://index.docker.io/v1/",
-		RegistryConfig:     registries(),
+		RegistryConfig:     registries(&h.Registries),
 		HTTPProxy:          h.Network.Proxy.HTTP,
 		HTTPSProxy:         h.Network.Proxy.HTTPS,
 		NoProxy:            h.Network.Proxy.No,
@@ -151,14 +150,21 @@ func hostInfo(h *Host) *system.Info {
 	}
 }
 
-// registries is what is special about some: those of this host need not prove who
-// they are.
-func registries() *registry.ServiceConfig {
-	return &registry.ServiceConfig{
-		InsecureRegistryCIDRs: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("127.0.0.0/8")},
-		IndexConfigs:          map[string]*registry.IndexInfo{"docker.io": {Name: "docker.io", Mirrors: []string{}, Secure: true, Official: true}},
-		Mirrors:               []string{},
+// registries is what is special about some, as Docker tells it: networks apart, by name.
+func registries(r *Registries) *registry.ServiceConfig {
+	hub := &registry.IndexInfo{Name: "docker.io", Mirrors: show.OrEmpty(r.Mirrors["docker.io"]), Secure: true, Official: true}
+	out := &registry.ServiceConfig{
+		InsecureRegistryCIDRs: r.InsecureNetworks, IndexConfigs: map[string]*registry.IndexInfo{"docker.io": hub}, Mirrors: hub.Mirrors,
 	}
+	for _, name := range r.InsecureNames {
+		out.IndexConfigs[name] = &registry.IndexInfo{Name: name, Mirrors: show.OrEmpty(r.Mirrors[name])}
+	}
+	for name, mirrors := range r.Mirrors {
+		if out.IndexConfigs[name] == nil {
+			out.IndexConfigs[name] = &registry.IndexInfo{Name: name, Mirrors: mirrors, Secure: true}
+		}
+	}
+	return out
 }
 
 // warnings are what an administrator should know, in Docker's words.

@@ -24,7 +24,8 @@ type Layer struct {
 	Digest digest.Digest // of the packed layer
 	DiffID digest.Digest // of the tar in it
 	Name   string        // of the snapshot that it becomes
-	// Open opens the packed layer, and may wait until there is something to read. A layer may be opened twice.
+	// Open opens the packed layer, and may wait until there is something to read. A layer may be opened twice: what has a method
+	// Live that returns true has not been verified, and whatever is wrong with it is looked for once more.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Done is called when the snapshot is there, if it is not nil.
 	Done func()
@@ -162,14 +163,14 @@ func (j *job) drop(ctx context.Context) {
 // fill extracts the layer. One that leaves out directories in which it has files needs those of the layers below, whose
 // owners and modes they keep: it is begun again when those are there.
 func (j *job) fill(ctx context.Context) error {
-	alone := j.below
+	complete := false
 	select {
 	case <-j.below:
-		alone = nil
+		complete = true
 	default:
 	}
-	err := j.extract(ctx, alone == nil)
-	if !errors.Is(err, errNeedsLower) {
+	live, err := j.extract(ctx, complete)
+	if !errors.Is(err, errNeedsLower) && (err == nil || !live || ctx.Err() != nil) {
 		return err
 	}
 	empty(j.upper)
@@ -178,7 +179,8 @@ func (j *job) fill(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return j.extract(ctx, true)
+	_, err = j.extract(ctx, true)
+	return err
 }
 
 func (j *job) commit(ctx context.Context) error {

@@ -24,15 +24,18 @@ var errNeedsLower = errors.New("the layer has files in directories of the layers
 
 // extract writes a layer's files into its directory, and checks that it is the layer which the image's
 // configuration names. The layers below are looked at only when they are complete.
-func (j *job) extract(ctx context.Context, complete bool) error {
+func (j *job) extract(ctx context.Context, complete bool) (live bool, err error) {
 	packed, err := j.Open(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer packed.Close()
+	if l, ok := packed.(interface{ Live() bool }); ok {
+		live = l.Live()
+	}
 	z, _, err := compression.Decompress(packed)
 	if err != nil {
-		return err
+		return live, err
 	}
 	defer z.Close()
 	digester := digest.Canonical.Digester()
@@ -56,7 +59,7 @@ func (j *job) extract(ctx context.Context, complete bool) error {
 	if err == nil && digester.Digest() != j.DiffID {
 		err = fmt.Errorf("wrong diff id calculated on extraction %q", digester.Digest())
 	}
-	return err
+	return live, err
 }
 
 // seen are the directories that are known to be in the layer itself.

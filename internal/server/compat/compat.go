@@ -59,6 +59,8 @@ const (
 	ListManifests
 	ListIdentity
 	Attestations
+	PullPlatform
+	PushPlatform
 )
 
 // changes is the one place that knows which version brought what.
@@ -99,6 +101,8 @@ var changes = [...]struct {
 	ManyPlatforms:        {52, "save and load take several platforms; before, one"},
 	ListIdentity:         {54, "image list takes identity"},
 	Attestations:         {55, "images tell what is attested of them"},
+	PullPlatform:         {32, "pull takes a platform"},
+	PushPlatform:         {46, "push takes a platform"},
 	ListHealth:           {52, "list shows Health"},
 }
 

@@ -1,0 +1,189 @@
+package image
+
+import (
+	"context"
+
+	"berth/internal/fault"
+	"berth/internal/image/transfer"
+	"berth/internal/remote"
+
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Transfers pulls and pushes images.
+type Transfers struct {
+	s         *Service
+	registry  *remote.Client
+	downloads *transfer.Downloads
+	limits    transfer.Limits
+}
+
+// Transfers returns the pulls and pushes of the store's images.
+func (s *Service) Transfers(registry *remote.Client, limits transfer.Limits) *Transfers {
+	return &Transfers{s: s, registry: registry, limits: limits, downloads: transfer.NewDownloads(s.content, s.leases, limits)}
+}
+
+// PullOptions say what is pulled.
+type PullOptions struct {
+	Name     string // as people write it, without a tag
+	Tag      string // or a digest; "" is every tag of the repository
+	Platform string // "" is the host's
+	Who      remote.Credentials
+}
+
+// Pull brings an image from its registry, and unpacks it. When it returns the image is on stable storage under its name. What has
+// arrived when it fails stays for a day, and is not fetched again. It returns the names that were pulled.
+func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Tell) ([]string, error) {
+	ref, err := pullReference(opts.Name, opts.Tag)
+	if err != nil {
+		return nil, err
+	}
+	p := &pull{Transfers: t, ref: ref, tell: tell, host: opts.Platform == ""}
+	if p.platform = platforms.DefaultSpec(); !p.host {
+		if p.platform, err = platforms.Parse(opts.Platform); err != nil {
+			return nil, fault.As(fault.Invalid, err)
+		}
+	}
+	if p.from, err = t.registry.Repository(ref, remote.Pull, opts.Who); err != nil {
+		return nil, err
+	}
+	refs := []reference.Named{ref}
+	if reference.IsNameOnly(ref) {
+		if refs, err = p.everyTag(ctx); err != nil {
+			return nil, remote.PullError(err, ref)
+		}
+	}
+	var names []string
+	for _, p.ref = range refs {
+		if err := p.one(ctx); err != nil {
+			return names, remote.PullError(classify(err), p.ref)
+		}
+		names = append(names, reference.FamiliarString(p.ref))
+	}
+	return names, nil
+}
+
+// pullReference puts name and tag together; a name may have its own when there is no other.
+func pullReference(name, tag string) (reference.Named, error) {
+	ref, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "invalid reference format")
+	}
+	if looksLikeID(ref) {
+		return nil, errAmbiguous
+	}
+	if tag == "" {
+		return ref, nil
+	}
+	if d, err := digest.Parse(tag); err == nil {
+		with, err := reference.WithDigest(reference.TrimNamed(ref), d)
+		return with, fault.As(fault.Invalid, err)
+	}
+	with, err := reference.WithTag(reference.TrimNamed(ref), tag)
+	return with, fault.As(fault.Invalid, err)
+}
+
+// pull is one that is under way.
+type pull struct {
+	*Transfers
+	from     *remote.Repository
+	ref      reference.Named // with a tag or a digest
+	platform ocispec.Platform
+	host     bool // the platform is this host's, and nobody asked for it
+	tell     transfer.Tell
+}
+
+func (p *pull) everyTag(ctx context.Context) ([]reference.Named, error) {
+	tags, err := p.from.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var refs []reference.Named
+	for _, tag := range tags {
+		ref, err := reference.WithTag(p.ref, tag)
+		if err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "the registry told of the tag %s", fault.Quoted(tag))
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+// one pulls one reference.
+func (p *pull) one(ctx context.Context) error {
+	target, err := p.from.Resolve(ctx, remote.Key(p.ref))
+	if err != nil {
+		return err
+	}
+	p.tell(transfer.Message{ID: remote.Key(p.ref), Status: "Pulling from " + reference.Path(p.ref)})
+	fresh := false
+	if there, err := p.there(ctx, target); err != nil || !there {
+		if err != nil {
+			return err
+		}
+		fresh = true
+		c, err := p.s.begin(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.finish(p.bring(ctx, c, target)); err != nil {
+			return err
+		}
+	}
+	p.tell(transfer.Message{Status: "Digest: " + target.Digest.String()})
+	if fresh {
+		p.tell(transfer.Message{Status: "Status: Downloaded newer image for " + reference.FamiliarString(p.ref)})
+	} else {
+		p.tell(transfer.Message{Status: "Status: Image is up to date for " + reference.FamiliarString(p.ref)})
+	}
+	return nil
+}
+
+// there reports that the name stands for the target already, and that it is all there for the platform.
+func (p *pull) there(ctx context.Context, target ocispec.Descriptor) (bool, error) {
+	cat, err := p.s.current(ctx)
+	if err != nil {
+		return false, err
+	}
+	if id, ok := cat.byName[p.ref.String()]; !ok || id != target.Digest {
+		return false, nil
+	}
+	img := cat.byID[target.Digest]
+	matcher := platforms.OnlyStrict(p.platform)
+	if p.host {
+		matcher = platforms.Default()
+	}
+	if !matcher.Match(img.Platform) {
+		return false, nil
+	}
+	_, err = p.s.Layers(ctx, img.ID)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// bring fetches what the target is made of, and writes it down.
+func (p *pull) bring(ctx context.Context, c *change, target ocispec.Descriptor) error {
+	documents := transfer.Documents{Store: p.s.content, From: p.from, Platform: p.platform, Host: p.host, Name: reference.FamiliarString(p.ref)}
+	m, err := documents.Choose(c.ctx, target)
+	if err != nil {
+		return err
+	}
+	top, err := p.layers(scoped(ctx), c, m)
+	if err != nil {
+		return err
+	}
+	t, err := readTree(c.ctx, p.s.content, target)
+	if err != nil {
+		return err
+	}
+	rec := record{name: p.ref.String(), target: target, tree: t, snapshots: map[digest.Digest]string{m.Manifest.Config.Digest: top}}
+	if err := p.s.record(c.ctx, []record{rec}); err != nil {
+		return err
+	}
+	return p.settle(c.ctx, append([]ocispec.Descriptor{m.Manifest.Config}, m.Manifest.Layers...))
+}
