@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
@@ -53,6 +54,16 @@ func modes(t *testing.T, f *os.File) *unix.Termios {
 	return m
 }
 
+// becomesRaw waits for the client, which goes raw when it is attached.
+func becomesRaw(t *testing.T, f *os.File) bool {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if modes(t, f).Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // TestATerminalIsRawDuringARunAndRestoredAfterIt types into a container, which
 // ends, or from which the user detaches, or which never starts.
 func TestATerminalIsRawDuringARunAndRestoredAfterIt(t *testing.T) {
@@ -69,7 +80,7 @@ func TestATerminalIsRawDuringARunAndRestoredAfterIt(t *testing.T) {
 			sizes := make(chan string, 8)
 			isRaw := make(chan bool, 1)
 			f := engineFor(t, 7, raw, func(conn net.Conn, in io.Reader) {
-				isRaw <- modes(t, slave).Lflag&(unix.ICANON|unix.ECHO|unix.ISIG) == 0
+				isRaw <- becomesRaw(t, slave)
 				_, _ = conn.Write([]byte("prompt"))
 				r := bufio.NewReader(in)
 				for {
