@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/cli/container"
 	"berth/internal/cli/image"
+	"berth/internal/cli/manifest"
 	"berth/internal/cli/registry"
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
@@ -63,7 +64,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	root.AddCommand(image.TopLevel(s)...)
 	root.AddCommand(
 		registry.NewLogin(s), registry.NewLogout(s), registry.NewRegistry(s), registry.NewSearch(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
-		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, system.NewCommand(s, b)),
+		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, manifest.NewCommand(s)), group(s, system.NewCommand(s, b)),
 	)
 	plainUseLines(root)
 	return root
@@ -77,8 +78,8 @@ func group(s *session.Session, cmd *cobra.Command) *cobra.Command {
 			usage(s.Err, cmd)
 			return nil
 		}
-		return fmt.Errorf("berth: unknown command: %[1]s %[2]s\n\nUsage:  %[1]s\n\nRun '%[1]s --help' for more information",
-			cmd.CommandPath(), args[0])
+		return fmt.Errorf("berth: unknown command: %[1]s %[2]s\n\nUsage:  %[3]s\n\nRun '%[1]s --help' for more information",
+			cmd.CommandPath(), args[0], cmd.UseLine())
 	}
 	return cmd
 }

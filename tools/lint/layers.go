@@ -41,7 +41,7 @@ func allowed() map[string][]string {
 		"internal/registry":  ground,
 		"internal/server":    append([]string{"internal/event", "internal/peer", "internal/container", "internal/image", "internal/volume", "internal/login", "internal/remote", "internal/logdriver", "internal/archive"}, ground...),
 		"internal/daemon":    {"internal"},
-		"internal/cli":       append([]string{"internal/cli", "internal/detach"}, ground...),
+		"internal/cli":       append([]string{"internal/cli", "internal/detach", "internal/login"}, ground...),
 		"cmd/berth":          append([]string{"internal/cli"}, ground...),
 		"cmd/berthd":         append([]string{"internal/daemon"}, ground...),
 		"cmd/berth-keeper":   append([]string{"internal/keeper", "internal/launch", "internal/program"}, ground...),

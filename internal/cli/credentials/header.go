@@ -14,17 +14,27 @@ const (
 	HubHost = "docker.io"
 )
 
-// Header is what a daemon is sent for it to log in at an image's registry:
-// X-Registry-Auth. Without a login, and with one that cannot be had, it is one
-// that says nothing, and the registry has the say.
-func (s *Store) Header(registryHost string) string {
+// For returns the login for the registry in an image's name. It is empty when
+// there is none, or none that can be had.
+func (s *Store) For(registryHost string) Login {
 	server := registryHost
 	if server == HubHost || server == "index."+HubHost {
 		server = Hub
 	}
+	l, err := s.Get(server)
+	if err != nil || l == (Login{Server: server}) {
+		return Login{}
+	}
+	return l
+}
+
+// Header is what a daemon is sent for it to log in at an image's registry:
+// X-Registry-Auth. Without a login, and with one that cannot be had, it is one
+// that says nothing, and the registry has the say.
+func (s *Store) Header(registryHost string) string {
 	var auth registry.AuthConfig
-	if l, err := s.Get(server); err == nil && l != (Login{Server: server}) {
-		auth = registry.AuthConfig{Username: l.User, Password: l.Password, ServerAddress: server, IdentityToken: l.Token, RegistryToken: l.Bearer}
+	if l := s.For(registryHost); l != (Login{}) {
+		auth = registry.AuthConfig{Username: l.User, Password: l.Password, ServerAddress: l.Server, IdentityToken: l.Token, RegistryToken: l.Bearer}
 	}
 	b, _ := json.Marshal(auth) // texts alone: it cannot fail
 	return base64.URLEncoding.EncodeToString(b)

@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	defaultDomain = "docker.io"
-	legacyDomain  = "index.docker.io"
-	officialRepo  = "library/"
-	maxPath       = 255 // characters of a repository's name without its registry
+	// HubDomain is Docker Hub, where a name without a registry is.
+	HubDomain    = "docker.io"
+	legacyDomain = "index.docker.io"
+	officialRepo = "library/"
+	maxPath      = 255 // characters of a repository's name without its registry
 )
 
 // Ref is an image name in parts. Domain and Path are normalized: "busybox" is
@@ -57,14 +58,14 @@ func Parse(s string) (Ref, error) {
 func splitDomain(name string) (domain, path string) {
 	first, rest, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(first, ".:") && first != "localhost" && strings.ToLower(first) == first {
-		domain, path = defaultDomain, name
+		domain, path = HubDomain, name
 	} else {
 		domain, path = first, rest
 	}
 	if domain == legacyDomain {
-		domain = defaultDomain
+		domain = HubDomain
 	}
-	if domain == defaultDomain && !strings.Contains(path, "/") {
+	if domain == HubDomain && !strings.Contains(path, "/") {
 		path = officialRepo + path
 	}
 	return domain, path
@@ -72,7 +73,7 @@ func splitDomain(name string) (domain, path string) {
 
 // FamiliarName returns the repository as people write it: without docker.io and library.
 func (r Ref) FamiliarName() string {
-	if r.Domain != defaultDomain {
+	if r.Domain != HubDomain {
 		return r.Domain + "/" + r.Path
 	}
 	if rest, ok := strings.CutPrefix(r.Path, officialRepo); ok && !strings.Contains(rest, "/") {
