@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"net/http"
 
 	"berth/internal/registry/grammar"
@@ -43,7 +44,11 @@ func (p pushes) begin(w http.ResponseWriter, r request) error {
 	}
 	defer u.Close()
 	if whole != "" {
-		return p.complete(w, r, u, whole)
+		err := p.complete(w, r, u, whole)
+		if err != nil {
+			err = errors.Join(err, u.Cancel()) // nobody was told its name
+		}
+		return err
 	}
 	drain(r.Request)
 	accepted(w, r, u, http.StatusAccepted)

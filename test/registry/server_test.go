@@ -156,7 +156,7 @@ func ask(t testing.TB, method, url, body string, headers ...string) answer {
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if err != nil && resp.StatusCode < 400 { // Debian's registry announces more than its 416 has
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
 	return answer{resp.StatusCode, resp.Header, string(b)}
