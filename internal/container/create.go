@@ -34,7 +34,8 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := s.host.Others().Choose(&req.HostConfig); err != nil {
 		return CreateResult{}, err
 	}
-	if err := s.host.CheckLimits(req.HostConfig.Resources); err != nil {
+	discarded, err := s.host.FitLimits(&req.HostConfig.Resources)
+	if err != nil {
 		return CreateResult{}, err
 	}
 	if err := neighboursOf(s.index).resolve(&req.HostConfig); err != nil {
@@ -74,5 +75,5 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	undo.Clear()
 	s.tells.Of(c, event.Create)
 	getReady(c)
-	return CreateResult{ID: c.ID, Warnings: config.Warnings(req)}, nil
+	return CreateResult{ID: c.ID, Warnings: append(discarded, config.Warnings(req)...)}, nil
 }

@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -21,9 +22,9 @@ func limitEffects() []effect {
 		{field: "HostConfig.MemorySwap,without a limit", body: host(`"Memory":67108864,"MemorySwap":-1`), script: "cg memory/memory.memsw.limit_in_bytes memory.swap.max", want: "9223372036854771712", v2: "max"},
 		{field: "HostConfig.MemorySwap,by itself", body: host(`"Memory":67108864`), script: "cg memory/memory.memsw.limit_in_bytes memory.swap.max", want: "134217728", v2: "67108864"},
 		{field: "HostConfig.MemoryReservation", body: host(`"MemoryReservation":33554432`), script: "cg memory/memory.soft_limit_in_bytes memory.low", want: "33554432"},
-		{field: "HostConfig.MemorySwappiness", body: host(`"MemorySwappiness":7`), script: "cg memory/memory.swappiness", want: "7", needs: "/sys/fs/cgroup/memory/memory.swappiness"},
+		{field: "HostConfig.MemorySwappiness", body: host(`"MemorySwappiness":7`), script: "cg memory/memory.swappiness", want: "7", needs: "/sys/fs/cgroup/memory/memory.swappiness", lost: "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."},
 		{field: "HostConfig.MemorySwappiness,none", body: host(`"MemorySwappiness":0`), script: "cg memory/memory.swappiness none 2>/dev/null || echo 0", want: "0"},
-		{field: "HostConfig.OomKillDisable", body: host(`"Memory":67108864,"OomKillDisable":true`), script: "cg memory/memory.oom_control | head -1", want: "oom_kill_disable 1", needs: "/sys/fs/cgroup/memory/memory.oom_control"},
+		{field: "HostConfig.OomKillDisable", body: host(`"Memory":67108864,"OomKillDisable":true`), script: "cg memory/memory.oom_control | head -1", want: "oom_kill_disable 1", needs: "/sys/fs/cgroup/memory/memory.oom_control", lost: "Your kernel does not support OomKillDisable. OomKillDisable discarded."},
 		{field: "HostConfig.OomScoreAdj", body: host(`"OomScoreAdj":345`), script: "cat /proc/self/oom_score_adj", want: "345"},
 		{field: "HostConfig.NanoCpus", body: host(`"NanoCpus":500000000`), script: "cg cpu/cpu.cfs_quota_us cpu.max", want: "50000", v2: "50000 100000"},
 		{field: "HostConfig.CpuShares", body: host(`"CpuShares":512`), script: "cg cpu/cpu.shares cpu.weight", want: "512", v2: "59"},
@@ -68,8 +69,10 @@ func TestLimitsOfBlockDevicesReachTheControlGroup(t *testing.T) {
 		if got := inside(t, d, host(`"BlkioWeight":300`), weight); got != "300" {
 			t.Errorf("the weight is %s", got)
 		}
-	} else if got := refused(t, d, host(`"BlkioWeight":300`)); !strings.Contains(got, "weight") {
+	} else if got := discarded(t, d, host(`"BlkioWeight":300,"BlkioWeightDevice":[{"Path":%q,"Weight":100}]`, disk)); got != "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.\nYour kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded." {
 		t.Errorf("without a controller: %s", got)
+	} else {
+		return
 	}
 	if got := refused(t, d, host(`"BlkioWeightDevice":[{"Path":"/dev/no-such-disk","Weight":100}]`)); got != "stat /dev/no-such-disk: no such file or directory" {
 		t.Errorf("BlkioWeightDevice: %s", got)
@@ -87,6 +90,27 @@ func wholeDisk(t *testing.T) (path, number string) {
 	}
 	t.Skip("this host has no disk")
 	return "", ""
+}
+
+// discarded is the warnings of a container that is made and runs without what was asked for.
+func discarded(t *testing.T, d *harness.Daemon, body string) string {
+	t.Helper()
+	all := map[string]any{}
+	unmarshal(t, []byte(body), &all)
+	all["Image"], all["Cmd"] = "busybox", []string{"true"}
+	status, answer := post(t, d, "/containers/create", all)
+	var made struct {
+		ID       string
+		Warnings []string
+	}
+	unmarshal(t, answer, &made)
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, answer)
+	}
+	defer removed(t, d, made.ID)
+	started(t, d, made.ID)
+	output(t, d, made.ID)
+	return strings.Join(made.Warnings, "\n")
 }
 
 // refused is the error of a container that cannot be made or started.

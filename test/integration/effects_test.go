@@ -28,6 +28,7 @@ type effect struct {
 	want   string
 	v2     string // on a host with control groups of version 2 only, where that differs
 	needs  string // a file that not all hosts have: where there is none, the field is refused
+	lost   string // or discarded, with this warning
 }
 
 // functions are for the scripts: cg prints a file of the container's control group, by its
@@ -81,7 +82,11 @@ func haveEffect(t *testing.T, d *harness.Daemon, list []effect) {
 				want = e.v2
 			}
 			if _, err := os.Stat(e.needs); e.needs != "" && err != nil {
-				if refused(t, d, e.body) == "" {
+				if e.lost != "" {
+					if got := discarded(t, d, e.body); got != e.lost {
+						t.Errorf("there is no %s, and the warning is %q", e.needs, got)
+					}
+				} else if refused(t, d, e.body) == "" {
 					t.Errorf("there is no %s, and it is not refused", e.needs)
 				}
 				return

@@ -25,12 +25,22 @@ func (h *Host) CgroupPath(c record.Container) string {
 	return path.Join("/", parent, c.ID)
 }
 
-// CheckLimits refuses limits that this host's version of control groups does not have.
-func (h *Host) CheckLimits(lim config.Resources) error {
+// FitLimits takes away the limits that this host's control groups do not know, and says so; it refuses what can
+// neither be set nor gone without.
+func (h *Host) FitLimits(lim *config.Resources) (warnings []string, err error) {
+	g := h.deps.Cgroups
+	warnings, err = lim.Discard(config.Limitable{
+		Memory: g.Has("memory"), Swap: lim.Memory <= 0 || g.LimitsSwap(), Swappiness: lim.MemorySwappiness == nil || g.Swaps(), OOMKiller: !lim.OomKillDisable || g.Spares(),
+		Shares: g.Has("cpu"), Quota: g.Has("cpu"), RealTime: lim.CPURTPeriod == 0 && lim.CPURTRuntime == 0 || g.RealTime(), CPUSets: g.Has("cpuset"), Pids: g.Has("pids"),
+		Weight: lim.BlkioWeight == 0 && len(lim.BlkioWeights) == 0 || g.Weighs(),
+	})
+	if err != nil {
+		return warnings, err
+	}
 	var r specs.LinuxResources
 	lim.Limit(&r)
-	err := h.deps.Cgroups.Check(&r)
-	return fault.Wrap(fault.KindOf(err), err, "HostConfig")
+	err = g.Check(&r)
+	return warnings, fault.Wrap(fault.KindOf(err), err, "HostConfig")
 }
 
 // ClearGroup kills what is left in a control group and removes it. A start

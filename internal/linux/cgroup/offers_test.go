@@ -24,7 +24,7 @@ func TestSwapIsLimitedWhereTheKernelHasAFileForIt(t *testing.T) {
 		want bool
 	}{
 		"version 1": {place(false, "memory.memsw.limit_in_bytes"), true}, "version 1 without": {place(false, ""), false},
-		"version 2": {place(true, "init.scope/memory.swap.max"), true}, "version 2 without": {place(true, ""), false},
+		"version 2": {place(true, "init.scope/memory.swap.max"), true}, "version 2 without": {place(true, "init.scope/memory.max"), false}, "version 2 without a group to look at": {place(true, ""), true},
 		"no memory": {Hierarchy{mounts: []Place{{Dir: "/", Controllers: []string{"cpu"}}}}, false},
 	} {
 		if got := c.h.LimitsSwap(); got != c.want {
