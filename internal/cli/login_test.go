@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -121,5 +122,44 @@ func TestAConfigurationThatCannotBeReadIsNotReplaced(t *testing.T) {
 		if b, _ := os.ReadFile(path); r.code != 1 || string(b) != text || !strings.Contains(r.err, "Error saving credentials") {
 			t.Errorf("%s: %+v, the file is now %s", text, r, b)
 		}
+	}
+}
+
+func TestLoginsOfTheEnvironmentComeFirst(t *testing.T) {
+	sent := func(f *fake, config, name string) (auth registry.AuthConfig, errOut string) {
+		f.user(`{"auths":{"reg:5000":{"auth":"ZmlsZTpw"},"only.io":{"auth":"ZmlsZTpw"}}}`)
+		f.on("POST /images/create", streams(""))
+		f.requests()
+		env := map[string]string{"BERTH_HOST": f.host, "DOCKER_CONFIG": f.config, "DOCKER_AUTH_CONFIG": config}
+		r := runWith(t, env, "", "pull", "-q", name)
+		_, header, _ := strings.Cut(f.requests(), " ")
+		header, _, _ = strings.Cut(header[strings.Index(header, " ")+1:], " ")
+		b, err := base64.URLEncoding.DecodeString(header)
+		if err != nil {
+			t.Fatal(err, header)
+		}
+		if err := json.Unmarshal(b, &auth); err != nil {
+			t.Fatal(err)
+		}
+		return auth, r.err
+	}
+	const ours = `{"auths":{"reg:5000":{"auth":"ZW52OnA="}}}`
+	for _, c := range []struct{ config, name, user, err string }{
+		{ours, "reg:5000/a", "env", ""},
+		{ours, "only.io/a", "file", ""},
+		{"{}", "reg:5000/a", "file", ""},
+		{"{", "reg:5000/a", "file", "Failed to create credential store from DOCKER_AUTH_CONFIG:  unexpected EOF\n"},
+		{ours + ours, "reg:5000/a", "file", "Failed to create credential store from DOCKER_AUTH_CONFIG:  DOCKER_AUTH_CONFIG does not support more than one JSON object\n"},
+		{`{"auths":{"reg:5000":{}}}`, "reg:5000/a", "file", "Failed to create credential store from DOCKER_AUTH_CONFIG:  DOCKER_AUTH_CONFIG environment variable is missing key `auth` for reg:5000\n"},
+		{`{"credsStore":"x"}`, "reg:5000/a", "file", "Failed to create credential store from DOCKER_AUTH_CONFIG:  json: unknown field \"credsStore\"\n"},
+	} {
+		auth, errOut := sent(newFake(t), c.config, c.name)
+		if auth.Username != c.user || errOut != c.err {
+			t.Errorf("%s, %s: logs in as %+v and says %q", c.config, c.name, auth, errOut)
+		}
+	}
+	r := runWith(t, map[string]string{"DOCKER_AUTH_CONFIG": ours}, "", "logout", "reg:5000")
+	if want := "DOCKER_AUTH_CONFIG is set and takes precedence."; r.code != 0 || !strings.Contains(r.err, want) {
+		t.Errorf("%+v", r)
 	}
 }

@@ -39,7 +39,7 @@ func addSocket(s *session.Session, client *engine.Client, req *engine.CreateRequ
 	if slices.ContainsFunc(req.Env, func(v string) bool { return strings.HasPrefix(v, "DOCKER_CONFIG=") }) {
 		return nil, nil
 	}
-	logins, err := credentials.New(s.ConfigDir(), s.Err).All()
+	logins, err := s.Credentials().All()
 	if err != nil {
 		return nil, fmt.Errorf("resolving credentials failed: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 )
 
 // All returns every login there is, by server.
@@ -41,6 +42,7 @@ func (s *Store) All() (map[string]Login, error) {
 			all[name] = l
 		}
 	}
+	maps.Copy(all, s.env)
 	return all, nil
 }
 

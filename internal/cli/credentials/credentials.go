@@ -26,6 +26,7 @@ type Store struct {
 	path string    // of config.json
 	warn io.Writer // where a warning about passwords in the clear goes
 	find func(program string) error
+	env  map[string]Login // those of the environment, which come first
 }
 
 // New returns the store of a configuration directory. It reads nothing yet.
@@ -42,6 +43,9 @@ type entry struct {
 
 // Get returns the login for a server; it is empty but for the server when there is none.
 func (s *Store) Get(server string) (Login, error) {
+	if l, ok := s.env[server]; ok {
+		return l, nil
+	}
 	f, err := s.read()
 	if err != nil {
 		return Login{}, err
@@ -59,12 +63,11 @@ func (s *Store) loginOf(f *file, h helper, server string) (Login, error) {
 		if name != server && Host(name) != server {
 			continue
 		}
-		pair, err := base64.StdEncoding.DecodeString(e.Auth)
+		user, password, err := decode(e.Auth)
 		if err != nil {
 			return l, fmt.Errorf("the login for %s in %s cannot be read: %w", name, s.path, err)
 		}
-		user, password, _ := strings.Cut(string(pair), ":")
-		l = Login{Server: server, User: user, Password: strings.Trim(password, "\x00"), Token: e.Token, Bearer: e.Bearer}
+		l = Login{Server: server, User: user, Password: password, Token: e.Token, Bearer: e.Bearer}
 		if name == server {
 			break
 		}

@@ -6,7 +6,6 @@ package manifest
 import (
 	"path/filepath"
 
-	"berth/internal/cli/credentials"
 	"berth/internal/cli/distribution"
 	"berth/internal/cli/imageref"
 	"berth/internal/cli/session"
@@ -29,7 +28,7 @@ func lists(s *session.Session) store { return store{filepath.Join(s.ConfigDir(),
 
 // registries returns a client of registries that logs in as the user has.
 func registries(s *session.Session, insecure bool) *distribution.Client {
-	logins := credentials.New(s.ConfigDir(), s.Err)
+	logins := s.Credentials()
 	return distribution.New(insecure, func(host string) login.Credentials {
 		l := logins.For(host)
 		return login.Credentials{Username: l.User, Password: l.Password, IdentityToken: l.Token, ServerAddress: l.Server}

@@ -77,11 +77,12 @@ func runLogin(ctx context.Context, s *session.Session, o *loginOptions) error {
 			return err
 		}
 	}
+	warnOfEnv(s)
 	client, err := s.Engine()
 	if err != nil {
 		return err
 	}
-	store := credentials.New(s.ConfigDir(), s.Err)
+	store := s.Credentials()
 	login := credentials.Login{Server: hub}
 	if o.server != "" && o.server != hub && o.server != hubName {
 		login.Server = credentials.Host(o.server)
@@ -107,6 +108,18 @@ func runLogin(ctx context.Context, s *session.Session, o *loginOptions) error {
 	}
 	_, err = fmt.Fprintln(s.Out, status)
 	return err
+}
+
+// warnOfEnv tells of logins that come before those that a command changes.
+func warnOfEnv(s *session.Session) {
+	if set, _ := s.Getenv(credentials.EnvVar); set == "" {
+		return
+	}
+	sign := " Warn -> "
+	if terminal.Is(s.Err) {
+		sign = "\x1b[1m\x1b[103m\x1b[30mw\x1b[0m \x1b[93mWarn → \x1b[0m\x1b[0m"
+	}
+	_, _ = fmt.Fprintf(s.Err, "\n%s%s is set and takes precedence.\n         Unset %[2]s to restore the CLI auth behaviour.\n         \n", sign, credentials.EnvVar)
 }
 
 // readPassword takes the password from the input, without the line's end.

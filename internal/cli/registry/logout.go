@@ -16,6 +16,7 @@ func NewLogout(s *session.Session) *cobra.Command {
 		Short: "Log out from a registry",
 		Args:  session.MaxArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			warnOfEnv(s)
 			server, names := hub, []string{hub}
 			if len(args) > 0 && args[0] != "" {
 				server = credentials.Host(args[0])
@@ -23,7 +24,7 @@ func NewLogout(s *session.Session) *cobra.Command {
 				names = []string{args[0], server, "http://" + server, "https://" + server}
 			}
 			_, _ = fmt.Fprintln(s.Out, "Removing login credentials for", server)
-			store := credentials.New(s.ConfigDir(), s.Err)
+			store := s.Credentials()
 			failed := map[string]error{}
 			for _, name := range names {
 				if err := store.Remove(name); err != nil {

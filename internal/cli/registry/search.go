@@ -50,7 +50,7 @@ func runSearch(ctx context.Context, s *session.Session, o *searchOptions, term s
 	if err != nil {
 		return err
 	}
-	auth := credentials.New(s.ConfigDir(), s.Err).Header(searched(term))
+	auth := s.Credentials().Header(searched(term))
 	results, err := client.System().Search(ctx, term, auth, o.limit, o.filter.Values)
 	if err != nil {
 		return err

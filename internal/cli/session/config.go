@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"berth/internal/cli/credentials"
 )
 
 // Config is the part of docker's config.json that the client uses.
@@ -35,6 +37,12 @@ func (s *Session) ConfigDir() string {
 		return s.Flags.ConfigDir
 	}
 	return s.configDir()
+}
+
+// Credentials returns the user's logins.
+func (s *Session) Credentials() *credentials.Store {
+	env, _ := s.Getenv(credentials.EnvVar)
+	return credentials.New(s.ConfigDir(), s.Err).WithEnv(env)
 }
 
 // Config returns the user's configuration. A file that cannot be read is

@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 
-	"berth/internal/cli/credentials"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
 	"berth/internal/cli/progress"
@@ -19,7 +18,7 @@ func Of(s *session.Session, ref imageref.Ref, platform string) engine.Transfer {
 	if ref.Digest != "" {
 		t.Tag = ref.Digest
 	}
-	t.Auth = credentials.New(s.ConfigDir(), s.Err).Header(ref.Domain)
+	t.Auth = s.Credentials().Header(ref.Domain)
 	return t
 }
 
