@@ -144,11 +144,10 @@ func (u *unpacker) fill(fd int, h *tar.Header) error {
 
 // content copies a file; blocks of zeros become holes.
 func (u *unpacker) content(fd int, size int64) error {
-	zeros := make([]byte, len(u.buf))
 	at := int64(0)
 	for {
 		got, err := io.ReadFull(u.tar, u.buf)
-		for chunk, off := u.buf[:got], at; len(chunk) > 0 && !bytes.Equal(chunk, zeros[:got]); {
+		for chunk, off := u.buf[:got], at; len(chunk) > 0 && !blank(u.buf[:got]); {
 			n, err := unix.Pwrite(fd, chunk, off)
 			if err == unix.EINTR {
 				continue
@@ -169,6 +168,11 @@ func (u *unpacker) content(fd int, size int64) error {
 			return unreadable(u.ctx, err)
 		}
 	}
+}
+
+// blank reports whether there is nothing but zeros.
+func blank(chunk []byte) bool {
+	return chunk[0] == 0 && bytes.Equal(chunk[1:], chunk[:len(chunk)-1])
 }
 
 // makeLink gives a file that the archive's directory holds another name.
