@@ -120,14 +120,27 @@ func (u *unpacker) makeFile(p place, h *tar.Header) error {
 	defer unix.Close(fd)
 	err = u.fill(fd, h)
 	if err == nil && !named {
-		if err = p.clear(); err == nil {
-			err = unix.Linkat(unix.AT_FDCWD, fdPath(fd), p.dir, p.base, unix.AT_SYMLINK_FOLLOW)
-		}
+		err = p.fill(fd)
 	}
 	if err != nil && named {
 		unix.Unlinkat(p.dir, p.base, 0)
 	}
 	return err
+}
+
+// fill puts a file that has no name at its place, of which what is there is removed: mostly there is nothing.
+func (p place) fill(fd int) error {
+	link := func() error {
+		return unix.Linkat(unix.AT_FDCWD, fdPath(fd), p.dir, p.base, unix.AT_SYMLINK_FOLLOW)
+	}
+	err := link()
+	if err != unix.EEXIST {
+		return err
+	}
+	if err := p.clear(); err != nil {
+		return err
+	}
+	return link()
 }
 
 // fill writes a file's content and all that belongs to it.
@@ -144,7 +157,7 @@ func (u *unpacker) fill(fd int, h *tar.Header) error {
 
 // content copies a file; blocks of zeros become holes.
 func (u *unpacker) content(fd int, size int64) error {
-	at := int64(0)
+	at, written := int64(0), int64(0) // how far there is something, and how far the file goes
 	for {
 		got, err := io.ReadFull(u.tar, u.buf)
 		for chunk, off := u.buf[:got], at; len(chunk) > 0 && !blank(u.buf[:got]); {
@@ -156,10 +169,14 @@ func (u *unpacker) content(fd int, size int64) error {
 				return err
 			}
 			chunk, off = chunk[n:], off+int64(n)
+			written = off
 		}
 		at += int64(got)
 		if err == io.EOF || err == io.ErrUnexpectedEOF && at == size {
-			return unix.Ftruncate(fd, at)
+			if written == at {
+				return nil
+			}
+			return unix.Ftruncate(fd, at) // it ends with a hole
 		}
 		if err == nil {
 			err = u.ctx.Err()
@@ -212,8 +229,10 @@ func (u *unpacker) dress(n node, h *tar.Header) error {
 	if uint64(uid) >= 1<<32-1 || uint64(gid) >= 1<<32-1 { // the last one would mean "leave it"
 		return unix.EINVAL
 	}
-	if err := unix.Fchownat(n.fd, "", uid, gid, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return err
+	if n.st.Uid != uint32(uid) || n.st.Gid != uint32(gid) {
+		if err := unix.Fchownat(n.fd, "", uid, gid, unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return err
+		}
 	}
 	if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeGNUSparse {
 		if err := n.setXattrs(h.PAXRecords); err != nil {
