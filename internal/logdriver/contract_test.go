@@ -192,7 +192,7 @@ func TestFieldsOfTheContainerGoWithItsMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.received(1)
-		want := fmt.Sprintf("[web ext0:%x map[container_id:%s container_name:/web log:x partial_id:id partial_last:false partial_message:true partial_ordinal:2 source:stdout team:a]]",
+		want := fmt.Sprintf("[web ext0:%x map[container_id:%s container_name:/web log:x partial_id:id partial_last:false partial_message:true partial_ordinal:2 source:stdout team:a] map[]]",
 			"\x69\xa8\x1e\xc0\x07\x5b\xcd\x15", info(nil).ContainerID)
 		if got := fmt.Sprint(r.raw()[0]); got != want {
 			t.Errorf("%s\nis not\n%s", got, want)

@@ -292,13 +292,12 @@ func listenFluentd(t *testing.T, network string) *receiver {
 				return nil // the end of it
 			}
 			m, ok := v.([]any)
-			if !ok || len(m) < 3 {
+			if !ok || len(m) != 4 {
 				return fmt.Errorf("%v is no message", v)
 			}
 			record := m[2].(map[string]any)
 			r.take(record["source"].(string), record["log"].(string), v)
-			if len(m) == 4 {
-				chunk := m[3].(map[string]any)["chunk"].(string)
+			if chunk, ok := m[3].(map[string]any)["chunk"].(string); ok {
 				if _, err := in.(net.Conn).Write(append([]byte("\x81\xa3ack\xd9"+string(rune(len(chunk)))), chunk...)); err != nil {
 					return err
 				}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/vishvananda/netns"
 )
 
 // Dockerd is the distribution's Docker daemon, with which ours is compared. It has a
@@ -110,6 +112,24 @@ func (d *Dockerd) finish() {
 		d.t.Errorf("%v", err)
 	}
 	d.lane.free()
+}
+
+// Pid is the daemon's process ID.
+func (d *Dockerd) Pid() int { return d.cmd.Process.Pid }
+
+// Inside runs fn on a thread in the daemon's network: a socket that it makes is there.
+func (d *Dockerd) Inside(fn func() error) error {
+	return onThread(func() error {
+		ns, err := netns.GetFromPid(d.cmd.Process.Pid)
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		if err := netns.Set(ns); err != nil {
+			return err
+		}
+		return fn()
+	})
 }
 
 func (d *Dockerd) post(path, kind string, body io.Reader) (string, error) {

@@ -110,17 +110,16 @@ func (d *Driver) Log(m *logfile.Message) error {
 // Flush has nothing to do.
 func (d *Driver) Flush() error { return nil }
 
-// pack makes [tag, time, record] or [tag, time, record, option]; its bytes are
+// pack makes [tag, time, record, option], with an option that may be empty, as Docker's has it; its bytes are
 // valid until the next.
 func (d *Driver) pack(m *logfile.Message) packet {
 	var p packet
-	size := byte(3)
 	if d.options.ack {
 		id := make([]byte, 16)
 		rand.Read(id)
-		p.chunk, size = base64.StdEncoding.EncodeToString(id), 4
+		p.chunk = base64.StdEncoding.EncodeToString(id)
 	}
-	b := appendString(append(d.buf[:0], 0x90|size), d.tag)
+	b := appendString(append(d.buf[:0], 0x94), d.tag) // an array of four
 	b = appendTime(b, m.Time, d.options.subSecond)
 	n := len(d.names) + 2
 	if m.Part.ID != "" {
@@ -138,7 +137,9 @@ func (d *Driver) pack(m *logfile.Message) packet {
 		b = appendString(appendString(b, "partial_ordinal"), strconv.Itoa(m.Part.Ordinal))
 		b = appendString(appendString(b, "partial_last"), strconv.FormatBool(m.Part.Last))
 	}
-	if p.chunk != "" {
+	if p.chunk == "" {
+		b = appendMapHead(b, 0)
+	} else {
 		b = appendString(appendString(appendMapHead(b, 1), "chunk"), p.chunk)
 	}
 	d.buf, p.bytes = b, b
