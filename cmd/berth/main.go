@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"berth/internal/cli"
 	"berth/internal/cli/session"
@@ -12,5 +13,7 @@ import (
 )
 
 func main() {
+	// Most commands end before they have used what a second collection would give back.
+	debug.SetGCPercent(400)
 	os.Exit(cli.Main(session.New(), system.Build{Version: version.Version}, os.Args[1:]))
 }

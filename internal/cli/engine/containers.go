@@ -201,9 +201,12 @@ func (x Containers) List(ctx context.Context, o ListOptions) ([]container.Summar
 	if err := filterQuery(q, o.Filters); err != nil {
 		return nil, err
 	}
+	b, err := x.c.raw(ctx, request{method: http.MethodGet, path: "/containers/json", query: q})
+	if err != nil {
+		return nil, err
+	}
 	var out []container.Summary
-	err := x.c.json(ctx, request{method: http.MethodGet, path: "/containers/json", query: q}, &out)
-	return out, err
+	return out, json.Unmarshal(b, &out) // a Decoder would look at each byte once more
 }
 
 // LogOptions choose log lines. Since and Until are Unix seconds with an

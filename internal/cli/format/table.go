@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -39,12 +40,16 @@ func Write[Row any](out io.Writer, format string, header Header, rows []Row) err
 		_, err = buf.WriteTo(out)
 		return err
 	}
-	w := tabwriter.NewWriter(out, 10, 1, 3, ' ', 0)
+	whole := bufio.NewWriterSize(out, 64<<10) // a tabwriter writes each cell by itself
+	w := tabwriter.NewWriter(whole, 10, 1, 3, ' ', 0)
 	// A header's template may call what only a row has; docker ignores that too.
 	_ = tmpl.Funcs(headerFuncs()).Execute(w, header)
 	_, _ = w.Write([]byte{'\n'})
 	_, _ = buf.WriteTo(w)
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return whole.Flush()
 }
 
 // Template returns the template behind a --format value.
