@@ -19,12 +19,19 @@ type Options struct {
 	Sparse bool
 	// ReadOnly serves what is there and takes nothing.
 	ReadOnly bool
+	Mirror   Mirror
 	Security Security
 	Upkeep   Upkeep
 	// Metrics is where /metrics and /healthz are served too; "" for nowhere.
 	Metrics string
 	// AccessLog is a file, "-" for the standard output, or "" for none.
 	AccessLog string
+}
+
+// Mirror says what this registry is a cache of.
+type Mirror struct {
+	Of          string // an address; "" for nothing
+	Credentials string // a file with user:password
 }
 
 // Security says who may come, and how.
@@ -53,6 +60,8 @@ func Parse(args []string, out io.Writer) (Options, error) {
 	fs.StringVar(&o.Listen, "listen", "127.0.0.1:5000", "Address and port to listen on")
 	fs.BoolVar(&o.ReadOnly, "read-only", false, "Serve what is there and take nothing")
 	fs.BoolVar(&o.Sparse, "sparse", false, "Take manifests that name blobs or manifests which are not there")
+	fs.StringVar(&o.Mirror.Of, "mirror-of", "", "Address of a registry whose content is served and kept, as https://registry-1.docker.io; nothing can be pushed then")
+	fs.StringVar(&o.Mirror.Credentials, "mirror-credentials", "", "File with user:password for that registry")
 	s := &o.Security
 	fs.StringVar(&s.Cert, "tls-cert", "", "File of the certificate, with those that sign it; read again when it changes")
 	fs.StringVar(&s.Key, "tls-key", "", "File of the certificate's key")
@@ -111,6 +120,8 @@ func parse(fs *pflag.FlagSet, args []string) error {
 func (o Options) check() error {
 	s := o.Security
 	switch {
+	case o.Mirror.Credentials != "" && o.Mirror.Of == "":
+		return fault.New(fault.Invalid, "--mirror-credentials needs --mirror-of")
 	case (s.Cert == "") != (s.Key == ""):
 		return fault.New(fault.Invalid, "--tls-cert and --tls-key go together")
 	case s.Tokens && s.Passwords == "":

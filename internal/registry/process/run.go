@@ -10,12 +10,15 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"berth/internal/fault"
 	"berth/internal/registry"
 	"berth/internal/registry/access"
+	"berth/internal/registry/mirror"
 	"berth/internal/registry/observe"
 	"berth/internal/registry/store"
 )
@@ -40,7 +43,8 @@ func Run(ctx context.Context, o Options, log io.Writer) error {
 		return err
 	}
 	var err error
-	p.store, err = store.Open(o.Data, store.Options{Sparse: o.Sparse, Grace: o.Upkeep.Grace, Quota: p.rules.quota})
+	// A mirror has manifests before their blobs, and blobs of those only that were asked for.
+	p.store, err = store.Open(o.Data, store.Options{Sparse: o.Sparse || o.Mirror.Of != "", Grace: o.Upkeep.Grace, Quota: p.rules.quota})
 	if err != nil {
 		return err
 	}
@@ -49,6 +53,10 @@ func Run(ctx context.Context, o Options, log io.Writer) error {
 
 func (p *process) run(ctx context.Context) (err error) {
 	if p.guard, err = guard(p.Options, p.rules); err != nil {
+		return err
+	}
+	content, err := p.content()
+	if err != nil {
 		return err
 	}
 	requests, closeLog, err := openAccessLog(p.AccessLog)
@@ -81,7 +89,7 @@ func (p *process) run(ctx context.Context) (err error) {
 		all.Go(func() { p.aside(ctx, beside) })
 	}
 	fmt.Fprintf(p.log, "serving %s on %s://%s\n", p.Data, scheme, listener.Addr())
-	return serve(ctx, listener, p.metrics.Watch(p.handler(), requests))
+	return serve(ctx, listener, p.metrics.Watch(p.handler(content), requests))
 }
 
 // listen opens the port, with TLS if there is a certificate.
@@ -104,12 +112,38 @@ func (p *process) listen() (net.Listener, string, error) {
 	return l, "http", nil
 }
 
+// content is what is served: the store, or what an upstream has and the store keeps.
+func (p *process) content() (registry.Content, error) {
+	if p.Mirror.Of == "" {
+		return p.store, nil
+	}
+	var user, password string
+	if p.Mirror.Credentials != "" {
+		b, err := os.ReadFile(p.Mirror.Credentials)
+		if err != nil {
+			return nil, err
+		}
+		var ok bool
+		if user, password, ok = strings.Cut(strings.TrimSpace(string(b)), ":"); !ok {
+			return nil, fault.New(fault.Invalid, "%s is not user:password", p.Mirror.Credentials)
+		}
+	}
+	up, err := mirror.NewUpstream(p.Mirror.Of, user, password)
+	if err != nil {
+		return nil, err
+	}
+	return &mirror.Mirror{Cache: p.store, Upstream: up, Failed: func(err error) { fmt.Fprintf(p.log, "mirror: %v\n", err) }}, nil
+}
+
 // handler is everything at the registry's port.
-func (p *process) handler() http.Handler {
-	o := registry.Options{Content: p.store, Failed: func(r *http.Request, err error) {
+func (p *process) handler(content registry.Content) http.Handler {
+	o := registry.Options{Content: content, Failed: func(r *http.Request, err error) {
 		fmt.Fprintf(p.log, "%s %q: %v\n", r.Method, r.URL.Path, err)
 	}}
-	if !p.ReadOnly {
+	switch {
+	case p.Mirror.Of != "":
+		o.ReadOnly = "This registry is a mirror of another, which is where to push"
+	case !p.ReadOnly:
 		o.Intake, o.Changes = p.store, p.store
 	}
 	if p.guard != nil {

@@ -260,3 +260,9 @@ func (s *Store) expire(id string, before time.Time) (bool, error) {
 	s.active.forget(id)
 	return err == nil, err
 }
+
+// Reader opens what has come, and what comes while it is read. It stays readable
+// when the upload has become a blob.
+func (u *Upload) Reader() (*os.File, error) {
+	return u.store.root.Open("uploads/" + u.id + "/data")
+}
