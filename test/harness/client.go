@@ -202,6 +202,9 @@ func (p *Process) Signal(sig syscall.Signal) {
 // Stdout is what the client has printed so far.
 func (p *Process) Stdout() string { return p.stdout.String() }
 
+// Stderr is what the client has said so far.
+func (p *Process) Stderr() string { return p.stderr.String() }
+
 // Await waits until the client has printed something.
 func (p *Process) Await(text string) {
 	p.t.Helper()

@@ -49,3 +49,19 @@ func TestSeveralPlatformsBecomeSeveralQueries(t *testing.T) {
 		t.Error("nothing counts as a platform")
 	}
 }
+
+func FuzzPlatformsAreReadAsContainerdReadsThem(f *testing.F) {
+	for _, seed := range []string{"linux/amd64", "armhf", "linux/arm64/v8", "a/b/c/d", "windows(10.0)/amd64", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := Parse(text)
+		want, wantErr := platforms.Parse(text)
+		if err != nil {
+			return // ours takes less: no versions and features of systems
+		}
+		if wantErr != nil || got.OS != want.OS || got.Architecture != want.Architecture || got.Variant != want.Variant {
+			t.Errorf("%q: %+v, containerd says %+v, %v", text, got, want, wantErr)
+		}
+	})
+}

@@ -44,7 +44,7 @@ func frame(parts []*part, s pace, width, height int) []string {
 		lines = append(lines, r.line(width))
 	}
 	if hidden > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", hidden))
+		lines = append(lines, cut(fmt.Sprintf("and %d more", hidden), width-1))
 	}
 	for _, line := range sum {
 		lines = append(lines, cut(line, width-1))
