@@ -7,8 +7,6 @@ import (
 	"compress/bzip2"
 	"io"
 
-	"berth/internal/fault"
-
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -65,7 +63,8 @@ func Decompress(r io.Reader) (io.ReadCloser, Kind, error) {
 	case Bzip2:
 		return io.NopCloser(bzip2.NewReader(buffered)), kind, nil
 	case XZ:
-		return nil, kind, fault.New(fault.Unsupported, "xz-compressed archives are not supported; decompress it first (xz -d)")
+		z, err := openXZ(buffered)
+		return z, kind, err
 	}
 	return io.NopCloser(buffered), Plain, nil
 }

@@ -52,7 +52,7 @@ func TestALimitThatTheHostDoesNotKnowIsDiscardedWithDockersSentence(t *testing.T
 
 func TestRealTimeAndPartsOfCPUsAreRefusedWhereTheHostDoesNotKnowThem(t *testing.T) {
 	for want, r := range map[string]Resources{
-		"kernel does not support CPU real-time scheduler": {CPURTRuntime: 1000},
+		"kernel does not support CPU real-time scheduler":                                                         {CPURTRuntime: 1000},
 		"NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted": {NanoCPUs: 5e8},
 	} {
 		if _, err := r.Discard(Limitable{}); !fault.Is(err, fault.Invalid) || err.Error() != want {
