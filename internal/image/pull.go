@@ -50,6 +50,7 @@ func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Te
 	if p.from, err = t.registry.Repository(ref, remote.Pull, opts.Who); err != nil {
 		return nil, err
 	}
+	defer p.from.Close()
 	refs := []reference.Named{ref}
 	if reference.IsNameOnly(ref) {
 		if refs, err = p.everyTag(ctx); err != nil {

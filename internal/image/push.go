@@ -47,6 +47,7 @@ func (t *Transfers) Push(ctx context.Context, opts PushOptions, tell transfer.Te
 	if p.to, err = t.registry.Repository(ref, remote.Push, opts.Who); err != nil {
 		return nil, err
 	}
+	defer p.to.Close()
 	tell(transfer.Message{Status: "The push refers to repository [" + ref.Name() + "]"})
 	refs, err := t.pushed(ctx, ref)
 	if err != nil {

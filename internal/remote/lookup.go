@@ -22,6 +22,7 @@ func (c *Client) Lookup(ctx context.Context, name string, who Credentials) (ocis
 	if err != nil {
 		return ocispec.Descriptor{}, nil, err
 	}
+	defer from.Close()
 	target, err := from.Resolve(ctx, Key(ref))
 	if err != nil {
 		return target, nil, PullError(err, ref)

@@ -96,6 +96,13 @@ type Repository struct {
 	hosts    []*session
 }
 
+// Close closes the connections that are not in use any more.
+func (r *Repository) Close() {
+	for _, s := range r.hosts {
+		s.http.CloseIdleConnections()
+	}
+}
+
 // transport is a plain one with our time limits; one connection a transfer, so that a slow one does not hold
 // up others.
 func (c *Client) transport(t *tls.Config) *http.Transport {

@@ -53,6 +53,7 @@ func (c *Client) Search(ctx context.Context, term string, limit int, who Credent
 	for _, h := range hosts {
 		r.hosts = append(r.hosts, &session{host: h, repository: r})
 	}
+	defer r.Close()
 	if registry == Hub {
 		return r.index(ctx, rest, limit)
 	}

@@ -27,18 +27,20 @@ func (r *Repository) pushing() (*session, error) {
 	return nil, fault.New(fault.Invalid, "no host is configured for registry %s that takes pushes", r.registry)
 }
 
-// Has reports whether the repository has a blob. A registry that does not tell gets the blob offered.
-func (r *Repository) Has(ctx context.Context, d digest.Digest) (bool, error) {
+// Has reports whether the repository has a blob. A registry that does not tell gets the blob offered, and so does one that
+// tells of a blob of another size: not everything that answers is a registry.
+func (r *Repository) Has(ctx context.Context, d ocispec.Descriptor) (bool, error) {
 	s, err := r.pushing()
 	if err != nil {
 		return false, err
 	}
-	resp, err := s.ask(ctx, question{method: http.MethodHead, path: "blobs/" + d.String(), header: accept("*/*")})
+	resp, err := s.ask(ctx, question{method: http.MethodHead, path: "blobs/" + d.Digest.String(), header: accept("*/*")})
 	if err != nil {
 		return false, err
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK, nil
+	told := resp.Header.Get("Docker-Content-Digest")
+	return resp.StatusCode == http.StatusOK && resp.ContentLength == d.Size && (told == "" || told == d.Digest.String()), nil
 }
 
 // Upload is a blob on its way to a registry.
@@ -115,7 +117,7 @@ func (s *session) send(ctx context.Context, u Upload, at *url.URL) (err error) {
 			}
 		}
 		if at, err = s.patch(ctx, u, at, offset); err == nil {
-			if err = s.complete(ctx, u.Blob.Digest, at); err == nil {
+			if err = s.complete(ctx, u.Blob, at); err == nil {
 				return nil
 			}
 			at = nil
@@ -205,8 +207,8 @@ func (s *session) taken(ctx context.Context, at *url.URL, size int64) (*url.URL,
 }
 
 // complete ends an upload. If the answer is lost, the blob itself tells whether it arrived.
-func (s *session) complete(ctx context.Context, d digest.Digest, at *url.URL) error {
-	resp, err := s.ask(ctx, question{method: http.MethodPut, at: at, query: url.Values{"digest": {d.String()}}, header: http.Header{"Content-Type": {"application/octet-stream"}}})
+func (s *session) complete(ctx context.Context, d ocispec.Descriptor, at *url.URL) error {
+	resp, err := s.ask(ctx, question{method: http.MethodPut, at: at, query: url.Values{"digest": {d.Digest.String()}}, header: http.Header{"Content-Type": {"application/octet-stream"}}})
 	if err == nil {
 		switch resp.StatusCode {
 		case http.StatusCreated, http.StatusNoContent, http.StatusOK:

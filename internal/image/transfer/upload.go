@@ -6,14 +6,13 @@ import (
 
 	"berth/internal/remote"
 
-	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 )
 
 // Destination is where blobs go.
 type Destination interface {
-	Has(ctx context.Context, d digest.Digest) (bool, error)
+	Has(ctx context.Context, d ocispec.Descriptor) (bool, error)
 	Upload(ctx context.Context, u remote.Upload) (from string, err error)
 }
 
@@ -52,7 +51,7 @@ func (u Uploads) send(ctx context.Context, d ocispec.Descriptor, bar *Bar) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	has, err := u.To.Has(ctx, d.Digest)
+	has, err := u.To.Has(ctx, d)
 	if err != nil {
 		return err
 	}
