@@ -44,8 +44,8 @@ func (l Layer) Changes(ctx context.Context) ([]Change, error) {
 		return nil, fault.Wrap(fault.Internal, err, "the container's layer cannot be read")
 	}
 	defer up.Close()
-	d := differ{ctx: ctx, list: []Change{}}
-	if err := d.below(int(up.Fd()), low, "/", false); err != nil {
+	d := differ{ctx: ctx, whole: l.Whole, marked: l.Marked, list: []Change{}}
+	if err := d.below(int(up.Fd()), low, "/", l.Whole); err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "the container's layer cannot be read")
 	}
 	slices.SortFunc(d.list, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
@@ -53,8 +53,10 @@ func (l Layer) Changes(ctx context.Context) ([]Change, error) {
 }
 
 type differ struct {
-	ctx  context.Context
-	list []Change
+	ctx    context.Context
+	whole  bool // every directory hides what the image has
+	marked bool // as in Layer
+	list   []Change
 }
 
 func (d *differ) add(name string, kind Kind) { d.list = append(d.list, Change{Path: name, Kind: kind}) }
@@ -96,6 +98,9 @@ func (d *differ) below(dir int, low lowers, name string, opaque bool) error {
 // entry compares one name of a directory.
 func (d *differ) entry(dir int, low lowers, name string) error {
 	base := path.Base(name)
+	if d.marked && fuseMark(base) {
+		return nil
+	}
 	n, err := openNode(dir, base)
 	if err != nil {
 		return missing(err)
@@ -150,7 +155,7 @@ func (d *differ) directory(n node, low lowers, name string, both bool) error {
 		return err
 	}
 	defer under.close()
-	return d.below(n.fd, under, name, opaque)
+	return d.below(n.fd, under, name, opaque || d.whole)
 }
 
 // unmoved refuses a directory of the image that was renamed where the kernel then

@@ -24,6 +24,9 @@ const (
 // Pack writes the container's changes as a layer of an image. The same tree gives the same
 // bytes: when something was removed is not in them.
 func (l Layer) Pack(ctx context.Context, w io.Writer) error {
+	if l.Whole {
+		return l.packWhole(ctx, w)
+	}
 	low, err := openLowers(l.Lowers)
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the image's layers cannot be read")
@@ -35,7 +38,12 @@ func (l Layer) Pack(ctx context.Context, w io.Writer) error {
 	}
 	defer up.Close()
 	p := NewPacker(ctx, w)
-	p.Entry = func(e Entry) (*tar.Header, bool, error) { return layerEntry(p, low, e) }
+	p.Entry = func(e Entry) (*tar.Header, bool, error) {
+		if l.Marked && fuseMark(path.Base(e.Header.Name)) {
+			return nil, false, nil
+		}
+		return layerEntry(p, low, e)
+	}
 	if err := p.Below(up); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the container's layer cannot be read")
 	}

@@ -14,6 +14,8 @@ import (
 type Layer struct {
 	Upper  string
 	Lowers []string
+	Whole  bool // Upper is a copy of everything (see Merge), in which what is missing was deleted
+	Marked bool // fuse-overlayfs has written Upper: it marks opaque directories by files in them
 }
 
 // lowers is one directory as the image has it: a descriptor of each layer that has a part in it.
@@ -117,6 +119,9 @@ func (n node) opaque() (bool, error) {
 	mark, err := n.xattr("trusted.overlay.opaque")
 	return mark == "y", err
 }
+
+// fuseMark reports a file by which fuse-overlayfs says that the directory around it is opaque, beside the attribute.
+func fuseMark(base string) bool { return base == opaqueMark || base == ".wh..opq" }
 
 // readNames are the names in a directory, which may be an O_PATH descriptor.
 func readNames(dir int) ([]string, error) {

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/index"
 	"berth/internal/container/provision"
+	"berth/internal/container/rootfs"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/state"
@@ -49,7 +51,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	var undo provision.Undo
 	defer undo.Run()
 	undo.Add(func() { s.host.Warmth().Forget(id) })
-	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: "overlayfs"}
+	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: string(cmp.Or(s.deps.Driver, rootfs.Overlay))}
 	c.HostConfig = req.HostConfig
 	if c.Config, err = config.Merge(req, img, c.ID); err != nil {
 		return CreateResult{}, err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"berth/internal/container/rootfs"
 	"berth/internal/fault"
 	"berth/internal/image/budget"
 	"berth/internal/logdriver"
@@ -54,6 +55,7 @@ type Defaults struct {
 // ImagesConfig is how images are kept.
 type ImagesConfig struct {
 	Budget budget.Budget // what they may take of the disk
+	Driver rootfs.Driver // of containers' file systems; "" is the best that works
 }
 
 // LifeConfig is how containers come, and whether they go with the daemon.
@@ -126,6 +128,7 @@ func options() []option {
 		{"log-driver", "", "log-driver", "Default driver for container logs", str(func(c *Config) *string { return &c.Log.Driver })},
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
 		{"disk-budget", "", "disk-budget", `What images may take of the disk ("20GB"), or all files of its file system ("80%"): beyond it unused images are evicted`, func(c *Config) pflag.Value { return (*budgetValue)(&c.Images.Budget) }},
+		{"storage-driver", "s", "storage-driver", "How containers' file systems are made: overlay2, fuse-overlayfs, or vfs, which copies; without it the first that works", func(c *Config) pflag.Value { return (*driverValue)(&c.Images.Driver) }},
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
 		{"live-restore", "", "live-restore", "Keep containers running while the daemon is down; false stops them with it", boolean(func(c *Config) *bool { return &c.Life.Outlive })},
@@ -158,7 +161,7 @@ fixed-cidr fixed-cidr-v6 host-gateway-ip icc init-path ip ip-forward
 ip-forward-no-drop ip-masq ip6tables iptables ipv6 log-format
 metrics-addr network-control-plane-mtu
 network-diagnostic-port no-new-privileges node-generic-resource nri-opts raw-logs restart
-rootless seccomp-profile selinux-enabled storage-driver storage-opt swarm-default-advertise-addr
+rootless seccomp-profile selinux-enabled storage-opt swarm-default-advertise-addr
 userland-proxy userland-proxy-path userns-remap`
 
 // unsupportedKeys are the keys that are not just a flag's name.

@@ -18,6 +18,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/provision"
+	"berth/internal/container/rootfs"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/image"
@@ -41,6 +42,7 @@ type Daemon struct {
 	store      *state.Store
 	images     *image.Service
 	space      image.Space // of images
+	driver     rootfs.Driver
 	networks   *network.Service
 	cgroups    cgroup.Hierarchy
 	containers *container.Service
@@ -174,8 +176,11 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.volumes.Service, err = volume.Open(d.cfg.DataRoot + "/volumes"); err != nil {
 		return err
 	}
+	if err := d.chooseDriver(); err != nil {
+		return err
+	}
 	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
-		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Cgroups: d.cgroups,
+		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Driver: d.driver, Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,

@@ -8,13 +8,14 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"berth/internal/container/rootfs"
 	"berth/internal/fault"
 	"berth/internal/volume"
 )
 
 // layerSize is what a container's own layer holds.
 func (d *Daemon) layerSize(id string) (int64, error) {
-	size, err := treeSize(context.Background(), filepath.Join(d.cfg.DataRoot, "containers", id, "layer", "upper"))
+	size, err := treeSize(context.Background(), rootfs.Dir(filepath.Join(d.cfg.DataRoot, "containers", id, "layer")))
 	return size, fault.Wrap(fault.Internal, err, "the size of the container's layer cannot be found")
 }
 

@@ -25,7 +25,7 @@ func (d *Daemon) Host() server.Host {
 	name, _ := os.Hostname() // an empty name is as good as none
 	h := server.Host{
 		ID: d.id(), Name: name, RootDir: d.cfg.DataRoot, NCPU: runtime.NumCPU(), CgroupVersion: "1", CgroupDriver: "cgroupfs",
-		SecurityOptions: []string{"name=seccomp,profile=builtin"}, Modes: server.Modes{Debug: d.cfg.Debug, LiveRestore: d.cfg.Life.Outlive},
+		SecurityOptions: []string{"name=seccomp,profile=builtin"}, Modes: server.Modes{Debug: d.cfg.Debug, LiveRestore: d.cfg.Life.Outlive, Storage: string(d.driver)},
 		Components: []server.Component{{Name: "berth-keeper", Version: version.Version}},
 		Limits: server.Limits{
 			Memory: d.cgroups.Has("memory"), Swap: d.cgroups.LimitsSwap(), CPUShares: d.cgroups.Has("cpu"), CPUQuota: d.cgroups.Has("cpu"),

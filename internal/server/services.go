@@ -170,7 +170,8 @@ type Host struct {
 // Modes are the ways in which the daemon runs.
 type Modes struct {
 	Debug       bool
-	LiveRestore bool // containers outlive the daemon
+	LiveRestore bool   // containers outlive the daemon
+	Storage     string // how containers' file systems are made; "" is by an overlay
 }
 
 // Limits says which limits the host's control groups can enforce.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -105,7 +106,7 @@ func hostInfo(h *Host) *system.Info {
 	return &system.Info{
 		ID:                 h.ID,
 		Name:               h.Name,
-		Driver:             "overlayfs",
+		Driver:             cmp.Or(h.Storage, "overlayfs"),
 		DriverStatus:       h.DriverStatus,
 		Plugins:            system.PluginsInfo{Volume: []string{"local"}, Network: []string{"bridge", "host", "null"}, Log: h.Log.All},
 		MemoryLimit:        h.Limits.Memory,

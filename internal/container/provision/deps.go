@@ -6,6 +6,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/record"
+	"berth/internal/container/rootfs"
 	"berth/internal/delegate"
 	"berth/internal/event"
 	"berth/internal/keeper"
@@ -66,6 +67,7 @@ type Deps struct {
 	Images   Images
 	Networks Networks
 	Volumes  Volumes
+	Driver   rootfs.Driver                  // of containers' file systems
 	Keeper   func() (*keeper.Client, error) // the live connection
 	Cgroups  cgroup.Hierarchy
 	Paths    Paths

@@ -63,5 +63,5 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 // Layer is the container's own layer and the image's below it.
 func (h Storage) Layer(ctx context.Context, c record.Container) (archive.Layer, error) {
 	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
-	return archive.Layer{Upper: h.deps.Paths.Dir(c.ID) + "/layer/upper", Lowers: lowers}, err
+	return h.deps.Driver.Layer(lowers, h.deps.Paths.Dir(c.ID)+"/layer"), err
 }

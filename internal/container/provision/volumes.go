@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
 	"berth/internal/container/record"
+	"berth/internal/container/rootfs"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
@@ -121,8 +123,7 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 	if err != nil {
 		return nil, err
 	}
-	layer := h.deps.Paths.Dir(c.ID) + "/layer"
-	root, err := mount.Overlay(lowers, layer+"/upper", layer+"/work", h.overlay()...)
+	root, err := cmp.Or(h.deps.Driver, rootfs.Overlay).Mount(ctx, lowers, h.deps.Paths.Dir(c.ID)+"/layer", h.overlay())
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
 }
 
