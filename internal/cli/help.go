@@ -17,7 +17,7 @@ import (
 // cobra's template, whose parsing every help would pay for.
 func usage(out io.Writer, cmd *cobra.Command) {
 	var b strings.Builder
-	b.WriteString("Usage:  " + useLine(cmd) + "\n\n" + strings.TrimSpace(cmd.Short) + "\n")
+	b.WriteString("Usage:  " + useLine(cmd) + "\n\n" + cmp.Or(cmd.Long, cmd.Short) + "\n")
 	if text := aliasText(cmd); text != "" {
 		b.WriteString("\nAliases:\n  " + text + "\n")
 	}

@@ -163,3 +163,13 @@ func TestLoginsOfTheEnvironmentComeFirst(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestADashAsAPasswordStandsForTheInput(t *testing.T) {
+	f := newFake(t)
+	f.on("POST /auth", f.keep("auth", authority))
+	r := f.run("secret\n", "login", "-u", "u", "-p", "-", "host")
+	if r.code != 0 || strings.Contains(r.err, "insecure") || !strings.Contains(f.body("auth"), `"password":"secret"`) {
+		t.Errorf("%+v, sent %s", r, f.body("auth"))
+	}
+	f.run("secret\n", "login", "-p", "-", "host").want(t, 1, "", "the --password-stdin option requires --username to be set\n")
+}

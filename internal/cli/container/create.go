@@ -10,6 +10,7 @@ import (
 	"berth/internal/cli/creation"
 	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
+	"berth/internal/cli/platform"
 	"berth/internal/cli/session"
 	"berth/internal/cli/terminal"
 	"berth/internal/cli/transfer"
@@ -81,6 +82,10 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 			return "", err
 		}
 	}
+	platform, err := platformOf(o.Platform)
+	if err != nil {
+		return "", err
+	}
 	var logins []byte
 	if o.APISocket {
 		if logins, err = addSocket(s, client, &req); err != nil {
@@ -94,7 +99,7 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 	}
 	h, w := terminal.Size(s.Out)
 	req.HostConfig.ConsoleSize = [2]uint{h, w}
-	resp, err := client.Containers().Create(ctx, o.Name, o.Platform, req)
+	resp, err := client.Containers().Create(ctx, o.Name, platform, req)
 	if fault.Is(err, fault.NotFound) && !byID && (o.Pull == creation.Missing || o.Pull == "") {
 		if !o.Quiet {
 			_, _ = fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", ref.WithDefaultTag().Familiar())
@@ -102,7 +107,7 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 		if err := pull(ctx, s, o, ref); err != nil {
 			return "", err
 		}
-		resp, err = client.Containers().Create(ctx, o.Name, o.Platform, req)
+		resp, err = client.Containers().Create(ctx, o.Name, platform, req)
 	}
 	if err != nil {
 		return "", err
@@ -116,6 +121,18 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 		_, _ = fmt.Fprintln(s.Err, "WARNING:", w)
 	}
 	return resp.ID, cid.write(resp.ID)
+}
+
+// platformOf reads a platform and writes it as the API wants it.
+func platformOf(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	p, err := platform.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("error parsing specified platform: %w", err)
+	}
+	return platform.Format(p), nil
 }
 
 func pull(ctx context.Context, s *session.Session, o *creation.Options, ref imageref.Ref) error {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"berth/internal/cli/imageref"
+	"berth/internal/cli/platform"
 	"berth/internal/cli/progress"
 	"berth/internal/cli/session"
 	"berth/internal/cli/transfer"
@@ -60,6 +61,11 @@ func wanted(s *session.Session, name string, all, quiet bool) (imageref.Ref, err
 }
 
 func runPull(ctx context.Context, s *session.Session, o *pullOptions, names []string) error {
+	if o.platform != "" {
+		if _, err := platform.Parse(o.platform); err != nil {
+			return err
+		}
+	}
 	refs := make([]imageref.Ref, len(names))
 	for i, name := range names {
 		var err error

@@ -77,7 +77,8 @@ func runPush(ctx context.Context, s *session.Session, o *pushOptions, name strin
 	if err != nil {
 		return err
 	}
-	t := transfer.Of(s, ref, query)
+	t := transfer.Of(s, ref, "")
+	t.Platform = query
 	t.Tag = ref.Tag // a push has no digests
 	stream, err := client.Images().Push(ctx, t)
 	if err != nil {

@@ -22,6 +22,9 @@ const (
 	// hub is the key of Docker Hub's login.
 	hub     = credentials.Hub
 	hubName = credentials.HubHost
+
+	// stdin as a password stands for one that is read.
+	stdin = "-"
 )
 
 type loginOptions struct {
@@ -35,11 +38,13 @@ func NewLogin(s *session.Session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "login [OPTIONS] [SERVER]",
 		Short: "Authenticate to a registry",
+		Long:  "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified.",
 		Args:  session.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.server = args[0]
 			}
+			o.fromStdin = o.fromStdin || o.password == stdin
 			if err := o.check(cmd.Flags().Changed); err != nil {
 				return err
 			}
@@ -48,7 +53,7 @@ func NewLogin(s *session.Session) *cobra.Command {
 		Annotations: map[string]string{"category-top": "8"},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&o.password, "password", "p", "", "Password or Personal Access Token (PAT)")
+	fs.StringVarP(&o.password, "password", "p", "", `Password or Personal Access Token (PAT), or "-" to read from stdin`)
 	fs.BoolVar(&o.fromStdin, "password-stdin", false, "Take the Password or Personal Access Token (PAT) from stdin")
 	fs.StringVarP(&o.user, "username", "u", "", "Username")
 	return cmd
@@ -56,9 +61,9 @@ func NewLogin(s *session.Session) *cobra.Command {
 
 func (o *loginOptions) check(given func(string) bool) error {
 	switch {
-	case given("password-stdin") && given("password"):
+	case o.fromStdin && given("password") && o.password != stdin:
 		return errors.New("conflicting options: cannot specify both --password and --password-stdin")
-	case given("password-stdin") && !given("username"):
+	case o.fromStdin && !given("username"):
 		return errors.New("the --password-stdin option requires --username to be set")
 	case given("username") && o.user == "":
 		return errors.New("username is empty")
@@ -69,7 +74,7 @@ func (o *loginOptions) check(given func(string) bool) error {
 }
 
 func runLogin(ctx context.Context, s *session.Session, o *loginOptions) error {
-	if o.password != "" {
+	if o.password != "" && o.password != stdin {
 		_, _ = fmt.Fprintln(s.Err, "WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
 	}
 	if o.fromStdin {

@@ -14,6 +14,7 @@ func NewLogout(s *session.Session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout [SERVER]",
 		Short: "Log out from a registry",
+		Long:  "Log out from a registry.\nIf no server is specified, the default is defined by the daemon.",
 		Args:  session.MaxArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			warnOfEnv(s)

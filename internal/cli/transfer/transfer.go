@@ -5,6 +5,7 @@ package transfer
 import (
 	"context"
 	"io"
+	"strings"
 
 	"berth/internal/cli/engine"
 	"berth/internal/cli/imageref"
@@ -14,7 +15,7 @@ import (
 
 // Of is a reference as the API takes it, with the user's login to its registry.
 func Of(s *session.Session, ref imageref.Ref, platform string) engine.Transfer {
-	t := engine.Transfer{Name: ref.Name(), Tag: ref.Tag, Platform: platform}
+	t := engine.Transfer{Name: ref.Name(), Tag: ref.Tag, Platform: strings.ToLower(platform)}
 	if ref.Digest != "" {
 		t.Tag = ref.Digest
 	}
