@@ -28,15 +28,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 			}
 			return fmt.Errorf("berth: unknown command: berth %s\n\nRun 'berth --help' for more information", args[0])
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if !validLogLevel(s.Flags.LogLevel) {
-				return fmt.Errorf("Unable to parse logging level: %s", s.Flags.LogLevel) //nolint:staticcheck // Docker's text
-			}
-			if err := session.CheckRefused(cmd); err != nil {
-				return err
-			}
-			return s.CheckSince(cmd.Context(), cmd)
-		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return check(s, cmd) },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	s.Install(root.Flags())
@@ -68,6 +60,17 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	)
 	plainUseLines(root)
 	return root
+}
+
+// check looks at the flags of any command before it runs.
+func check(s *session.Session, cmd *cobra.Command) error {
+	if !validLogLevel(s.Flags.LogLevel) {
+		return fmt.Errorf("Unable to parse logging level: %s", s.Flags.LogLevel) //nolint:staticcheck // Docker's text
+	}
+	if err := session.CheckRefused(cmd); err != nil {
+		return err
+	}
+	return s.CheckSince(cmd.Context(), cmd)
 }
 
 // group makes a management command answer without a verb as docker's do.

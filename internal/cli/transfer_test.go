@@ -108,7 +108,7 @@ func TestAPushTellsWhatItLeftOut(t *testing.T) {
 }
 
 func TestAContainerIsMadeWithTheUsersLogin(t *testing.T) {
-	for _, args := range []string{"create --pull always reg:5000/b", "create --pull always -q a", "create --pull always --platform linux/arm64 a", "create reg:5000/b", "create -q reg:5000/b", "create --pull never a", "run --pull never a", "run --pull sometimes a", "run -d a", "create --platform x a", "create --platform LINUX/x86_64 a", "run --platform linux/a/b/c a", "pull --platform LINUX/x86_64 a"} {
+	for _, args := range []string{"create --pull always reg:5000/b", "create --pull always " + id, "create " + id, "create --pull always sha256:" + id, "create --pull always -q a", "create --pull always --platform linux/arm64 a", "create reg:5000/b", "create -q reg:5000/b", "create --pull never a", "run --pull never a", "run --pull sometimes a", "run -d a", "create --platform x a", "create --platform LINUX/x86_64 a", "run --platform linux/a/b/c a", "pull --platform LINUX/x86_64 a"} {
 		f := newFake(t).user(loggedIn)
 		f.on("HEAD /_ping", pong).on("GET /_ping", pong)
 		f.on("POST /images/create", streams(pulled))

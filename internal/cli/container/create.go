@@ -16,6 +16,7 @@ import (
 	"berth/internal/cli/transfer"
 	"berth/internal/fault"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/spf13/cobra"
 )
 
@@ -75,52 +76,86 @@ func create(ctx context.Context, s *session.Session, o *creation.Options, req en
 		return "", err
 	}
 	defer func() { err = errors.Join(err, cid.close()) }()
-	var ref imageref.Ref
-	byID := imageref.IsID(req.Image)
-	if !byID {
-		if ref, err = imageref.Parse(req.Image); err != nil {
-			return "", err
-		}
+	m := &making{session: s, client: client, options: o, request: req}
+	if err := m.plan(); err != nil {
+		return "", err
 	}
-	platform, err := platformOf(o.Platform)
+	made, err := m.make(ctx)
 	if err != nil {
 		return "", err
 	}
-	var logins []byte
-	if o.APISocket {
-		if logins, err = addSocket(s, client, &req); err != nil {
-			return "", err
+	if m.logins != nil {
+		if err := putLogins(ctx, client, made.ID, m.logins); err != nil {
+			made.Warnings = append(made.Warnings, fmt.Sprintf("injecting docker config.json into container failed: %v", err))
 		}
 	}
-	if o.Pull == creation.Always {
-		if err := pull(ctx, s, o, ref); err != nil {
-			return "", err
-		}
-	}
-	h, w := terminal.Size(s.Out)
-	req.HostConfig.ConsoleSize = [2]uint{h, w}
-	resp, err := client.Containers().Create(ctx, o.Name, platform, req)
-	if fault.Is(err, fault.NotFound) && !byID && (o.Pull == creation.Missing || o.Pull == "") {
-		if !o.Quiet {
-			_, _ = fmt.Fprintf(s.Err, "Unable to find image '%s' locally\n", ref.WithDefaultTag().Familiar())
-		}
-		if err := pull(ctx, s, o, ref); err != nil {
-			return "", err
-		}
-		resp, err = client.Containers().Create(ctx, o.Name, platform, req)
-	}
-	if err != nil {
-		return "", err
-	}
-	if logins != nil {
-		if err := putLogins(ctx, client, resp.ID, logins); err != nil {
-			resp.Warnings = append(resp.Warnings, fmt.Sprintf("injecting docker config.json into container failed: %v", err))
-		}
-	}
-	for _, w := range resp.Warnings {
+	for _, w := range made.Warnings {
 		_, _ = fmt.Fprintln(s.Err, "WARNING:", w)
 	}
-	return resp.ID, cid.write(resp.ID)
+	return made.ID, cid.write(made.ID)
+}
+
+// making is a container on its way.
+type making struct {
+	session *session.Session
+	client  *engine.Client
+	options *creation.Options
+	request engine.CreateRequest
+
+	ref      imageref.Ref // empty when the image is given by its ID, which nobody can pull
+	platform string
+	logins   []byte // a configuration that is put into the container
+}
+
+// plan reads what can be wrong, and completes the request.
+func (m *making) plan() (err error) {
+	o := m.options
+	if o.Pull == creation.Always || !imageref.IsID(m.request.Image) {
+		if m.ref, err = imageref.Parse(m.request.Image); err != nil {
+			return err
+		}
+	}
+	if m.platform, err = platformOf(o.Platform); err != nil {
+		return err
+	}
+	if o.APISocket {
+		if m.logins, err = addSocket(m.session, m.client, &m.request); err != nil {
+			return err
+		}
+	}
+	h, w := terminal.Size(m.session.Out)
+	m.request.HostConfig.ConsoleSize = [2]uint{h, w}
+	return nil
+}
+
+// make asks the daemon, and for the image first or in between.
+func (m *making) make(ctx context.Context) (container.CreateResponse, error) {
+	o := m.options
+	if o.Pull == creation.Always {
+		if err := m.pull(ctx); err != nil {
+			return container.CreateResponse{}, err
+		}
+	}
+	made, err := m.client.Containers().Create(ctx, o.Name, m.platform, m.request)
+	if !fault.Is(err, fault.NotFound) || m.ref == (imageref.Ref{}) || o.Pull != creation.Missing && o.Pull != "" {
+		return made, err
+	}
+	if !o.Quiet {
+		_, _ = fmt.Fprintf(m.session.Err, "Unable to find image '%s' locally\n", m.ref.WithDefaultTag().Familiar())
+	}
+	if err := m.pull(ctx); err != nil {
+		return container.CreateResponse{}, err
+	}
+	return m.client.Containers().Create(ctx, o.Name, m.platform, m.request)
+}
+
+func (m *making) pull(ctx context.Context) error {
+	out := m.session.Err
+	if m.options.Quiet {
+		out = io.Discard
+	}
+	t := transfer.Of(m.session, m.ref.WithDefaultTag(), m.options.Platform)
+	return transfer.PullOne(ctx, m.session, t, out)
 }
 
 // platformOf reads a platform and writes it as the API wants it.
@@ -133,14 +168,6 @@ func platformOf(text string) (string, error) {
 		return "", fmt.Errorf("error parsing specified platform: %w", err)
 	}
 	return platform.Format(p), nil
-}
-
-func pull(ctx context.Context, s *session.Session, o *creation.Options, ref imageref.Ref) error {
-	out := s.Err
-	if o.Quiet {
-		out = io.Discard
-	}
-	return transfer.PullOne(ctx, s, transfer.Of(s, ref.WithDefaultTag(), o.Platform), out)
 }
 
 // cidFile holds the new container's ID; it goes again when there is none.

@@ -9,19 +9,26 @@ import (
 	"github.com/moby/moby/api/types/registry"
 )
 
-// Search has the daemon look for repositories in a registry. A limit of 0 is
-// the registry's own; auth goes into X-Registry-Auth.
-func (x System) Search(ctx context.Context, term, auth string, limit int, filters map[string][]string) ([]registry.SearchResult, error) {
-	q := url.Values{"term": {term}}
-	if limit > 0 {
-		q.Set("limit", strconv.Itoa(limit))
+// SearchOptions say what is looked for. A limit of 0 is the registry's own;
+// Auth goes into X-Registry-Auth.
+type SearchOptions struct {
+	Term, Auth string
+	Limit      int
+	Filters    map[string][]string
+}
+
+// Search has the daemon look for repositories in a registry.
+func (x System) Search(ctx context.Context, o SearchOptions) ([]registry.SearchResult, error) {
+	q := url.Values{"term": {o.Term}}
+	if o.Limit > 0 {
+		q.Set("limit", strconv.Itoa(o.Limit))
 	}
-	if err := filterQuery(q, filters); err != nil {
+	if err := filterQuery(q, o.Filters); err != nil {
 		return nil, err
 	}
 	var out []registry.SearchResult
 	err := x.c.json(ctx, request{
-		method: http.MethodGet, path: "/images/search", query: q, header: http.Header{"X-Registry-Auth": {auth}},
+		method: http.MethodGet, path: "/images/search", query: q, header: http.Header{"X-Registry-Auth": {o.Auth}},
 	}, &out)
 	return out, err
 }

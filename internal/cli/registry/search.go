@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"berth/internal/cli/credentials"
+	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
@@ -51,7 +52,7 @@ func runSearch(ctx context.Context, s *session.Session, o *searchOptions, term s
 		return err
 	}
 	auth := s.Credentials().Header(searched(term))
-	results, err := client.System().Search(ctx, term, auth, o.limit, o.filter.Values)
+	results, err := client.System().Search(ctx, engine.SearchOptions{Term: term, Auth: auth, Limit: o.limit, Filters: o.filter.Values})
 	if err != nil {
 		return err
 	}
