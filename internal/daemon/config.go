@@ -56,6 +56,7 @@ type Defaults struct {
 type ImagesConfig struct {
 	Budget budget.Budget // what they may take of the disk
 	Driver rootfs.Driver // of containers' file systems; "" is the best that works
+	Served servedValue   // as a registry
 }
 
 // LifeConfig is how containers come, and whether they go with the daemon.
@@ -129,6 +130,7 @@ func options() []option {
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
 		{"disk-budget", "", "disk-budget", `What images may take of the disk ("20GB"), or all files of its file system ("80%"): beyond it unused images are evicted`, func(c *Config) pflag.Value { return (*budgetValue)(&c.Images.Budget) }},
 		{"storage-driver", "s", "storage-driver", "How containers' file systems are made: overlay2, fuse-overlayfs, or vfs, which copies; without it the first that works", func(c *Config) pflag.Value { return (*driverValue)(&c.Images.Driver) }},
+		{"registry", "", "registry", `Serve the images as a registry, as JSON: {"listen": "0.0.0.0:5000"} and berth-registry's flags of TLS and access`, func(c *Config) pflag.Value { return &c.Images.Served }},
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
 		{"live-restore", "", "live-restore", "Keep containers running while the daemon is down; false stops them with it", boolean(func(c *Config) *bool { return &c.Life.Outlive })},

@@ -104,6 +104,9 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.stop = stop
 	d.background.Go(func() { d.watchKeeper(bg) })
 	d.background.Go(func() { d.keepBudget(bg) })
+	if err := serveImages(bg, d); err != nil {
+		return err
+	}
 	if !d.cfg.Life.Outlive {
 		if err := (container.Shutdown{Service: d.containers}).StopLeft(d.cfg.Life.Timeout); err != nil {
 			d.log.Error(err.Error())

@@ -83,7 +83,7 @@ func Parse(args []string, out io.Writer) (Options, error) {
 	if u.ScrubRate, err = units.FromHumanSize(*rate); err != nil || u.ScrubRate <= 0 {
 		return o, fault.New(fault.Invalid, "%q is no size for --scrub-rate", *rate)
 	}
-	return o, o.check()
+	return o, o.Check()
 }
 
 // ParseUpkeep reads the flags of the commands that work at a directory which no
@@ -117,7 +117,8 @@ func parse(fs *pflag.FlagSet, args []string) error {
 	return nil
 }
 
-func (o Options) check() error {
+// Check refuses what contradicts itself.
+func (o Options) Check() error {
 	s := o.Security
 	switch {
 	case o.Mirror.Credentials != "" && o.Mirror.Of == "":
@@ -128,7 +129,7 @@ func (o Options) check() error {
 		return fault.New(fault.Invalid, "--tokens needs --htpasswd: tokens are given for passwords")
 	case s.TokenURL != "" && !s.Tokens:
 		return fault.New(fault.Invalid, "--token-url needs --tokens")
-	case o.Upkeep.Grace < time.Minute:
+	case !o.ReadOnly && o.Upkeep.Grace < time.Minute:
 		return fault.New(fault.Invalid, "--grace is at least a minute: a push takes a while from its first blob to its manifest")
 	}
 	return nil

@@ -10,15 +10,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
-	"berth/internal/fault"
 	"berth/internal/registry"
 	"berth/internal/registry/access"
-	"berth/internal/registry/mirror"
 	"berth/internal/registry/observe"
 	"berth/internal/registry/store"
 )
@@ -26,123 +24,144 @@ import (
 // stopping is how long requests have to end when the registry ends.
 const stopping = 10 * time.Second
 
-// process is a registry that runs.
-type process struct {
+// Process is a registry that listens.
+type Process struct {
 	Options
-	store   *store.Store
+	store   *store.Store // nil: somebody else's content is served
+	content registry.Content
 	rules   *rules
 	guard   *access.Guard // nil: everybody may do everything
 	metrics *observe.Metrics
 	log     io.Writer
+
+	listener net.Listener
+	scheme   string
+	aside    net.Listener // nil: metrics are not served
+	requests io.Writer    // the access log; nil for none
+	close    []func() error
 }
 
-// Run serves until ctx ends. log gets a line for whatever is worth one.
+// Run serves the data directory until ctx ends. log gets a line for whatever is worth one.
 func Run(ctx context.Context, o Options, log io.Writer) error {
-	p := &process{Options: o, rules: &rules{file: o.Security.Policy}, metrics: observe.New(), log: log}
-	if err := p.rules.read(); err != nil {
-		return err
-	}
-	var err error
-	// A mirror has manifests before their blobs, and blobs of those only that were asked for.
-	p.store, err = store.Open(o.Data, store.Options{Sparse: o.Sparse || o.Mirror.Of != "", Grace: o.Upkeep.Grace, Quota: p.rules.quota})
+	p, err := prepare(o, nil, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.run(ctx), p.store.Close())
+	return p.Serve(ctx)
 }
 
-func (p *process) run(ctx context.Context) (err error) {
-	if p.guard, err = guard(p.Options, p.rules); err != nil {
-		return err
+// Prepare listens, to serve content of somebody else's, of which nothing can be
+// changed. o.Data is for what the registry itself has to keep.
+func Prepare(o Options, content registry.Content, log io.Writer) (*Process, error) {
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return nil, err
 	}
-	content, err := p.content()
-	if err != nil {
-		return err
-	}
-	requests, closeLog, err := openAccessLog(p.AccessLog)
-	if err != nil {
-		return err
-	}
-	defer closeLog()
-	listener, scheme, err := p.listen()
-	if err != nil {
-		return err
-	}
-	var beside net.Listener
-	if p.Metrics != "" {
-		if beside, err = net.Listen("tcp", p.Metrics); err != nil {
-			return errors.Join(err, listener.Close())
+	o.ReadOnly = true
+	return prepare(o, content, log)
+}
+
+func prepare(o Options, content registry.Content, log io.Writer) (*Process, error) {
+	p := &Process{Options: o, content: content, rules: &rules{file: o.Security.Policy}, metrics: observe.New(), log: log}
+	for _, step := range []func() error{p.rules.read, p.open, p.protect, p.openAccessLog, p.listen} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, p.release())
 		}
 	}
-	p.metrics.Gauge("berth_registry_disk_free_bytes", "What the data directory's disk has left.", p.free)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer stop() // before it is waited for
-	sweepNow := make(chan struct{}, 1)
-	all.Go(func() { p.signals(ctx, sweepNow) })
-	if !p.ReadOnly {
-		all.Go(func() { upkeep{p.Upkeep, p.store, p.metrics, p.log}.run(ctx, sweepNow) })
-	}
-	if beside != nil {
-		all.Go(func() { p.aside(ctx, beside) })
-	}
-	fmt.Fprintf(p.log, "serving %s on %s://%s\n", p.Data, scheme, listener.Addr())
-	return serve(ctx, listener, p.metrics.Watch(p.handler(content), requests))
+	return p, nil
 }
 
-// listen opens the port, with TLS if there is a certificate.
-func (p *process) listen() (net.Listener, string, error) {
+// release gives back what was opened.
+func (p *Process) release() error {
+	var errs []error
+	for _, f := range slices.Backward(p.close) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// open opens what is served: the store, or what an upstream has and the store keeps.
+func (p *Process) open() (err error) {
+	if p.content != nil {
+		return nil
+	}
+	// A mirror has manifests before their blobs, and blobs of those only that were asked for.
+	p.store, err = store.Open(p.Data, store.Options{Sparse: p.Sparse || p.Mirror.Of != "", Grace: p.Upkeep.Grace, Quota: p.rules.quota})
+	if err != nil {
+		return err
+	}
+	p.close = append(p.close, p.store.Close)
+	p.content = p.store
+	if p.Mirror.Of != "" {
+		p.content, err = mirrored(p.Mirror, p.store, p.log)
+	}
+	return err
+}
+
+func (p *Process) protect() (err error) {
+	p.guard, err = guard(p.Options, p.rules)
+	return err
+}
+
+// Serve answers until ctx ends, and gives everything back.
+func (p *Process) Serve(ctx context.Context) error {
+	p.metrics.Gauge("berth_registry_disk_free_bytes", "What the data directory's disk has left.", p.free)
+	ctx, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	sweepNow := make(chan struct{}, 1)
+	if p.store != nil { // signals are the program's own
+		all.Go(func() { p.signals(ctx, sweepNow) })
+		if !p.ReadOnly {
+			all.Go(func() { upkeep{p.Upkeep, p.store, p.metrics, p.log}.run(ctx, sweepNow) })
+		}
+	}
+	if p.aside != nil {
+		all.Go(func() { p.serveAside(ctx) })
+	}
+	fmt.Fprintf(p.log, "serving %s on %s://%s\n", p.Data, p.scheme, p.listener.Addr())
+	err := serve(ctx, p.listener, p.metrics.Watch(p.handler(), p.requests))
+	stop()
+	all.Wait()
+	return errors.Join(err, p.release())
+}
+
+// listen opens the ports, the first with TLS if there is a certificate.
+func (p *Process) listen() error {
 	var config *tls.Config
 	if p.Security.Cert != "" {
 		c, err := readCertificate(p.Security.Cert, p.Security.Key, p.log)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
 		config = &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
 	l, err := net.Listen("tcp", p.Listen)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
+	p.listener, p.scheme = l, "http"
 	if config != nil {
-		return tls.NewListener(l, config), "https", nil
+		p.listener, p.scheme = tls.NewListener(l, config), "https"
 	}
-	return l, "http", nil
-}
-
-// content is what is served: the store, or what an upstream has and the store keeps.
-func (p *process) content() (registry.Content, error) {
-	if p.Mirror.Of == "" {
-		return p.store, nil
+	if p.Metrics == "" {
+		return nil
 	}
-	var user, password string
-	if p.Mirror.Credentials != "" {
-		b, err := os.ReadFile(p.Mirror.Credentials)
-		if err != nil {
-			return nil, err
-		}
-		var ok bool
-		if user, password, ok = strings.Cut(strings.TrimSpace(string(b)), ":"); !ok {
-			return nil, fault.New(fault.Invalid, "%s is not user:password", p.Mirror.Credentials)
-		}
-	}
-	up, err := mirror.NewUpstream(p.Mirror.Of, user, password)
+	p.aside, err = net.Listen("tcp", p.Metrics)
 	if err != nil {
-		return nil, err
+		return errors.Join(err, l.Close())
 	}
-	return &mirror.Mirror{Cache: p.store, Upstream: up, Failed: func(err error) { fmt.Fprintf(p.log, "mirror: %v\n", err) }}, nil
+	return nil
 }
 
 // handler is everything at the registry's port.
-func (p *process) handler(content registry.Content) http.Handler {
-	o := registry.Options{Content: content, Failed: func(r *http.Request, err error) {
+func (p *Process) handler() http.Handler {
+	o := registry.Options{Content: p.content, Failed: func(r *http.Request, err error) {
 		fmt.Fprintf(p.log, "%s %q: %v\n", r.Method, r.URL.Path, err)
 	}}
 	switch {
 	case p.Mirror.Of != "":
 		o.ReadOnly = "This registry is a mirror of another, which is where to push"
+	case p.store == nil:
+		o.ReadOnly = "This registry serves an engine's images, which are changed by the engine"
 	case !p.ReadOnly:
 		o.Intake, o.Changes = p.store, p.store
 	}
@@ -163,8 +182,12 @@ func (p *process) handler(content registry.Content) http.Handler {
 }
 
 // health answers whether the registry can do its work.
-func (p *process) health(w http.ResponseWriter, _ *http.Request) {
+func (p *Process) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if p.store == nil {
+		fmt.Fprintln(w, "ok")
+		return
+	}
 	if err := p.store.Healthy(!p.ReadOnly); err != nil {
 		fmt.Fprintf(p.log, "not healthy: %v\n", err)
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -174,20 +197,20 @@ func (p *process) health(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ok")
 }
 
-// aside serves what is not for everybody.
-func (p *process) aside(ctx context.Context, l net.Listener) {
+// serveAside serves what is not for everybody.
+func (p *Process) serveAside(ctx context.Context) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", p.health)
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		_, _ = p.metrics.WriteTo(w) // a client that goes hears nothing
 	})
-	if err := serve(ctx, l, mux); err != nil {
+	if err := serve(ctx, p.aside, mux); err != nil {
 		fmt.Fprintf(p.log, "metrics are not served any more: %v\n", err)
 	}
 }
 
-func (p *process) free() float64 {
+func (p *Process) free() float64 {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(p.Data, &s); err != nil {
 		return -1
@@ -196,7 +219,7 @@ func (p *process) free() float64 {
 }
 
 // signals reads the rules again on SIGHUP, and asks for a sweep on SIGUSR1.
-func (p *process) signals(ctx context.Context, sweepNow chan<- struct{}) {
+func (p *Process) signals(ctx context.Context, sweepNow chan<- struct{}) {
 	came := make(chan os.Signal, 4)
 	signal.Notify(came, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(came)
@@ -221,18 +244,22 @@ func (p *process) signals(ctx context.Context, sweepNow chan<- struct{}) {
 	}
 }
 
-func openAccessLog(name string) (io.Writer, func(), error) {
-	switch name {
+// openAccessLog opens where a line for each request goes.
+func (p *Process) openAccessLog() error {
+	switch p.AccessLog {
 	case "":
-		return nil, func() {}, nil
+		return nil
 	case "-":
-		return os.Stdout, func() {}, nil
+		p.requests = os.Stdout
+		return nil
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	f, err := os.OpenFile(p.AccessLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return f, func() { _ = f.Close() }, nil
+	p.requests = f
+	p.close = append(p.close, f.Close)
+	return nil
 }
 
 // serve answers until ctx ends, and then lets what goes on come to its end.
