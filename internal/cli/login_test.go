@@ -173,3 +173,26 @@ func TestADashAsAPasswordStandsForTheInput(t *testing.T) {
 	}
 	f.run("secret\n", "login", "-p", "-", "host").want(t, 1, "", "the --password-stdin option requires --username to be set\n")
 }
+
+func TestABrokenConfigurationIsToldAsByTheStockClient(t *testing.T) {
+	names := strings.NewReplacer("configfile.ConfigFile", "TYPE", "session.Config", "TYPE", "ConfigFile.", "TYPE.", "Config.", "TYPE.")
+	for _, text := range []string{"", "{", "{}x", "[]", "null", "nonsense", `{"psFormat":1}`} {
+		f := newFake(t).user(text)
+		f.on("HEAD /_ping", pong).on("GET /_ping", pong).on("POST /images/create", streams(pulled))
+		f.on("GET /containers/json", answer(http.StatusOK, []any{}))
+		for _, args := range []string{"ps", "pull -q a", "pull -q reg:5000/a"} {
+			want, got := f.stock("", strings.Fields(args)...), f.run("", strings.Fields(args)...)
+			want.err, got.err = names.Replace(want.err), names.Replace(got.err)
+			if got != want {
+				t.Errorf("%q, %s\nberth  %+v\ndocker %+v", text, args, got, want)
+			}
+		}
+	}
+}
+
+func TestAHelperThatFailsIsToldAndThePullGoesOn(t *testing.T) {
+	f := newFake(t).user(`{"credsStore":"gone"}`)
+	f.on("POST /images/create", streams(""))
+	f.run("", "pull", "-q", "a").want(t, 0, "docker.io/library/a:latest\n",
+		"WARNING: error getting credentials - err: exec: \"docker-credential-gone\": executable file not found in $PATH, out: ``\n")
+}

@@ -19,7 +19,7 @@ func TestListsAndHistoriesOfImagesAreAlike(t *testing.T) {
 		for _, line := range []string{
 			"images", "images -a", "images -q", "images -q --no-trunc", "images --no-trunc", "images --digests", "images made", "images made:1", "images made:2", "images m*", "images reg.example.com:5000/a/b",
 			"images -f dangling=true", "images -f dangling=false", "images -f reference=made", "images -f before=made:1", "images -f since=nope", "images -f label=a", "images -f nonsense=1", "images -f nonsense",
-			"images --format json", "images --format raw", "images --format {{.Repository}}:{{.Tag}};{{.Digest}};{{.Size}};{{.CreatedAt}}", "images --format {{.Nope", "images ls", "image ls", "image list -q",
+			"images --format json", "images --format raw", "images --format {{.Repository}}:{{.Tag}};{{.Digest}};{{.Size}};{{.CreatedAt}}", "images --format {{.Nope", "image ls", "image list -q",
 			"history made:1", "history -q made:1", "history --no-trunc made:1", "history -H=false made:1", "history --format json made:1", "history --format {{.CreatedBy}} made:1", "history nope", "image history made:1",
 			"image inspect made:1", "image inspect made:1 nope", "image inspect -f {{.Comment}};{{.Author}} made:1", "image inspect nope", "image inspect -f {{.Nope}} made:1",
 			"image inspect --platform linux/s390x nope", "history --platform linux/s390x nope", "save --platform linux/s390x nope",
@@ -37,12 +37,12 @@ func TestWhatBecomesOfImagesIsAlike(t *testing.T) {
 		p.docker.Must("export", "-o", archive, "source")
 		p.docker.Must("rm", "source")
 		p.each("names", func(c *turn) {
-			c.lines("tag "+p.busybox+" MINE:1", "tag MINE:1 MINE:2", "tag nope MINE:3", "tag MINE:1 A:b", "tag MINE:1 MINE@sha256:"+strings.Repeat("a", 64), "images MINE",
+			c.lines("tag "+p.busybox+" MINE:1", "tag MINE:1 MINE:2", "tag nope MINE:3", "tag MINE:1 A:b", "tag MINE:1 MINE@sha256:"+strings.Repeat("a", 64), "images --format {{.Repository}}:{{.Tag}}:{{.ID}}:{{.Size}} MINE",
 				"rmi MINE:2", "rmi MINE:2", "rmi -f MINE:2", "rmi MINE:1 nope", "rmi MINE:1")
 		})
 		p.each("archives", func(c *turn) {
 			c.lines("tag "+p.busybox+" MINE:1", "save -o "+file+" MINE:1", "rmi MINE:1", "load -i "+file, "load -q -i "+file, "save -o "+file+" nope", "save -o /nonexistent/x MINE:1", "save MINE:1 nope",
-				"load -i /nonexistent", "images MINE", "rmi MINE:1")
+				"load -i /nonexistent", "images --format {{.Repository}}:{{.Tag}}:{{.ID}}:{{.Size}} MINE", "rmi MINE:1")
 			c.typed("no archive", "load")
 			c.typed("", "load")
 			f, err := os.Open(file)
@@ -52,7 +52,7 @@ func TestWhatBecomesOfImagesIsAlike(t *testing.T) {
 			defer f.Close()
 			c.note(c.In(f).Run("load"), "load")
 			c.line("rmi MINE:1")
-		}, "Loaded image ID: .*")
+		}, "Loaded image ID: .*", "docker-import-[0-9]+")
 		p.each("imports", func(c *turn) {
 			c.lines("import "+archive+" MINE:1", "import -m message -c ENV${IFS}A=b "+archive+" MINE:2", "image inspect -f {{.Config.Env}};{{.Comment}} MINE:2", "import "+archive+" MINE:A/b", "import /nonexistent", "import -c NOPE "+archive,
 				"rmi MINE:1", "rmi MINE:2")

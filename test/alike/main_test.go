@@ -45,7 +45,7 @@ func onStock(t *testing.T, compare func(p pair)) {
 
 // plain takes out of a result what is the program's name.
 func plain(r harness.Result) harness.Result {
-	names := strings.NewReplacer("docker: ", "berth: ", "'docker ", "'berth ", "Usage:  docker ", "Usage:  berth ", "\tdocker ", "\tberth ", `"docker image `, `"berth image `)
+	names := strings.NewReplacer("docker: ", "berth: ", "'docker ", "'berth ", "Usage:  docker ", "Usage:  berth ", "\tdocker ", "\tberth ")
 	r.Stderr = names.Replace(r.Stderr)
 	// The stock client's library talks to itself when it is stopped in the middle.
 	r.Stderr = regexp.MustCompile(`time="[^"]*" level=error msg="Can't .*\n`).ReplaceAllString(r.Stderr, "")

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,10 +16,19 @@ type file struct {
 	auths  map[string]entry
 }
 
+// unreadable is a config.json that is none.
+type unreadable struct {
+	path string
+	err  error
+}
+
+func (u *unreadable) Error() string { return fmt.Sprintf("%s: %v", u.path, u.err) }
+func (u *unreadable) Unwrap() error { return u.err }
+
 func (s *Store) read() (*file, error) {
 	f := &file{fields: map[string]json.RawMessage{}, auths: map[string]entry{}}
 	b, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(bytes.TrimSpace(b)) == 0 {
 		return f, nil
 	}
 	if err == nil {
@@ -27,11 +37,11 @@ func (s *Store) read() (*file, error) {
 	if auths, ok := f.fields["auths"]; err == nil && ok {
 		err = json.Unmarshal(auths, &f.auths)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.path, err)
+	if err == nil && (f.auths == nil || f.fields == nil) { // null
+		err = errors.New("it is not a configuration")
 	}
-	if f.auths == nil || f.fields == nil { // null
-		return nil, fmt.Errorf("%s: it is not a configuration", s.path)
+	if err != nil {
+		return nil, &unreadable{path: s.path, err: err}
 	}
 	return f, nil
 }

@@ -3,6 +3,8 @@ package credentials
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 
 	"github.com/moby/moby/api/types/registry"
 )
@@ -15,17 +17,22 @@ const (
 )
 
 // For returns the login for the registry in an image's name. It is empty when
-// there is none, or none that can be had.
+// there is none, or none that can be had; of a helper that fails is told.
 func (s *Store) For(registryHost string) Login {
 	server := registryHost
 	if server == HubHost || server == "index."+HubHost {
 		server = Hub
 	}
 	l, err := s.Get(server)
-	if err != nil || l == (Login{Server: server}) {
-		return Login{}
+	var unread *unreadable
+	switch {
+	case errors.As(err, &unread): // which the client has told already
+	case err != nil:
+		_, _ = fmt.Fprintln(s.warn, "WARNING:", err)
+	case l != (Login{Server: server}):
+		return l
 	}
-	return l
+	return Login{}
 }
 
 // Header is what a daemon is sent for it to log in at an image's registry:

@@ -2,7 +2,10 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -50,15 +53,18 @@ func (s *Session) Credentials() *credentials.Store {
 func (s *Session) Config() Config {
 	s.configOnce.Do(func() {
 		path := filepath.Join(s.ConfigDir(), "config.json")
-		b, err := os.ReadFile(path)
-		if os.IsNotExist(err) {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
-		if err == nil {
-			err = json.Unmarshal(b, &s.config)
-		}
 		if err != nil {
-			_, _ = fmt.Fprintf(s.Err, "WARNING: Error loading config file: %s: %v\n", path, err)
+			_, _ = fmt.Fprintf(s.Err, "WARNING: Error loading config file: %v\n", err)
+			return
+		}
+		defer func() { _ = f.Close() }()
+		// A file with nothing in it is as good as none.
+		if err := json.NewDecoder(f).Decode(&s.config); err != nil && !errors.Is(err, io.EOF) {
+			_, _ = fmt.Fprintf(s.Err, "WARNING: Error parsing config file (%s): %v\n", path, err)
 		}
 	})
 	return s.config
