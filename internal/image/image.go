@@ -35,8 +35,8 @@ type Image struct {
 	// ID is the digest of the index or manifest that the image's names point
 	// to, as in Docker's containerd store.
 	ID digest.Digest
-	// Names are normalized tags, sorted: docker.io/library/x:tag. None means
-	// that the image is dangling.
+	// Names are normalized tags, sorted: docker.io/library/x:tag, and name@digest for a
+	// pull by digest. None means that the image is dangling.
 	Names []string
 	// Digests are name@digest for every name: docker.io/library/x@sha256:….
 	Digests []string

@@ -64,6 +64,7 @@ func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Te
 		}
 		names = append(names, reference.FamiliarString(p.ref))
 	}
+	tell(transfer.Message{Status: "Status: " + map[bool]string{true: "Downloaded newer image", false: "Image is up to date"}[p.fresh] + " for " + reference.FamiliarString(ref)})
 	return names, nil
 }
 
@@ -71,7 +72,7 @@ func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Te
 func pullReference(name, tag string) (reference.Named, error) {
 	ref, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "invalid reference format")
+		return nil, fault.As(fault.Invalid, err)
 	}
 	if looksLikeID(ref) {
 		return nil, errAmbiguous
@@ -94,6 +95,8 @@ type pull struct {
 	ref      reference.Named // with a tag or a digest
 	platform ocispec.Platform
 	host     bool // the platform is this host's, and nobody asked for it
+	known    bool // the image has another name here already
+	fresh    bool // a name stands for something that it did not stand for before
 	tell     transfer.Tell
 }
 
@@ -120,12 +123,11 @@ func (p *pull) one(ctx context.Context) error {
 		return err
 	}
 	p.tell(transfer.Message{ID: remote.Key(p.ref), Status: "Pulling from " + reference.Path(p.ref)})
-	fresh := false
 	if there, err := p.there(ctx, target); err != nil || !there {
 		if err != nil {
 			return err
 		}
-		fresh = true
+		p.fresh = true
 		c, err := p.s.begin(ctx)
 		if err != nil {
 			return err
@@ -135,11 +137,6 @@ func (p *pull) one(ctx context.Context) error {
 		}
 	}
 	p.tell(transfer.Message{Status: "Digest: " + target.Digest.String()})
-	if fresh {
-		p.tell(transfer.Message{Status: "Status: Downloaded newer image for " + reference.FamiliarString(p.ref)})
-	} else {
-		p.tell(transfer.Message{Status: "Status: Image is up to date for " + reference.FamiliarString(p.ref)})
-	}
 	return nil
 }
 
@@ -149,10 +146,17 @@ func (p *pull) there(ctx context.Context, target ocispec.Descriptor) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	if id, ok := cat.byName[p.ref.String()]; !ok || id != target.Digest {
+	whole, err := p.whole(ctx, cat, target.Digest)
+	p.known = whole
+	return whole && cat.byName[p.ref.String()] == target.Digest, err
+}
+
+// whole reports that an image is all there for the platform, by whatever name.
+func (p *pull) whole(ctx context.Context, cat *catalog, id digest.Digest) (bool, error) {
+	img, ok := cat.byID[id]
+	if !ok {
 		return false, nil
 	}
-	img := cat.byID[target.Digest]
 	matcher := platforms.OnlyStrict(p.platform)
 	if p.host {
 		matcher = platforms.Default()
@@ -160,7 +164,7 @@ func (p *pull) there(ctx context.Context, target ocispec.Descriptor) (bool, erro
 	if !matcher.Match(img.Platform) {
 		return false, nil
 	}
-	_, err = p.s.Layers(ctx, img.ID)
+	_, err := p.s.Layers(ctx, img.ID)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}

@@ -39,7 +39,9 @@ func (p *pull) layers(ctx context.Context, c *change, m transfer.Chosen) (string
 		}
 		layers[i] = unpack.Layer{Digest: desc.Digest, DiffID: m.Config.RootFS.DiffIDs[i], Name: chains[i], Open: transfer.Counted(stream.Open, bar)}
 		if there {
-			bar.Say("Already exists")
+			if !p.known {
+				bar.Say("Already exists")
+			}
 			layers[i].Open = c.packed(desc)
 			continue
 		}

@@ -60,7 +60,9 @@ func (s *session) ask(ctx context.Context, q question) (*http.Response, error) {
 	}
 	if err := s.authorize(ctx, resp.Header, scopes); err != nil {
 		defer resp.Body.Close()
-		return nil, s.refused(q.method, req.URL, err)
+		at := *req.URL
+		at.Scheme = resp.Request.URL.Scheme // it may have turned out that the registry speaks no TLS
+		return nil, s.refused(q.method, &at, err)
 	}
 	if q.body != nil && q.again == nil {
 		return resp, nil // the caller has to begin again

@@ -4,10 +4,12 @@ package transfer
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,10 +27,11 @@ type registry struct {
 	uploads   map[string]*bytes.Buffer
 	fault     *faulty
 	busy      sync.WaitGroup // requests that are being answered
-	seen      []string // the requests of this case, as the faults name them
-	sent      int64    // bytes of blobs that went out
-	taken     int64    // bytes of blobs that came in
-	last      int      // the number of the last upload
+	seen      []string       // the requests of this case, as the faults name them
+	sent      int64          // bytes of blobs that went out
+	taken     int64          // bytes of blobs that came in
+	mounts    bool           // blobs are taken from other repositories
+	last      int            // the number of the last upload
 }
 
 type manifest struct {
@@ -114,6 +117,10 @@ func (r *registry) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	path := strings.TrimPrefix(req.URL.Path, "/v2/")
+	if repo, ok := strings.CutSuffix(path, "/tags/list"); ok {
+		r.tags(w, repo)
+		return
+	}
 	for kind, serve := range map[string]func(w http.ResponseWriter, req *http.Request, repo, what string){
 		"/manifests/": r.manifest, "/blobs/uploads/": r.upload, "/blobs/sha256:": r.blob,
 	} {
@@ -157,6 +164,19 @@ func (r *registry) manifest(w http.ResponseWriter, req *http.Request, repo, ref 
 	_, _ = w.Write(m.body)
 }
 
+func (r *registry) tags(w http.ResponseWriter, repo string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tags := []string{}
+	for key := range r.manifests {
+		if tag, ok := strings.CutPrefix(key, repo+"@"); ok && !strings.Contains(tag, ":") {
+			tags = append(tags, tag)
+		}
+	}
+	slices.Sort(tags)
+	_ = json.NewEncoder(w).Encode(map[string]any{"tags": tags})
+}
+
 func (r *registry) blob(w http.ResponseWriter, req *http.Request, repo, hex string) {
 	r.mu.Lock()
 	b, ok := r.blobs[repo+"@sha256:"+hex]
@@ -179,6 +199,13 @@ func (r *registry) upload(w http.ResponseWriter, req *http.Request, repo, id str
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.taken += int64(len(body))
+	if from := req.URL.Query().Get("from"); from != "" && r.mounts {
+		if b, ok := r.blobs[from+"@"+req.URL.Query().Get("mount")]; ok {
+			r.blobs[repo+"@"+req.URL.Query().Get("mount")] = b
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+	}
 	if req.Method == http.MethodPost {
 		r.last++
 		id = strconv.Itoa(r.last)

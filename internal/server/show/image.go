@@ -1,6 +1,7 @@
 package show
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func imageLine(img *image.Image, v compat.Version) wire.Summary {
 		ParentID:    img.Parent.String(),
 		Created:     unixOrZero(img.Created),
 		Labels:      img.Config.Config.Labels,
-		RepoTags:    familiarNames(img.Names),
+		RepoTags:    familiarNames(tags(img.Names)),
 		RepoDigests: familiarNames(img.Digests),
 		SharedSize:  -1,
 		Size:        img.Size,
@@ -97,6 +98,11 @@ func unixOrZero(t time.Time) int64 {
 		return 0
 	}
 	return t.Unix()
+}
+
+// tags are the names with one: an image that was pulled by its digest has a name without.
+func tags(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return strings.Contains(name, "@") })
 }
 
 // familiarNames shortens docker.io/library/x:tag to x:tag; never null.
@@ -130,7 +136,7 @@ func Image(img *image.Image, manifests []wire.ManifestSummary, v compat.Version)
 	cfg := &img.Config
 	out := &wire.InspectResponse{
 		ID:           img.ID.String(),
-		RepoTags:     familiarNames(img.Names),
+		RepoTags:     familiarNames(tags(img.Names)),
 		RepoDigests:  familiarNames(img.Digests),
 		Author:       cfg.Author,
 		Config:       &cfg.Config,
