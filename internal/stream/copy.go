@@ -29,18 +29,16 @@ func (h *Hub) copyOut(r *run, stream byte, f *os.File, sink Sink) {
 		src.peek()
 	}
 	defer src.close()
-	buf := make([]byte, chunkSize)
 	for {
-		n, err := src.next(buf)
-		if n > 0 {
-			n = src.lines(buf[:n])
-			chunk := buf[:n]
+		chunk, err := src.next()
+		if len(chunk) > 0 {
+			chunk = src.lines(chunk)
 			if sink != nil {
 				// A log that cannot be written (a full disk) must not stop the
 				// program or those who watch it.
 				_ = sink(stream, time.Now(), chunk)
 			}
-			if cerr := src.consume(n); cerr != nil && err == nil {
+			if cerr := src.consume(len(chunk)); cerr != nil && err == nil {
 				err = cerr
 			}
 			h.deliver(r, stream, chunk)
@@ -53,10 +51,12 @@ func (h *Hub) copyOut(r *run, stream byte, f *os.File, sink Sink) {
 
 // source is a stream that is read in two steps where that is possible.
 type source struct {
-	f       *os.File
-	conn    teeConn
-	r, w    int // the scratch pipe; zero when chunks are read directly
-	scratch []byte
+	f    *os.File
+	conn teeConn
+	r, w int // the scratch pipe; zero when chunks are read directly
+	// What is shown, and where it goes when it is taken out of the pipe. They are as long as the longest chunk so far: most
+	// programs say little, and there may be hundreds of them.
+	buf, taken []byte
 }
 
 type teeConn interface {
@@ -77,7 +77,6 @@ func (s *source) peek() {
 	s.conn, s.r, s.w = conn, p[0], p[1]
 	// A limit of the system's may forbid it: then it stays as it is.
 	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
-	s.scratch = make([]byte, chunkSize)
 }
 
 func (s *source) close() {
@@ -87,14 +86,39 @@ func (s *source) close() {
 	}
 }
 
-// next returns the next chunk. From a pipe it is still in the pipe until consume.
-func (s *source) next(buf []byte) (int, error) {
+// smallest is what a buffer begins with: a page.
+const smallest = 4 << 10
+
+// room returns a buffer that holds n bytes: the old one, or a longer one.
+func room(buf []byte, n int) []byte {
+	size := max(len(buf), smallest)
+	for size < min(n, chunkSize) {
+		size *= 2
+	}
+	if size == len(buf) {
+		return buf
+	}
+	return make([]byte, size)
+}
+
+// direct reads a chunk. One that fills its buffer is followed by a longer one.
+func (s *source) direct() ([]byte, error) {
+	s.buf = room(s.buf, smallest)
+	n, err := s.f.Read(s.buf)
+	if errors.Is(err, unix.EIO) { // a pty whose slaves are all closed
+		err = io.EOF
+	}
+	chunk := s.buf[:n]
+	if n == len(s.buf) {
+		s.buf = room(s.buf, 2*n)
+	}
+	return chunk, err
+}
+
+// next returns the next chunk, valid until the one after it. From a pipe it is still in the pipe until consume.
+func (s *source) next() ([]byte, error) {
 	if s.r == 0 {
-		n, err := s.f.Read(buf)
-		if errors.Is(err, unix.EIO) { // a pty whose slaves are all closed
-			err = io.EOF
-		}
-		return n, err
+		return s.direct()
 	}
 	var n int64
 	var terr error
@@ -113,25 +137,27 @@ func (s *source) next(buf []byte) (int, error) {
 	if err == unix.EINVAL { // not a pipe after all
 		s.close()
 		s.r = 0
-		return s.next(buf)
+		return s.next()
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if n == 0 {
-		return 0, io.EOF
+		return nil, io.EOF
 	}
-	return readFull(s.r, buf[:n])
+	s.buf = room(s.buf, int(n))
+	got, err := readFull(s.r, s.buf[:n])
+	return s.buf[:got], err
 }
 
 // lines is how much of a chunk is taken now: up to the end of its last line. What
 // has begun behind it stays in the pipe, and is shown again: the log would hold it in memory, where a
 // killed daemon loses it. A chunk without an end of a line is taken whole, and so is one that nothing can be left of.
-func (s *source) lines(chunk []byte) int {
+func (s *source) lines(chunk []byte) []byte {
 	if i := bytes.LastIndexByte(chunk, '\n'); s.r != 0 && i >= 0 {
-		return i + 1
+		return chunk[:i+1]
 	}
-	return len(chunk)
+	return chunk
 }
 
 // consume takes n bytes that next has shown out of the pipe. They are there, so
@@ -141,7 +167,8 @@ func (s *source) consume(n int) (err error) {
 	if s.r == 0 {
 		return nil
 	}
-	cerr := s.conn.Control(func(fd uintptr) { _, err = readFull(int(fd), s.scratch[:n]) })
+	s.taken = room(s.taken, n)
+	cerr := s.conn.Control(func(fd uintptr) { _, err = readFull(int(fd), s.taken[:n]) })
 	if cerr != nil {
 		return cerr
 	}

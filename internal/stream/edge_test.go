@@ -121,21 +121,21 @@ func TestAnInterruptedReadLeavesWhatWasNotTakenAndOnlyThat(t *testing.T) {
 	src := source{f: or}
 	src.peek()
 	defer src.close()
-	buf := make([]byte, 100)
-	n, err := src.next(buf)
+	chunk, err := src.next()
 	if err != nil {
 		t.Fatal(err)
 	}
 	or.SetReadDeadline(time.Unix(1, 0)) // the interrupt comes between log and pipe
-	if err := src.consume(n); err != nil {
+	if err := src.consume(len(chunk)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := src.next(buf); err == nil {
+	if _, err := src.next(); err == nil {
 		t.Fatal("an interrupted source is still read")
 	}
 	or.SetReadDeadline(time.Time{})
 	io.WriteString(ow, "left")
-	n, _ = or.Read(buf)
+	buf := make([]byte, 100)
+	n, _ := or.Read(buf)
 	if string(buf[:n]) != "left" {
 		t.Fatalf("the next reader got %q", buf[:n])
 	}
@@ -189,4 +189,39 @@ func TestALineWithoutAnEndIsPassedOnAtOnce(t *testing.T) {
 	}
 	ow.Close()
 	within(t, "the reading did not end", h.Done())
+}
+
+func TestASilentStreamTakesNoBufferAndALoudOneNoMoreThanItNeeds(t *testing.T) {
+	for name, tee := range map[string]bool{"in two steps": true, "directly": false} {
+		or, ow := pipe(t)
+		src := source{f: or}
+		if tee {
+			src.peek()
+		}
+		if len(src.buf)+len(src.taken) > 0 {
+			t.Errorf("%s: there are buffers before there is anything to read", name)
+		}
+		for _, size := range []int{1, smallest, smallest + 1, 3 * smallest, chunkSize, 1} {
+			want := strings.Repeat("x", size-1) + "\n"
+			go io.WriteString(ow, want)
+			var got strings.Builder
+			for got.Len() < size {
+				chunk, err := src.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				got.Write(chunk)
+				if err := src.consume(len(chunk)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got.String() != want {
+				t.Errorf("%s: %d bytes came, not the %d", name, got.Len(), size)
+			}
+			if most := max(2*size, smallest); size > 1 && len(src.buf) > most {
+				t.Errorf("%s: a chunk of %d bytes takes a buffer of %d", name, size, len(src.buf))
+			}
+		}
+		src.close()
+	}
 }
