@@ -128,7 +128,7 @@ func TestATerminalEndsUpAsWithTheStockClient(t *testing.T) {
 		f.on("POST /images/create", streams(text))
 		f.on("POST /images/docker.io/library/a/push", streams(text))
 		f.on("POST /images/load", streams(text))
-		for _, args := range []string{"pull a", "push a", "load", "create --pull always a"} {
+		for _, args := range []string{"pull a", "push a", "load", "create --pull always a", "save a", "export a", "images a", "history a"} {
 			host := "tcp://" + f.server.Listener.Addr().String()
 			want := onTerminal(t, func(tty *os.File) {
 				cmd := exec.Command(docker, strings.Fields(args)...)

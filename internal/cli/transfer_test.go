@@ -159,7 +159,9 @@ func TestContentTrustIsRefusedRatherThanLeftOut(t *testing.T) {
 	runWith(t, env, "", "pull", "-q", "--disable-content-trust", "a").want(t, 0, "docker.io/library/a:latest\n", "")
 }
 
-func TestTheDaemonsSocketGoesIntoAContainerWithTheUsersLogins(t *testing.T) {
+// installHelper puts a credential helper named "list" into the PATH.
+func installHelper(t *testing.T) {
+	t.Helper()
 	bin := t.TempDir()
 	const helper = `#!/bin/sh
 server=$(cat)
@@ -174,6 +176,22 @@ esac
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+}
+
+func TestAHelpersLoginsGoToTheDaemonAsWithTheStockClient(t *testing.T) {
+	installHelper(t)
+	for _, config := range []string{`{"credsStore":"list"}`, `{"credHelpers":{"reg:5000":"list"},"auths":{"tok.io":{"auth":"dTpw"}}}`} {
+		f := newFake(t).user(config)
+		f.on("HEAD /_ping", pong).on("GET /_ping", pong).on("POST /images/create", streams(pulled))
+		f.on("GET /images/search", answer(http.StatusOK, []any{}))
+		for _, args := range []string{"pull -q reg:5000/a", "pull -q tok.io/a", "pull -q a", "search reg:5000/a", "search tok.io/a"} {
+			f.sameRequests(strings.Fields(args)...)
+		}
+	}
+}
+
+func TestTheDaemonsSocketGoesIntoAContainerWithTheUsersLogins(t *testing.T) {
+	installHelper(t)
 	for what, config := range map[string]string{
 		"with logins": loggedIn, "without": `{}`, "in a helper": `{"credsStore":"list"}`, "in a server's own": `{"auths":{"a.io":{"auth":"dTpw"}},"credHelpers":{"reg:5000":"list"}}`,
 	} {
