@@ -73,6 +73,9 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	if err := s.deps.Store.Commit(ops...); err != nil {
 		return CreateResult{}, fault.Wrap(fault.Internal, err, "the container cannot be recorded")
 	}
+	if len(c.HostConfig.Links) > 0 {
+		s.linked.Store(true)
+	}
 	s.index.Add(newEntry(c))
 	undo.Clear()
 	s.tells.Of(c, event.Create)

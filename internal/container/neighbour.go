@@ -34,6 +34,9 @@ func (x neighbours) resolve(h *config.HostConfig) error {
 		}
 		*mode = "container:" + other.id
 	}
+	if err := x.link(h); err != nil {
+		return err
+	}
 	return config.Inherit(h, func(name string) (string, []config.Mount, error) {
 		other, err := x.Find(name)
 		if err != nil {

@@ -111,6 +111,9 @@ func (s recovery) readRecords() error {
 		if err := s.index.Reserve(c.Name, c.ID); err != nil {
 			return err
 		}
+		if len(c.HostConfig.Links) > 0 {
+			s.linked.Store(true)
+		}
 		e := newEntry(c)
 		s.probes.Recall(&e.health, c)
 		s.index.Add(e)

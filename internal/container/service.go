@@ -27,6 +27,7 @@ type Service struct {
 	host   *provision.Host
 
 	pruning   sync.Mutex    // held by the one prune that there may be
+	linked    atomic.Bool   // there is, or was, a container with links
 	recovered atomic.Bool   // Recover has done its work
 	leaving   atomic.Bool   // the daemon ends and takes its containers along: nothing is started any more
 	ending    chan struct{} // closed when the daemon ends
@@ -62,7 +63,11 @@ func (s *Service) Get(ref string) (Container, error) {
 	if err != nil {
 		return Container{}, err
 	}
-	return seen(s.execs, e), nil
+	c := seen(s.execs, e)
+	if len(c.HostConfig.Links) > 0 {
+		c.HostConfig.Links = neighboursOf(s.index).named(c.HostConfig.Links)
+	}
+	return c, nil
 }
 
 // List returns snapshots of all containers, the newest first. It waits for

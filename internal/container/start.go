@@ -131,10 +131,13 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	e.hub.Run(p.IO().Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
 	undo.Clear()
 	e.health.Begin(c)
-	_, err = e.step(StartDone, func(c *Container) {
+	now, err := e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
 		c.Endpoint = p.Endpoint()
 	})
+	if s.linked.Load() {
+		s.relink(now)
+	}
 	s.tells.Of(c, event.Start)
 	s.runs().watchOOM(e, e.live.Load())
 	s.watch(e, e.live.Load(), true)

@@ -67,7 +67,6 @@ func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"volume","Source":"vv","Target":"/b","VolumeOptions":{"Labels":{"a":"b"}}}]}}`:                   "HostConfig.Mounts.VolumeOptions.Labels is not supported yet",
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"volume","Source":"vv","Target":"/b","VolumeOptions":{"DriverConfig":{"Options":{"a":"b"}}}}]}}`: "HostConfig.Mounts.VolumeOptions.DriverConfig is not supported yet",
 		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                                     "",
-		`{"Image":"x","HostConfig":{"Links":["a:b"]}}`:                                                                                                 "HostConfig.Links is not supported yet",
 		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                                          "",
 		`{"Image":"x","Healthcheck":{"Test":["TCP",":1"],"OnFailure":"stop"}}`:                                                                         "",
 		`{"Image":"x","Healthcheck":{"Test":["NONE"]}}`:                                                                                                "",

@@ -135,7 +135,7 @@ func TestVerbsReachTheirService(t *testing.T) {
 		{"POST", "/containers/x/kill?signal=HUP", "", 204, "kill x HUP"},
 		{"DELETE", "/containers/x?force=1&v=true", "", 204, "remove x force volumes"},
 		{"DELETE", "/containers/x?force=0&v=none", "", 204, "remove x"},
-		{"DELETE", "/containers/x?link=1", "", 404, ""},
+		{"DELETE", "/containers/x?link=1", "", 204, "unlink x"},
 		{"POST", "/containers/x/pause", "", 204, "pause x"},
 		{"POST", "/containers/x/unpause", "", 204, "unpause x"},
 		{"POST", "/containers/x/restart?t=3&signal=INT", "", 204, "restart x INT 3"},

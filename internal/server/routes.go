@@ -11,7 +11,7 @@ type route struct {
 
 // table is every endpoint of the Engine API.
 func table(cfg *Config, life *lifetime) []route {
-	containers := containerRoutes{containers: cfg.Containers, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
+	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
 	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}

@@ -40,6 +40,7 @@ type Changes interface {
 	Unpause(ctx context.Context, ref string) error
 	Restart(ctx context.Context, ref string, opts container.StopOptions) error
 	Rename(ctx context.Context, ref, name string) error
+	Unlink(ctx context.Context, ref string) error
 	Update(ctx context.Context, ref string, u config.Update) error
 	Prune(ctx context.Context, opts container.PruneOptions) (container.PruneReport, error)
 }

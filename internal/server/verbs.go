@@ -15,6 +15,7 @@ import (
 // containerRoutes are the handlers of /containers.
 type containerRoutes struct {
 	containers Containers
+	changes    Changes
 	streams    Streams
 	images     Images                         // to find containers by their image
 	volumeDir  func(name string) string       // see Config.VolumeDir
@@ -58,11 +59,7 @@ func (r containerRoutes) kill(c *call) error {
 
 func (r containerRoutes) remove(c *call) error {
 	if c.flag("link") {
-		// No container has the name of a link, PARENT/ALIAS; all have their own.
-		if _, err := r.containers.Get(c.name); err != nil {
-			return err
-		}
-		return fault.New(fault.Internal, "Conflict, cannot remove the default link name of the container")
+		return c.noContent(r.changes.Unlink(c.r.Context(), c.name))
 	}
 	opts := container.RemoveOptions{Force: c.flag("force"), Volumes: c.flag("v")}
 	return c.noContent(r.containers.Remove(c.r.Context(), c.name, opts))

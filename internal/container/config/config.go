@@ -85,6 +85,7 @@ type HostConfig struct {
 	IDFile         string            `json:",omitempty"` // where the client has written the container's ID
 	Annotations    map[string]string `json:",omitempty"`
 	DeviceRules    []string          `json:",omitempty"` // "c 1:3 rwm"
+	Links          []Link            `json:",omitempty"` // of the default network
 	Umask          *uint32           `json:",omitempty"`
 }
 

@@ -114,7 +114,7 @@ func (h *Host) execProcess(root *os.File, c record.Container, cfg record.ExecCon
 		return nil, err
 	}
 	c.Config.Tty = cfg.Tty
-	c.Config.Env = config.MergeEnv(c.Config.Env, cfg.Env)
+	c.Config.Env = config.MergeEnv(h.linkEnvironment(c), cfg.Env)
 	c.Path, c.Args = cfg.Cmd[0], cfg.Cmd[1:]
 	if cfg.WorkingDir != "" {
 		if cfg.WorkingDir[0] != '/' {

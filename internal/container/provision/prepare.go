@@ -58,6 +58,10 @@ func (p *Prepared) add(names *[]string, name string, f *os.File) {
 // Prepare takes everything that a run needs: network, file system, control
 // group, files, streams; and compiles the program. What it took is on undo.
 func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Prepared, error) {
+	c, err := h.linked(c)
+	if err != nil {
+		return nil, err
+	}
 	p := h.Warmth().take(c)
 	undo.Add(func() { h.Warmth().undo(p) })
 	c = h.wiring().withFiles(c)

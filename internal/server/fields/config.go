@@ -48,7 +48,7 @@ func networkRows() []Row {
 		honoured("HostConfig.DnsOptions", "options in resolv.conf"),
 		honoured("HostConfig.DnsSearch", "search in resolv.conf; a dot alone for none"),
 		honoured("HostConfig.ExtraHosts", "lines in /etc/hosts; host-gateway is the bridge's address"),
-		refused("HostConfig.Links", "there are only the default networks", `{"HostConfig":{"Links":["a:b"]}}`, "HostConfig.Links is not supported yet"),
+		honoured("HostConfig.Links", "on the default bridge: hosts and environment as Docker's; a list of containers does not show a link's name").by("TestALinkIsSeenInsideAsDockerShowsIt"),
 		refused(e+"IPAMConfig", "on the default networks addresses are chosen by the engine, as in Docker",
 			endpoint(`"IPAMConfig":{"IPv4Address":"172.17.0.9"}`), "user specified IP address is supported on user defined networks only"),
 		refused(e+"Links", "there are only the default networks", endpoint(`"Links":["a:b"]`), "NetworkingConfig.EndpointsConfig.Links is not supported yet"),

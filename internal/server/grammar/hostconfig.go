@@ -55,7 +55,7 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 		DeviceRules:    take(&from.DeviceCgroupRules),
 		Umask:          take(&from.Umask),
 	}
-	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, checkExtraHosts, refuseOthers} {
+	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, checkExtraHosts, takeLinks, refuseOthers} {
 		if err := step(from, to); err != nil {
 			return err
 		}

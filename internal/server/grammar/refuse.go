@@ -89,27 +89,28 @@ func refuseOthers(from *wire.HostConfig, to *config.HostConfig) error {
 		return fault.New(fault.Invalid, "Invalid QoS settings: linux does not support configuration of maximum IOPs")
 	case from.IOMaximumBandwidth != 0:
 		return fault.New(fault.Invalid, "Invalid QoS settings: linux does not support configuration of maximum bandwidth")
-	case len(from.Links) > 0:
-		return refuseLinks(from.Links, to.NetworkMode)
 	}
 	return nil
 }
 
-// refuseLinks refuses links, the senseless ones first.
-func refuseLinks(links []string, mode string) error {
-	for _, link := range links {
-		if parts := strings.Split(link, ":"); link == "" || len(parts) > 2 {
-			return fault.New(fault.Invalid, "bad format for links: %s", link)
+// takeLinks reads links; there are none with another network namespace.
+func takeLinks(from *wire.HostConfig, to *config.HostConfig) error {
+	links := take(&from.Links)
+	for _, text := range links {
+		l, err := config.ParseLink(text)
+		if err != nil {
+			return err
 		}
+		to.Links = append(to.Links, l)
 	}
 	kind := ""
-	if mode == "host" {
+	if to.NetworkMode == "host" {
 		kind = "host type networking"
-	} else if strings.HasPrefix(mode, "container:") {
+	} else if strings.HasPrefix(to.NetworkMode, "container:") {
 		kind = "container type network"
 	}
-	if kind != "" {
+	if kind != "" && len(links) > 0 {
 		return fault.New(fault.Invalid, "conflicting options: %s can't be used with links. This would result in undefined behavior", kind)
 	}
-	return fault.New(fault.Unsupported, "HostConfig.Links is not supported yet")
+	return nil
 }

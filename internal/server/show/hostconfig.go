@@ -68,6 +68,15 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 	return out
 }
 
+// hostConfigOf is a container's, with its links as Docker shows them: /NAME:/CONTAINER/ALIAS.
+func hostConfigOf(c *container.Container) *wire.HostConfig {
+	out := HostConfig(&c.HostConfig)
+	for _, l := range c.HostConfig.Links {
+		out.Links = append(out.Links, "/"+l.Name+":/"+c.Name+"/"+l.Alias)
+	}
+	return out
+}
+
 // wireMounts shows the mounts of --mount: those that no -v word stands for.
 func wireMounts(h *config.HostConfig) []mount.Mount {
 	var out []mount.Mount

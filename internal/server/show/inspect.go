@@ -65,7 +65,7 @@ func inspectResponse(c *container.Container) *wire.InspectResponse {
 		Driver:          c.Driver,
 		Platform:        "linux",
 		ExecIDs:         c.Execs,
-		HostConfig:      HostConfig(&c.HostConfig),
+		HostConfig:      hostConfigOf(c),
 		SizeRw:          c.SizeRw,
 		SizeRootFs:      c.SizeRootFs,
 		Config:          wireConfig(&c.Config),
