@@ -15,6 +15,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -31,37 +32,50 @@ type archive struct {
 	layout, index, manifest []byte                        // oci-layout, index.json, manifest.json
 	blobs                   map[string]ocispec.Descriptor // by cleaned path: digest and size
 	links                   map[string]string             // symbolic links, both sides cleaned
+	commits                 errgroup.Group                // of blobs: the disk writes one while the next is read
 }
+
+// commitSlots is how many blobs the disk may owe us.
+const commitSlots = 4
 
 // readArchive reads an image archive to its end: docker save's forms and OCI
 // layouts, in whatever order the entries come.
 func readArchive(ctx context.Context, store content.Store, r io.Reader) (*archive, error) {
 	a := &archive{blobs: map[string]ocispec.Descriptor{}, links: map[string]string{}}
+	a.commits.SetLimit(commitSlots)
+	err := a.read(ctx, store, r)
+	if late := a.commits.Wait(); err == nil {
+		err = late
+	}
+	return a, err
+}
+
+func (a *archive) read(ctx context.Context, store content.Store, r io.Reader) error {
 	tr := tar.NewReader(r)
 	for count := 0; ; count++ {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		hdr, err := tr.Next()
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
-			return nil, blame(err, "invalid image archive")
+			return blame(err, "invalid image archive")
 		}
 		if count == entryLimit {
-			return nil, fault.New(fault.Invalid, "invalid image archive: more than %d entries", entryLimit)
+			return fault.New(fault.Invalid, "invalid image archive: more than %d entries", entryLimit)
 		}
 		if err := a.entry(ctx, store, hdr, tr); err != nil {
-			return nil, blame(err, "invalid image archive: %s", fault.Quoted(hdr.Name))
+			return blame(err, "invalid image archive: %s", fault.Quoted(hdr.Name))
 		}
 	}
 	// Whatever follows the tar is read too: checksums of a compressed stream
 	// come last.
 	if _, err := io.Copy(io.Discard, r); err != nil {
-		return nil, blame(err, "invalid image archive")
+		return blame(err, "invalid image archive")
 	}
-	return a, nil
+	return nil
 }
 
 func (a *archive) entry(ctx context.Context, store content.Store, hdr *tar.Header, r io.Reader) error {
@@ -95,7 +109,12 @@ func (a *archive) entry(ctx context.Context, store content.Store, hdr *tar.Heade
 		if skipped(name) {
 			return nil
 		}
-		a.blobs[name], err = ingest(ctx, store, name, hdr.Size, r)
+		if _, again := a.blobs[name]; again {
+			err = a.commits.Wait() // the first one of that name has to be there
+		}
+		if err == nil {
+			a.blobs[name], err = a.ingest(ctx, store, hdr, name, r)
+		}
 	}
 	return err
 }
@@ -139,9 +158,9 @@ func expected(name string) digest.Digest {
 
 // ingest writes one blob. A blob that is there already is not read again: its
 // content was verified when it came.
-func ingest(ctx context.Context, store content.Store, name string, size int64, r io.Reader) (ocispec.Descriptor, error) {
+func (a *archive) ingest(ctx context.Context, store content.Store, hdr *tar.Header, name string, r io.Reader) (ocispec.Descriptor, error) {
 	want := expected(name)
-	desc := ocispec.Descriptor{Digest: want, Size: size}
+	desc := ocispec.Descriptor{Digest: want, Size: hdr.Size}
 	opts := []content.WriterOpt{content.WithRef("load-" + leaseID(ctx) + "-" + name), content.WithDescriptor(desc)}
 	w, err := store.Writer(ctx, opts...)
 	if errdefs.IsAlreadyExists(err) {
@@ -150,16 +169,30 @@ func ingest(ctx context.Context, store content.Store, name string, size int64, r
 	if err != nil {
 		return desc, err
 	}
-	defer w.Close()
-	if desc.Digest, err = fill(ctx, w, r, size, want); err != nil {
-		// Give the space back at once: on a full disk the database could not
-		// even write that the blob is unwanted.
-		w.Truncate(0)
+	give := func(err error) error {
+		if err != nil {
+			// Give the space back at once: on a full disk the database could not
+			// even write that the blob is unwanted.
+			w.Truncate(0)
+		}
+		w.Close()
+		return err
 	}
-	return desc, err
+	if desc.Digest, err = fill(w, r, want); err != nil {
+		return desc, give(err)
+	}
+	a.commits.Go(func() error {
+		err := w.Commit(ctx, hdr.Size, desc.Digest)
+		if errdefs.IsAlreadyExists(err) {
+			err = nil
+		}
+		return blame(give(err), "invalid image archive: %s", fault.Quoted(hdr.Name))
+	})
+	return desc, nil
 }
 
-func fill(ctx context.Context, w content.Writer, r io.Reader, size int64, want digest.Digest) (digest.Digest, error) {
+// fill writes what comes, and returns the digest that it has to have, or has.
+func fill(w content.Writer, r io.Reader, want digest.Digest) (digest.Digest, error) {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 512<<10)); err != nil {
 		return "", err
 	}
@@ -169,9 +202,6 @@ func fill(ctx context.Context, w content.Writer, r io.Reader, size int64, want d
 	}
 	if want == "" {
 		want = got
-	}
-	if err := w.Commit(ctx, size, want); err != nil && !errdefs.IsAlreadyExists(err) {
-		return "", err
 	}
 	return want, nil
 }
