@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"berth/internal/fault"
+	"berth/internal/image/embedded"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -248,7 +249,7 @@ func TestTheEmbeddedImageIsMadeWhenItIsAskedFor(t *testing.T) {
 	s := openStore(t)
 	ctx := context.Background()
 	img, err := s.Get(ctx, "berth/hello")
-	if _, missing := program.Open(embeddedPath); missing != nil {
+	if _, missing := embedded.Program(); missing != nil {
 		if !fault.Is(err, fault.Unavailable) {
 			t.Errorf("kind %v, %v", fault.KindOf(err), err)
 		}
