@@ -73,7 +73,7 @@ func (f reads) referrers(w http.ResponseWriter, r request) error {
 	}
 	q := r.URL.Query()
 	filter := q.Get("artifactType")
-	page, next := selectReferrers(all, filter, q.Get("last"))
+	page, next := selectReferrers(all, filter, q.Get("last"), referrersLimit)
 	if filter != "" {
 		w.Header().Set("OCI-Filters-Applied", "artifactType")
 	}
@@ -92,9 +92,9 @@ func (f reads) referrers(w http.ResponseWriter, r request) error {
 	return nil
 }
 
-// selectReferrers takes those of a type that come after last, as many as one
-// answer has room for, and the digest of the last of them if there are more.
-func selectReferrers(all []grammar.Descriptor, filter, last string) (page []grammar.Descriptor, next string) {
+// selectReferrers takes those of a type that come after last, as many as limit
+// bytes have room for and one at least, and the digest of the last of them if there are more.
+func selectReferrers(all []grammar.Descriptor, filter, last string, limit int) (page []grammar.Descriptor, next string) {
 	page = []grammar.Descriptor{}
 	size, skip := 0, last != ""
 	for _, d := range all {
@@ -109,7 +109,7 @@ func selectReferrers(all []grammar.Descriptor, filter, last string) (page []gram
 		if err != nil {
 			continue // of our own types
 		}
-		if size += len(b); size > referrersLimit && len(page) > 0 {
+		if size += len(b); size > limit && len(page) > 0 {
 			return page, page[len(page)-1].Digest.String()
 		}
 		page = append(page, d)

@@ -66,7 +66,11 @@ func (p pushes) mount(r request, d digest.Digest, from string) (bool, error) {
 		if _, err := grammar.Repository(from); err != nil {
 			return false, nil
 		}
-		if p.guard.check(r.Request, Need{Repo: from, Right: Pull}) != nil {
+		err := p.guard.check(r.Request, Need{Repo: from, Right: Pull}, Need{Repo: r.Repo, Right: Pull}, Need{Repo: r.Repo, Right: Store})
+		if refusal.Is(err, refusal.Unauthorized) {
+			return false, err // a token for both repositories can be had
+		}
+		if err != nil {
 			return false, nil
 		}
 	}

@@ -245,3 +245,24 @@ func FuzzAScopeIsOneOfARepositoryOrTheCatalog(f *testing.F) {
 		}
 	})
 }
+
+func TestATokenOfNobodyIsDeniedWhatTheRulesDoNotGiveAndAskedForABetterOne(t *testing.T) {
+	g := guard(t, true)
+	got, _ := token(t, g, by(""))
+	err := refusal.Of(g.Check(bearer(got), registry.Need{Repo: "team/a", Right: registry.Pull}))
+	if err.Code != refusal.Denied || err.HTTP() != http.StatusUnauthorized || err.Header.Get("WWW-Authenticate") == "" {
+		t.Errorf("%+v", err)
+	}
+}
+
+func TestAMountAsksForATokenOfBothRepositories(t *testing.T) {
+	g := guard(t, true)
+	ask := by("ci")
+	ask.URL.RawQuery = url.Values{"scope": {"repository:team/to:pull,push"}}.Encode()
+	got, _ := token(t, g, ask)
+	err := g.Check(bearer(got), registry.Need{Repo: "team/from", Right: registry.Pull}, registry.Need{Repo: "team/to", Right: registry.Pull}, registry.Need{Repo: "team/to", Right: registry.Store})
+	want := `scope="repository:team/from:pull repository:team/to:pull,push"`
+	if header := refusal.Of(err).Header.Get("WWW-Authenticate"); !refusal.Is(err, refusal.Unauthorized) || !strings.Contains(header, want) {
+		t.Errorf("%v: %s", err, header)
+	}
+}

@@ -70,8 +70,13 @@ func (g *Guard) Check(r *http.Request, need ...registry.Need) error {
 		case allowed && (!w.token || carries(w.access, n)):
 		case !w.token && w.user == "":
 			return g.challenge(r, need, "")
-		case w.token && (allowed || w.user == ""):
+		case w.token && allowed:
 			return g.challenge(r, need, "insufficient_scope")
+		case w.token && w.user == "":
+			// No token for nobody in particular helps, and one for somebody might.
+			e := g.challenge(r, need, "insufficient_scope")
+			e.Code, e.Status = refusal.Denied, http.StatusUnauthorized
+			return e
 		default:
 			return refusal.New(refusal.Denied, "%s may not do this: it takes the right to %s %s", w.user, n.Right, n.Repo)
 		}
@@ -109,7 +114,7 @@ func (g *Guard) identify(r *http.Request) (who, error) {
 }
 
 // challenge asks for credentials, in the way that this registry takes them.
-func (g *Guard) challenge(r *http.Request, need []registry.Need, problem string) error {
+func (g *Guard) challenge(r *http.Request, need []registry.Need, problem string) *refusal.Error {
 	value := `Basic realm="` + realm + `", charset="UTF-8"`
 	if g.Tokens != nil {
 		value = g.Tokens.challenge(r, need, problem)

@@ -32,11 +32,11 @@ type Passwords struct {
 	// trying bounds how many hashes are made at once: they take a whole processor each.
 	trying chan struct{}
 	key    [32]byte // of what is remembered
-	dummy  []byte   // is compared for users that are not there, which takes as long
 
 	mu     sync.Mutex
 	stamp  stamp
 	hashes map[string][]byte
+	dummy  []byte // is compared for users that are not there, which takes as long
 	known  map[[32]byte]time.Time
 }
 
@@ -50,10 +50,6 @@ type stamp struct {
 func ReadPasswords(file string) (*Passwords, error) {
 	p := &Passwords{file: file, trying: make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 1)), known: map[[32]byte]time.Time{}}
 	_, _ = rand.Read(p.key[:]) // never fails: it ends the program instead
-	var err error
-	if p.dummy, err = bcrypt.GenerateFromPassword(p.key[:16], bcrypt.DefaultCost); err != nil {
-		return nil, err
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p, p.refresh()
@@ -77,7 +73,17 @@ func (p *Passwords) refresh() error {
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s", p.file)
 	}
-	p.stamp, p.hashes = now, hashes
+	cost := bcrypt.MinCost
+	for _, hash := range hashes {
+		if c, err := bcrypt.Cost(hash); err == nil {
+			cost = max(cost, c)
+		}
+	}
+	dummy, err := bcrypt.GenerateFromPassword(p.key[:16], cost)
+	if err != nil {
+		return err
+	}
+	p.stamp, p.hashes, p.dummy = now, hashes, dummy
 	clear(p.known)
 	return nil
 }
@@ -111,17 +117,17 @@ func (p *Passwords) Right(ctx context.Context, user, password string) (bool, err
 	if err != nil || known {
 		return known, err
 	}
+	is := hash != nil
+	if !is {
+		hash = p.dummyHash()
+	}
 	select {
 	case p.trying <- struct{}{}:
 		defer func() { <-p.trying }()
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	if hash == nil {
-		_ = bcrypt.CompareHashAndPassword(p.dummy, []byte(password)) // for the time it takes
-		return false, nil
-	}
-	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil {
+	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !is {
 		return false, nil
 	}
 	p.remember(sum, user, hash)
@@ -142,6 +148,12 @@ func (p *Passwords) look(user string, sum [32]byte) (hash []byte, known bool, er
 		return nil, false, err
 	}
 	return p.hashes[user], time.Now().Before(p.known[sum]), nil
+}
+
+func (p *Passwords) dummyHash() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dummy
 }
 
 // remember keeps a right password's sum, unless the file has changed meanwhile.
