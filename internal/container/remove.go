@@ -24,6 +24,9 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	if err != nil {
 		return err
 	}
+	if e.snapshot().State == Removing && !opts.Force {
+		return goes(ref)
+	}
 	if err := e.lock(ctx); err != nil {
 		return err
 	}
@@ -49,7 +52,7 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 		if opts.Force {
 			return nil
 		}
-		return fault.New(fault.NotFound, "No such container: %s", ref)
+		return goes(ref)
 	case Paused:
 		return fault.New(fault.Conflict, "cannot remove container %q: container is paused and must be unpaused first", "/"+c.Name)
 	case Running, Starting, Restarting:
@@ -57,6 +60,12 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 		return fault.New(fault.Conflict, "cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, word)
 	}
 	return s.runs().discard(ctx, e, opts.Volumes)
+}
+
+// goes is the answer to who asks for a removal that another has begun. By force there is no such
+// answer: what was asked for comes true.
+func goes(ref string) error {
+	return fault.New(fault.Conflict, "removal of container %s is already in progress", ref)
 }
 
 // end kills a run and waits until its end is recorded.

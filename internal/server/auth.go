@@ -16,7 +16,7 @@ type authRoutes struct{ logins Logins }
 // check tries credentials at their registry.
 func (r authRoutes) check(c *call) error {
 	var body registry.AuthConfig
-	if err := c.decode(&body); err != nil {
+	if err := c.decodeBody(&body); err != nil { // of any Content-Type, as Docker reads it
 		return err
 	}
 	who := login.Credentials{Username: body.Username, Password: body.Password, IdentityToken: body.IdentityToken, ServerAddress: body.ServerAddress}

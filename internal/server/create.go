@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"berth/internal/server/compat"
 	"berth/internal/server/grammar"
@@ -29,7 +28,7 @@ func (r containerRoutes) create(c *call) error {
 	if !c.version.Has(compat.ConsoleSize) {
 		req.HostConfig.ConsoleSize = [2]uint{}
 	}
-	req.Name = strings.TrimPrefix(c.query.Get("name"), "/")
+	req.Name = c.query.Get("name") // a slash before it is the service's to take off, one
 	if c.version.Has(compat.CreatePlatform) {
 		req.Platform = c.query.Get("platform")
 	}

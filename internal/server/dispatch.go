@@ -75,6 +75,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Api-Version", compat.Max.String())
 	h.Set("Ostype", "linux")
 	h.Set("Docker-Experimental", "false")
+	if r.Method == http.MethodOptions {
+		return // anything may be asked, as at Docker's: 200 and nothing else
+	}
 	word, path := compat.Split(r.URL.Path)
 	found, name := s.dispatch.find(r.Method, path)
 	if found == nil {

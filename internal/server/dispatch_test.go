@@ -54,6 +54,14 @@ func TestUnknownPathsAndWrongMethodsAreNotFound(t *testing.T) {
 	}
 }
 
+func TestOptionsOfAnythingAreAnsweredWithNothing(t *testing.T) {
+	for _, path := range []string{"/v1.41/version", "/nope", "/containers/x/stop"} {
+		if w := ask(&fake{}, "OPTIONS", path, ""); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Api-Version") == "" {
+			t.Errorf("%s answers %d %q %v", path, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
 func TestEveryAnswerCarriesTheHeadersOfTheEngine(t *testing.T) {
 	for _, path := range []string{"/_ping", "/v1.20/version", "/nope", "/containers/none/json"} {
 		w := ask(&fake{}, "GET", path, "")

@@ -63,7 +63,7 @@ func (r execRoutes) start(c *call) (err error) {
 		return r.execs.ExecStart(c.r.Context(), c.name, opts)
 	}
 	ctx, cancel := r.life.lasting(c.r.Context())
-	t := &stream{life: r.life, call: c, cancel: cancel}
+	t := &stream{life: r.life, call: c, cancel: cancel, told: c.w.Header().Clone()}
 	opts.Open = t.open
 	defer t.finish(&err)
 	return r.execs.ExecStart(ctx, c.name, opts)

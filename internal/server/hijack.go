@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
+	"strings"
 
 	"berth/internal/fault"
 	"berth/internal/server/compat"
@@ -21,9 +23,10 @@ type stream struct {
 	call   *call
 	cancel context.CancelFunc // ends the verb when the client is gone
 
-	conn   net.Conn  // nil until open
-	stderr io.Writer // where an error goes once open
-	watch  *os.File  // second descriptor of conn, for the hang-up watch
+	conn   net.Conn    // nil until open
+	stderr io.Writer   // where an error goes once open
+	told   http.Header // sent along; Docker does it at an exec and not at an attach
+	watch  *os.File    // second descriptor of conn, for the hang-up watch
 }
 
 // open takes the connection over, answers the status line and returns its streams.
@@ -34,7 +37,10 @@ func (t *stream) open(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err 
 		return nil, nil, nil, err
 	}
 	t.conn = conn
-	if _, err := io.WriteString(conn, t.statusLine(tty)); err != nil {
+	var head strings.Builder
+	head.WriteString(t.statusLine(tty))
+	_ = t.told.Write(&head) // a Builder takes everything
+	if _, err := io.WriteString(conn, head.String()+"\r\n"); err != nil {
 		return nil, nil, nil, fault.Wrap(fault.Cancelled, err, "the client is gone")
 	}
 	stdout, stderr = outputs(conn, tty)
@@ -47,13 +53,13 @@ func (t *stream) open(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err 
 // an upgrade are told about frames.
 func (t *stream) statusLine(tty bool) string {
 	if _, upgrade := t.call.r.Header["Upgrade"]; !upgrade {
-		return "HTTP/1.1 200 OK\r\nContent-Type: " + types.MediaTypeRawStream + "\r\n\r\n"
+		return "HTTP/1.1 200 OK\r\nContent-Type: " + types.MediaTypeRawStream + "\r\n"
 	}
 	kind := types.MediaTypeRawStream
 	if !tty && t.call.version.Has(compat.MultiplexedType) {
 		kind = types.MediaTypeMultiplexedStream
 	}
-	return "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + kind + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+	return "HTTP/1.1 101 UPGRADED\r\nContent-Type: " + kind + "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
 }
 
 // finish ends the stream. An error from before it was open is an ordinary answer;

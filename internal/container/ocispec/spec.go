@@ -116,6 +116,9 @@ func (w Wish) cover(spec *specs.Spec, sec config.Security) {
 	}
 	if paths := w.HostConfig.MaskedPaths; paths != nil {
 		spec.Linux.MaskedPaths = *paths
+		if slices.Equal(*paths, runtime.DefaultMaskedPaths()) { // what inspect shows, sent back by another create
+			spec.Linux.MaskedPaths = append(runtime.DefaultMaskedPaths(), w.ThermalPaths...)
+		}
 	}
 	if paths := w.HostConfig.ReadonlyPaths; paths != nil {
 		spec.Linux.ReadonlyPaths = *paths

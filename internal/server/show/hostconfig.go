@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/container"
 	"berth/internal/container/config"
+	"berth/internal/container/ocispec"
 	"berth/internal/container/restart"
 	"berth/internal/server/grammar"
 )
@@ -58,12 +59,7 @@ func HostConfig(h *config.HostConfig) *wire.HostConfig {
 	if out.LogConfig.Config == nil {
 		out.LogConfig.Config = map[string]string{}
 	}
-	if h.MaskedPaths != nil {
-		out.MaskedPaths = OrEmpty(*h.MaskedPaths)
-	}
-	if h.ReadonlyPaths != nil {
-		out.ReadonlyPaths = OrEmpty(*h.ReadonlyPaths)
-	}
+	out.MaskedPaths, out.ReadonlyPaths = ocispec.Hidden(h)
 	out.Mounts = wireMounts(h)
 	return out
 }
