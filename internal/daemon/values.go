@@ -59,6 +59,9 @@ func (v *prefixValue) String() string {
 }
 
 func (r refusal) Set(string) error {
+	if r == "init-path" { // it is written into each container's program: see package pid1
+		return fault.New(fault.Unsupported, "init-path is not supported: the init of --init is berth's own, and no other can take its place; give an image's init as its entrypoint instead")
+	}
 	return fault.New(fault.Unsupported, "%s is not supported yet by berth", string(r))
 }
 func (r refusal) Type() string   { return "" }
