@@ -82,7 +82,8 @@ func read(path string) (image, error) {
 	return img, nil
 }
 
-// put keeps an image of a list.
+// put keeps an image of a list. Its file is there as a whole or not at all:
+// what is in a list's directory counts as an image of it.
 func (s store) put(list, ref imageref.Ref, img image) error {
 	b, err := json.Marshal(img)
 	if err != nil {
@@ -91,7 +92,18 @@ func (s store) put(list, ref imageref.Ref, img image) error {
 	if err := os.MkdirAll(s.list(list), 0o755); err != nil { // #nosec G301 -- as docker's, and nothing of it is secret
 		return err
 	}
-	return os.WriteFile(filepath.Join(s.list(list), fileName(ref)), b, 0o644) // #nosec G306 -- the same
+	f, err := os.CreateTemp(s.root, ".new-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil { // #nosec G302 -- the same
+		err = os.Rename(f.Name(), filepath.Join(s.list(list), fileName(ref)))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
 }
 
 func (s store) remove(list imageref.Ref) error { return os.RemoveAll(s.list(list)) }
