@@ -89,7 +89,7 @@ func apply(ctx context.Context, r io.Reader, upper string, lower []string, alone
 		return true, alone.check(upper, name, h.Typeflag == tar.TypeDir)
 	}
 	_, err := ctrarchive.Apply(ctx, upper, r, ctrarchive.WithFilter(filter), ctrarchive.WithParents(lower),
-		ctrarchive.WithConvertWhiteout(ctrarchive.OverlayConvertWhiteout))
+		ctrarchive.WithConvertWhiteout(whiteout))
 	return err
 }
 
