@@ -50,6 +50,9 @@ func (m *Mirror) Blob(ctx context.Context, repo string, d digest.Digest) (regist
 		return kept, err
 	}
 	f := m.join(ctx, repo, d)
+	if f == nil {
+		return m.Cache.Blob(ctx, repo, d)
+	}
 	select {
 	case <-f.known:
 	case <-ctx.Done():
@@ -63,7 +66,10 @@ func (m *Mirror) Blob(ctx context.Context, repo string, d digest.Digest) (regist
 	}
 	file, err := f.open()
 	if err != nil {
-		// It has come while this was waiting.
+		// It has come while this was waiting, and is being given its place.
+		if err := f.ended(); err != nil {
+			return registry.Blob{}, f.failure(repo, d)
+		}
 		return m.Cache.Blob(ctx, repo, d)
 	}
 	return registry.Blob{Content: &along{flight: f, file: file}, Size: f.size}, nil
@@ -81,14 +87,19 @@ func (f *flight) failure(repo string, d digest.Digest) error {
 	return f.err
 }
 
-// join returns the blob's flight, and starts it if there is none. It goes on
-// when those who wanted it have gone: the next will want it too.
+// join returns the blob's flight, and starts it if there is none, or nil if the
+// blob has come since it was looked for. A flight goes on when those who wanted it
+// have gone: the next will want it too.
 func (m *Mirror) join(ctx context.Context, repo string, d digest.Digest) *flight {
 	key := repo + "@" + d.String()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f := m.flights[key]; f != nil {
 		return f
+	}
+	if kept, err := m.Cache.Blob(ctx, repo, d); err == nil {
+		_ = kept.Content.Close()
+		return nil
 	}
 	f := newFlight()
 	if m.flights == nil {
@@ -97,10 +108,10 @@ func (m *Mirror) join(ctx context.Context, repo string, d digest.Digest) *flight
 	m.flights[key] = f
 	go func() {
 		err := m.bring(context.WithoutCancel(ctx), repo, d, f)
+		f.end(err)
 		m.mu.Lock()
 		delete(m.flights, key) // it is in the cache, or is tried again
 		m.mu.Unlock()
-		f.end(err)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			m.Failed(fmt.Errorf("fetch %s of %s: %w", d, repo, err))
 		}
@@ -122,6 +133,16 @@ func (f *flight) end(err error) {
 	default:
 		close(f.known)
 	}
+}
+
+// ended waits for the flight's end.
+func (f *flight) ended() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !f.done {
+		f.more.Wait()
+	}
+	return f.err
 }
 
 // bring fetches a blob into the cache.
