@@ -36,7 +36,7 @@ func TestAfterAMachinesEndContainersOfComposeAreStartedBehindWhatTheyDependOn(t 
 	}
 	e.touch("good")
 	e.isHealth(db, health.Healthy, nil)
-	e.must(os.Remove(filepath.Join(e.dir, "volumes/shared/good")))
+	e.must(os.Remove(filepath.Join(e.dir, "volumes/shared/_data/good")))
 	e.must(unix.Kill(e.keeper.Pid(), unix.SIGKILL)) // as the end of the machine does
 	<-e.keeper.Done()
 	e.crash()

@@ -32,6 +32,7 @@ import (
 	"berth/internal/linux/cgroup"
 	"berth/internal/linux/netns"
 	"berth/internal/state"
+	"berth/internal/volume"
 )
 
 // patience is how long a test waits for what has to happen.
@@ -103,8 +104,10 @@ func (e *engine) boot() {
 	e.held.Store(client)
 	e.events, err = event.Open(e.dir+"/events", e.warn)
 	e.must(err)
+	volumes, err := volume.Open(e.dir + "/volumes")
+	e.must(err)
 	e.Service = New(Deps{Store: e.store, Events: e.events, Deps: provision.Deps{
-		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: fakeVolumes{e.dir + "/volumes"},
+		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: testVolumes{volumes},
 		Keeper:  func() (*keeper.Client, error) { return e.held.Load(), nil },
 		Cgroups: e.cgroups, Warn: e.warn, Publish: e.events.Publish, Warm: e.warm, Init: e.init,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
@@ -472,19 +475,10 @@ func (f *fakeNetworks) Hosts(config.HostConfig, Endpoint, ...string) ([]byte, er
 	return []byte("127.0.0.1 localhost\n"), nil
 }
 
-type fakeVolumes struct{ root string }
+// testVolumes are real ones, made for mounts.
+type testVolumes struct{ *volume.Service }
 
-func (f fakeVolumes) Ensure(name string) (string, bool, error) {
-	dir := filepath.Join(f.root, name)
-	err := os.Mkdir(dir, 0o755)
-	if errors.Is(err, os.ErrExist) {
-		return dir, false, nil
-	}
-	return dir, err == nil, err
+func (v testVolumes) Claim(m config.Mount, container string) (string, bool, error) {
+	made, fresh, err := v.Service.Claim(volume.Request{Name: m.Source}, container)
+	return made.Name, fresh, err
 }
-
-func (f fakeVolumes) Fill(name, source string) error {
-	return os.CopyFS(filepath.Join(f.root, name), os.DirFS(source))
-}
-
-func (f fakeVolumes) Remove(name string) error { return os.RemoveAll(filepath.Join(f.root, name)) }

@@ -175,7 +175,7 @@ func TestWhatIsReadOnlyIsRefusedInDockersWords(t *testing.T) {
 			}
 		}
 	}
-	for _, left := range []string{"/bound/f", "/bound/sub/f", "/volumes/shared/f"} {
+	for _, left := range []string{"/bound/f", "/bound/sub/f", "/volumes/shared/_data/f"} {
 		if _, err := os.Lstat(e.dir + left); err == nil {
 			t.Errorf("%s was written", left)
 		}

@@ -46,29 +46,6 @@ func (x neighbours) resolve(h *config.HostConfig) error {
 	})
 }
 
-// unshared is a container without the volumes that others have too: they outlive it.
-func (x neighbours) unshared(c Container) Container {
-	used := map[string]bool{}
-	for _, e := range x.All() {
-		if e.id == c.ID {
-			continue
-		}
-		for _, m := range e.snapshot().HostConfig.Mounts {
-			if m.Type == "volume" {
-				used[m.Source] = true
-			}
-		}
-	}
-	var own []config.Mount
-	for _, m := range c.HostConfig.Mounts {
-		if m.Type != "volume" || !used[m.Source] {
-			own = append(own, m)
-		}
-	}
-	c.HostConfig.Mounts = own
-	return c
-}
-
 // neighbour finds a container that another one shares something with.
 func (x neighbours) neighbour(id string) (Container, *provision.Holdings, error) {
 	e, err := x.Find(id)

@@ -33,7 +33,7 @@ func (e *engine) paused(change ...func(*config.CreateRequest)) string {
 }
 
 func (e *engine) beat() string {
-	b, _ := os.ReadFile(filepath.Join(e.dir, "volumes/shared/beat"))
+	b, _ := os.ReadFile(filepath.Join(e.dir, "volumes/shared/_data/beat"))
 	return string(b)
 }
 

@@ -83,19 +83,3 @@ func TestWhatIsSharedIsRecordedByID(t *testing.T) {
 		}
 	}
 }
-
-func TestAVolumeThatOthersHaveIsNotTheContainersToRemove(t *testing.T) {
-	x := index.New[*entry]()
-	mounts := func(sources ...string) (list []config.Mount) {
-		for _, s := range sources {
-			list = append(list, config.Mount{Type: "volume", Source: s, Anonymous: true})
-		}
-		return list
-	}
-	going := Container{ID: "a", HostConfig: config.HostConfig{Mounts: mounts("own", "both")}}
-	x.Add(newEntry(going))
-	x.Add(newEntry(Container{ID: "b", HostConfig: config.HostConfig{Mounts: mounts("both")}}))
-	if got := neighboursOf(x).unshared(going).HostConfig.Mounts; len(got) != 1 || got[0].Source != "own" {
-		t.Errorf("%+v", got)
-	}
-}

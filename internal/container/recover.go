@@ -117,6 +117,7 @@ func (s recovery) readRecords() error {
 		e := newEntry(c)
 		s.probes.Recall(&e.health, c)
 		s.index.Add(e)
+		s.host.Storage().KeepVolumes(c, false)
 		return nil
 	})
 }
@@ -136,6 +137,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		l.Group = g
 	}
 	c = s.seen(e, l)
+	s.host.Storage().KeepVolumes(c, true)
 	sink, err := logsOf(s.deps).openSink(e, c, false)
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)

@@ -30,7 +30,7 @@ func withVolume(r *config.CreateRequest) {
 
 func (e *engine) touch(name string) {
 	e.t.Helper()
-	e.must(os.WriteFile(filepath.Join(e.dir, "volumes/shared", name), nil, 0o644))
+	e.must(os.WriteFile(filepath.Join(e.dir, "volumes/shared/_data", name), nil, 0o644))
 }
 
 // checkCounted looks for lines that are missing, torn, or there twice.
@@ -269,7 +269,7 @@ func TestAnExitThatCannotBeRecordedIsNotLost(t *testing.T) {
 			return err
 		})
 		e.quiet()
-		e.must(os.Remove(filepath.Join(e.dir, "volumes/shared/stop")))
+		e.must(os.Remove(filepath.Join(e.dir, "volumes/shared/_data/stop")))
 	}
 	e.start(id)
 	unrecorded()

@@ -110,9 +110,7 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	}
 	closeLog(e)
 	s.index.Drop(c.ID, c.Name)
-	if volumes { // of two that share a volume and go together, the last to be dropped takes it along
-		s.host.Storage().RemoveVolumes(neighboursOf(s.index).unshared(c))
-	}
+	s.host.Storage().LeaveVolumes(c, volumes)
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
 	if !s.tells.Told(c, event.Destroy) {

@@ -176,6 +176,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	d.volumes.publish = d.events.Publish
 	if d.volumes.Service, err = volume.Open(d.cfg.DataRoot + "/volumes"); err != nil {
 		return err
 	}

@@ -10,22 +10,12 @@ import (
 
 	"berth/internal/container/rootfs"
 	"berth/internal/fault"
-	"berth/internal/volume"
 )
 
 // layerSize is what a container's own layer holds.
 func (d *Daemon) layerSize(id string) (int64, error) {
 	size, err := treeSize(context.Background(), rootfs.Dir(filepath.Join(d.cfg.DataRoot, "containers", id, "layer")))
 	return size, fault.Wrap(fault.Internal, err, "the size of the container's layer cannot be found")
-}
-
-// volumes shows the volumes as the border sees them, with what they hold.
-type volumes struct{ *volume.Service }
-
-// Size is what a volume holds.
-func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
-	size, err := treeSize(ctx, v.Dir)
-	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
 }
 
 // treeSize adds up the files below a directory, in bytes as Docker counts them:

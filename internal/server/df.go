@@ -94,23 +94,12 @@ func (r diskRoutes) readContainers(c *call, u *show.DiskUsage) error {
 }
 
 func (r diskRoutes) readVolumes(c *call, u *show.DiskUsage) error {
-	list, err := r.volumes.List()
-	if err != nil {
-		return err
-	}
-	uses := map[string]int64{}
-	containers := r.containers.List()
-	for i := range containers {
-		for name := range show.VolumesOf(&containers[i]) {
-			uses[name]++
-		}
-	}
-	for _, v := range list {
+	for _, v := range r.volumes.List() {
 		size, err := r.volumes.Size(c.r.Context(), v)
 		if err != nil {
 			return err
 		}
-		u.Volumes = append(u.Volumes, show.DiskVolume(v, size, uses[v.Name]))
+		u.Volumes = append(u.Volumes, show.DiskVolume(v, size, int64(len(r.volumes.Users(v.Name)))))
 	}
 	u.HasVolumes = true
 	return nil

@@ -14,6 +14,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
+	volumes := volumeRoutes{cfg.Volumes}
 	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
@@ -70,16 +71,16 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "GET", path: "/containers/{id}/archive", handle: files.get},
 		{method: "PUT", path: "/containers/{id}/archive", handle: files.put},
 		{method: "POST", path: "/commit", handle: files.commit},
+		{method: "GET", path: "/volumes", handle: volumes.list},
+		{method: "POST", path: "/volumes/create", handle: volumes.create},
+		{method: "GET", path: "/volumes/{name}", handle: volumes.inspect},
+		{method: "PUT", path: "/volumes/{name}", handle: volumes.update},
+		{method: "DELETE", path: "/volumes/{name}", handle: volumes.remove},
+		{method: "POST", path: "/volumes/prune", handle: volumes.prune},
 
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
-		{method: "GET", path: "/volumes"},
-		{method: "POST", path: "/volumes/create"},
-		{method: "GET", path: "/volumes/{name}"},
-		{method: "PUT", path: "/volumes/{name}"},
-		{method: "DELETE", path: "/volumes/{name}"},
-		{method: "POST", path: "/volumes/prune"},
 		{method: "GET", path: "/networks"},
 		{method: "GET", path: "/networks/{id}"},
 		{method: "DELETE", path: "/networks/{id}"},

@@ -110,8 +110,13 @@ type Logins interface {
 
 // Volumes is what the border needs of the volumes.
 type Volumes interface {
-	List() ([]volume.Volume, error)
+	List() []volume.Volume
+	Get(name string) (volume.Volume, error)
+	Users(name string) []string                               // the containers that have it
 	Size(ctx context.Context, v volume.Volume) (int64, error) // bytes in its files
+	Create(r volume.Request) (volume.Volume, error)           // the one that there is, if so
+	Delete(name string) error
+	Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error)
 }
 
 // Explanations is what the border needs to tell why a container is as it is.

@@ -1,87 +1,99 @@
 // Package volume keeps named directories that outlive containers.
 //
-// A volume is <root>/<name>/_data; the directory is the record. Options,
-// labels and drivers are not here yet.
+// A volume is a directory <root>/<name> with its data in _data and what is known
+// of it in volume.json. It is made aside and takes its name by one rename, and
+// loses it by one: none is ever half there. A volume with options of the local
+// driver has a file system of its own, which is mounted over _data while
+// containers that use it run.
 package volume
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"berth/internal/fault"
 )
 
-// Service is the volumes of one daemon.
-type Service struct{ root string }
+// Local is the name of the only driver.
+const Local = "local"
 
-// Open returns the volumes under root (<data-root>/volumes), made if missing.
-func Open(root string) (*Service, error) {
-	if err := os.MkdirAll(root, 0o711); err != nil {
-		return nil, err
-	}
-	return &Service{root: root}, nil
-}
+// AnonymousLabel marks, with an empty value, a volume that nobody gave a name.
+const AnonymousLabel = "com.docker.volume.anonymous"
 
-// Ensure returns a volume's directory, made if it is not there. fresh tells
-// that this call made it.
-func (s *Service) Ensure(name string) (dir string, fresh bool, err error) {
-	if err := check(name); err != nil {
-		return "", false, err
-	}
-	home := filepath.Join(s.root, name)
-	dir = filepath.Join(home, "_data")
-	if err := os.Mkdir(home, 0o711); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", false, fault.Wrap(fault.Internal, err, "the volume %s cannot be made", name)
-	}
-	switch err := os.Mkdir(dir, 0o755); {
-	case err == nil:
-		return dir, true, nil
-	case errors.Is(err, os.ErrExist):
-		return dir, false, nil
-	default:
-		os.Remove(home)
-		return "", false, fault.Wrap(fault.Internal, err, "the volume %s cannot be made", name)
-	}
-}
-
-// Volume is one volume as it is.
+// Volume is one volume as it is. Its maps are not changed.
 type Volume struct {
-	Name, Dir string
-	Created   time.Time
+	Name    string
+	Dir     string // where its data is, or is mounted
+	Created time.Time
+	Options map[string]string // of the local driver: type, device, o
+	Labels  map[string]string
+}
+
+// Anonymous tells whether nobody gave the volume its name.
+func (v *Volume) Anonymous() bool {
+	_, is := v.Labels[AnonymousLabel]
+	return is
+}
+
+// Service is the volumes of one daemon. Its methods may be called from any goroutine.
+type Service struct {
+	root string
+
+	changing sync.Mutex // over what appears and goes, on the disk and below
+	mu       sync.Mutex // over the maps; held for no longer than a look
+	volumes  map[string]*Volume
+	users    map[string]map[string]bool // containers that have a volume, by its name
+
+	mounts mounts
+	trash  sync.WaitGroup // removals of data that nobody sees any more
 }
 
 // List returns all volumes in the order of their names.
-func (s *Service) List() ([]Volume, error) {
-	entries, err := os.ReadDir(s.root)
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "the volumes cannot be listed")
+func (s *Service) List() []Volume {
+	s.mu.Lock()
+	list := make([]Volume, 0, len(s.volumes))
+	for _, v := range s.volumes {
+		list = append(list, *v)
 	}
-	var list []Volume
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !e.IsDir() || check(e.Name()) != nil {
-			continue // it has just been removed, or is none of ours
-		}
-		// Nothing changes in the directory once the volume's data is made in it.
-		list = append(list, Volume{Name: e.Name(), Dir: filepath.Join(s.root, e.Name(), "_data"), Created: info.ModTime()})
-	}
-	return list, nil
+	s.mu.Unlock()
+	slices.SortFunc(list, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
-// Remove deletes a volume and what is in it; one that is not there is no error.
-func (s *Service) Remove(name string) error {
-	if err := check(name); err != nil {
-		return err
+// Get finds a volume by its name.
+func (s *Service) Get(name string) (Volume, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.volumes[name]; v != nil {
+		return *v, nil
 	}
-	return os.RemoveAll(filepath.Join(s.root, name))
+	return Volume{}, fault.New(fault.NotFound, "get %s: no such volume", name)
 }
 
+// Users are the IDs of the containers that have a volume, in order.
+func (s *Service) Users(name string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.users[name]))
+}
+
+// Close waits for the removals that are under way.
+func (s *Service) Close() { s.trash.Wait() }
+
+// check is about the names that people give. They are names of directories too.
 func check(name string) error {
-	if !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`).MatchString(name) {
+	if len(name) == 1 {
+		return fault.New(fault.Invalid, "create %s: volume name is too short, names should be at least two alphanumeric characters", name)
+	}
+	if len(name) > maxName || !regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]+$`).MatchString(name) {
 		return fault.New(fault.Invalid, "create %s: %q includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path", name, name)
 	}
 	return nil
 }
+
+// maxName is what a file system lets a directory's name have, in bytes.
+const maxName = 255

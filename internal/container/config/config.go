@@ -144,8 +144,11 @@ type Mount struct {
 	ReadOnlyTop  bool   `json:",omitempty"` // ReadOnly is not for what is mounted below
 	ReadOnlyAll  bool   `json:",omitempty"` // ReadOnly has to be for what is mounted below, or the start fails
 	Subpath      string `json:",omitempty"` // of a volume: what is mounted of it
-	Relabel      bool   `json:",omitempty"` // z or Z: for SELinux the source becomes the container's
-	From         string `json:",omitempty"` // the container whose mount it is (VolumesFrom)
+	// What a volume is made with that is not there yet.
+	Driver                      string            `json:",omitempty"`
+	DriverOptions, VolumeLabels map[string]string `json:",omitempty"`
+	Relabel                     bool              `json:",omitempty"` // z or Z: for SELinux the source becomes the container's
+	From                        string            `json:",omitempty"` // the container whose mount it is (VolumesFrom)
 	// ModeWords are the words of -v or of VolumesFrom, for inspect.
 	ModeWords string `json:",omitempty"`
 }

@@ -29,6 +29,7 @@ type shared struct {
 	ctx   context.Context // ends when they must
 	cut   context.CancelFunc
 	gone  chan struct{} // closed when the last one has given it back
+	of    record.Container
 }
 
 // look gives a view of the container's file system, which with files is what the
@@ -72,7 +73,7 @@ func (s *Service) lookLocked(ctx context.Context, e Container, held *provision.H
 		if err != nil {
 			return nil, err
 		}
-		v = &shared{View: made, gone: make(chan struct{})}
+		v = &shared{View: made, gone: make(chan struct{}), of: c}
 		v.ctx, v.cut = context.WithCancel(context.Background())
 		w.now = v
 	}
@@ -114,8 +115,12 @@ func (s *Service) leave(w *Views, v *shared) {
 	}
 	v.cut()
 	close(v.gone)
-	if !s.host.Later(v.Close) {
+	end := func() {
 		v.Close()
+		s.host.Storage().Unbind(v.of)
+	}
+	if !s.host.Later(end) {
+		end()
 	}
 }
 

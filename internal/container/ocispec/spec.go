@@ -28,7 +28,7 @@ type Wish struct {
 	CgroupPath   string                            // below every hierarchy's root
 	ThermalPaths []string                          // of the CPUs, which are masked
 	Modules      runtime.Modules                   // of the kernel's, for security
-	VolumeDir    func(name string) (string, error) // where a volume lies, made when it is not there
+	VolumeDir    func(name string) (string, error) // where a volume lies
 }
 
 // Spec is the wish as an OCI spec. root is the container's mounted file system,

@@ -54,12 +54,18 @@ type Connection struct {
 	Holds    []*os.File // the network's; the keeper gets duplicates
 }
 
-// Volumes are named directories that outlive containers.
+// Volumes are named directories that outlive containers. Nothing removes one that a
+// container has claimed, until it is released.
 type Volumes interface {
-	// Ensure returns the directory of a volume, made if it is not there.
-	Ensure(name string) (dir string, fresh bool, err error)
-	Fill(name, source string) error // copies source into a volume that a container may be using
+	// Claim makes the volume of a mount if it is not there; its name is new if the mount gives none.
+	Claim(m config.Mount, container string) (name string, fresh bool, err error)
+	Release(name, container string)
+	// Fill copies a directory into a volume that holds nothing. It closes what source opens, if anything.
+	Fill(name string, source func() (*os.File, error)) error
 	Remove(name string) error
+	// Mount returns the directory of a volume; until Unmount it is there for the user, a run or a view.
+	Mount(name, user string) (dir string, err error)
+	Unmount(name, user string) error
 }
 
 // Deps is what a Host works with.

@@ -63,7 +63,7 @@ func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Pr
 		return nil, err
 	}
 	p := h.Warmth().take(c)
-	undo.Add(func() { h.Warmth().undo(p) })
+	undo.Add(func() { h.Warmth().undo(p); h.Storage().unmountVolumes(c, c.ID) })
 	c = h.wiring().withFiles(c)
 	furnish := func() error { return h.furnish(ctx, c, p) }
 	if p.box == nil {
@@ -145,10 +145,7 @@ func (h *Host) wish(c record.Container) ocispec.Wish {
 		Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args,
 		Files:      netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
 		CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(), Modules: h.modules,
-		VolumeDir: func(name string) (string, error) {
-			dir, _, err := h.deps.Volumes.Ensure(name)
-			return dir, err
-		},
+		VolumeDir: func(name string) (string, error) { return h.deps.Volumes.Mount(name, c.ID) },
 	}
 }
 

@@ -26,6 +26,7 @@ func (h *Host) Release(c record.Container, endpoint record.Endpoint, run Holding
 		}
 	}
 	closeAll(run.Pidfd)
+	h.Storage().unmountVolumes(c, c.ID)
 	if run.Rootfs != nil {
 		// The last reference unmounts, and unmounting syncs: nobody waits for it.
 		h.Later(func() { run.Rootfs.Close() })

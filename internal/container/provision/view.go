@@ -41,7 +41,7 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 		case "bind":
 			list = append(list, b)
 		case "volume":
-			dir, _, err := h.deps.Volumes.Ensure(m.Source)
+			dir, err := h.deps.Volumes.Mount(m.Source, viewer(c))
 			if err != nil {
 				return nil, err
 			}
@@ -59,6 +59,12 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 	})
 	return list, nil
 }
+
+// Unbind is the end of a view that Binds was for.
+func (h Storage) Unbind(c record.Container) { h.unmountVolumes(c, viewer(c)) }
+
+// viewer is the user of volumes who looks at a container's files.
+func viewer(c record.Container) string { return "view of " + c.ID }
 
 // Layer is the container's own layer and the image's below it.
 func (h Storage) Layer(ctx context.Context, c record.Container) (archive.Layer, error) {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -42,7 +41,6 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 			mounts = append(mounts, config.Mount{Type: "volume", Target: target})
 		}
 	}
-	var fresh []config.Mount
 	for i := range mounts {
 		m := &mounts[i]
 		switch m.Type {
@@ -51,23 +49,37 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 				return err
 			}
 		case "volume":
-			if m.Source == "" {
-				m.Source, m.Anonymous = record.NewID(), true
-			}
-			_, isNew, err := h.deps.Volumes.Ensure(m.Source)
+			m.Anonymous = m.Anonymous || m.Source == ""
+			name, fresh, err := h.deps.Volumes.Claim(*m, c.ID)
 			if err != nil {
 				return err
 			}
-			if isNew {
-				name := m.Source
+			m.Source = name
+			if fresh {
 				h.deps.Publish(notice.Volume(name, event.Create))
-				undo.Add(func() { h.removeVolume(name) })
-				fresh = append(fresh, *m)
 			}
+			undo.Add(func() { h.leaveVolume(name, c.ID, fresh) })
 		}
 	}
 	c.HostConfig.Mounts = mounts
-	return h.fill(ctx, *c, fresh)
+	return h.fill(ctx, *c)
+}
+
+// KeepVolumes claims the volumes of a container that an earlier daemon has made, and with
+// running what it has mounted of them.
+func (h Storage) KeepVolumes(c record.Container, running bool) {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type != "volume" {
+			continue
+		}
+		_, _, err := h.deps.Volumes.Claim(m, c.ID)
+		if err == nil && running {
+			_, err = h.deps.Volumes.Mount(m.Source, c.ID)
+		}
+		if err != nil {
+			h.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
 }
 
 // bindSource checks a bind's source and makes a missing one when asked to.
@@ -87,29 +99,26 @@ func bindSource(m config.Mount) error {
 	return fault.Wrap(fault.Invalid, err, "invalid mount config for type %q", m.Type)
 }
 
-// fill copies what the image has at a volume's target into the fresh volume.
-func (h Storage) fill(ctx context.Context, c record.Container, fresh []config.Mount) error {
-	if len(fresh) == 0 {
-		return nil
-	}
-	root, err := h.mountRoot(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, m := range fresh {
-		if m.NoCopy || m.Subpath != "" { // a part of it has to be there already
+// fill copies what the image has at the volumes' targets into those that hold nothing.
+func (h Storage) fill(ctx context.Context, c record.Container) error {
+	var root *os.File // mounted when it is needed
+	defer func() { closeAll(root) }()
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type != "volume" || m.NoCopy || m.Subpath != "" { // a part of it has to be there already
 			continue
 		}
-		src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-			continue
-		}
-		if err != nil {
-			return fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
-		}
-		err = h.deps.Volumes.Fill(m.Source, "/proc/self/fd/"+strconv.Itoa(int(src.Fd())))
-		src.Close()
+		err := h.deps.Volumes.Fill(m.Source, func() (_ *os.File, err error) {
+			if root == nil {
+				if root, err = h.mountRoot(ctx, c); err != nil {
+					return nil, err
+				}
+			}
+			src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)
+			if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+				return nil, nil
+			}
+			return src, fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+		})
 		if err != nil {
 			return err
 		}
@@ -127,21 +136,39 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
 }
 
-// RemoveVolumes removes the anonymous volumes of a container that is gone.
-func (h Storage) RemoveVolumes(c record.Container) {
+// LeaveVolumes releases the volumes of a container that is gone, and with remove
+// takes its anonymous ones along, but for those that others have too.
+func (h Storage) LeaveVolumes(c record.Container, remove bool) {
 	for _, m := range c.HostConfig.Mounts {
-		if m.Type == "volume" && m.Anonymous {
-			h.removeVolume(m.Source)
+		if m.Type == "volume" {
+			h.leaveVolume(m.Source, c.ID, remove && m.Anonymous)
 		}
 	}
 }
 
-func (h Storage) removeVolume(name string) {
-	if err := h.deps.Volumes.Remove(name); err != nil {
-		h.deps.Warn("volume %s: %v", name, err)
+func (h Storage) leaveVolume(name, container string, remove bool) {
+	h.deps.Volumes.Release(name, container)
+	if !remove {
 		return
 	}
-	h.deps.Publish(notice.Volume(name, event.Destroy))
+	switch err := h.deps.Volumes.Remove(name); {
+	case err == nil:
+		h.deps.Publish(notice.Volume(name, event.Destroy))
+	case !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound):
+		h.deps.Warn("volume %s: %v", name, err)
+	}
+}
+
+// unmountVolumes is the end of a run, or of a look, for the file systems of its volumes.
+func (h Storage) unmountVolumes(c record.Container, user string) {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type != "volume" {
+			continue
+		}
+		if err := h.deps.Volumes.Unmount(m.Source, user); err != nil {
+			h.deps.Warn("container %s: %v", c.ID, err)
+		}
+	}
 }
 
 // ThrowAway moves a container's directory out of sight and deletes it in the

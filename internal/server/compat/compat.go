@@ -61,6 +61,7 @@ const (
 	Attestations
 	PullPlatform
 	PushPlatform
+	PruneAnonymous
 )
 
 // changes is the one place that knows which version brought what.
@@ -100,6 +101,7 @@ var changes = [...]struct {
 	RemovePlatforms:      {50, "image removal takes platforms"},
 	ManyPlatforms:        {52, "save and load take several platforms; before, one"},
 	ListIdentity:         {54, "image list takes identity"},
+	PruneAnonymous:       {42, "a prune of volumes takes anonymous ones only, unless it says all"},
 	Attestations:         {55, "images tell what is attested of them"},
 	PullPlatform:         {32, "pull takes a platform"},
 	PushPlatform:         {46, "push takes a platform"},

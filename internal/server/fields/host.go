@@ -65,9 +65,9 @@ func namespaceRows() []Row {
 
 func mountRows() []Row {
 	const (
-		m         = "HostConfig.Mounts."
-		below     = "TestBindsTakeWhatIsBelowThemAsTheirOptionsSay"
-		volumeFor = `{"HostConfig":{"Mounts":[{"Type":"volume","Source":"name","Target":"/v","VolumeOptions":`
+		m       = "HostConfig.Mounts."
+		below   = "TestBindsTakeWhatIsBelowThemAsTheirOptionsSay"
+		volumes = "TestAMountMakesAVolumeWithItsLabelsAndOptions"
 	)
 	return []Row{
 		honoured("HostConfig.Binds", "source:target[:ro|rw, z|Z, a propagation, nocopy]; z and Z relabel for SELinux, which has no labels here"),
@@ -85,9 +85,9 @@ func mountRows() []Row {
 		honoured(m+"BindOptions.ReadOnlyNonRecursive", "what is mounted below stays writable").by(below),
 		honoured(m+"BindOptions.ReadOnlyForceRecursive", "as ReadOnly by itself: the start fails where it cannot be").by(below),
 		honoured(m+"VolumeOptions.NoCopy", "a new volume stays empty"),
-		refused(m+"VolumeOptions.Labels", "volumes have no labels yet", volumeFor+`{"Labels":{"a":"b"}}}]}}`, "HostConfig.Mounts.VolumeOptions.Labels is not supported yet"),
+		honoured(m+"VolumeOptions.Labels", "of a volume that the create makes").by(volumes),
 		honoured(m+"VolumeOptions.Subpath", "a part of a volume; no link leads out of it").by("TestAPartOfAVolumeIsMountedAndNoLinkLeadsOutOfIt"),
-		refused(m+"VolumeOptions.DriverConfig", "there are no volume plugins, and the local driver has no options yet", volumeFor+`{"DriverConfig":{"Options":{"a":"b"}}}}]}}`, "HostConfig.Mounts.VolumeOptions.DriverConfig is not supported yet"),
+		honoured(m+"VolumeOptions.DriverConfig", "the local driver, with type, device and o; there are no plugins").by(volumes),
 		refused(m+"ImageOptions", "there are no mounts of images yet", `{"HostConfig":{"Mounts":[{"Type":"image","Source":"i","Target":"/i","ImageOptions":{"Subpath":"a"}}]}}`, "HostConfig.Mounts of type image is not supported yet"),
 		honoured(m+"TmpfsOptions.SizeBytes", "of the tmpfs"),
 		honoured(m+"TmpfsOptions.Mode", "of the tmpfs"),

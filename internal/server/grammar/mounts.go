@@ -180,10 +180,10 @@ func takeVolume(from *mount.Mount, m *config.Mount) error {
 		if m.Subpath != "" && !filepath.IsLocal(m.Subpath) {
 			return badMount("volume", "subpath must be a relative path within the volume")
 		}
-		if d := o.DriverConfig; d != nil && d.Name != "" && d.Name != "local" {
-			return fault.New(fault.NotFound, "create %s: error looking up volume plugin %s: plugin %q not found", m.Source, d.Name, d.Name)
-		} else if d != nil {
-			d.Name = ""
+		m.VolumeLabels, o.Labels = o.Labels, nil
+		if d := o.DriverConfig; d != nil {
+			m.Driver, m.DriverOptions = take(&d.Name), d.Options
+			d.Options = nil
 		}
 		return refuseUnder("HostConfig.Mounts.VolumeOptions", o, finishSource(m))
 	}

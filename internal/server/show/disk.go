@@ -1,12 +1,8 @@
 package show
 
 import (
-	"time"
-
-	"berth/internal/container"
 	"berth/internal/image"
 	"berth/internal/server/compat"
-	store "berth/internal/volume"
 
 	"github.com/moby/moby/api/types/build"
 	wire "github.com/moby/moby/api/types/container"
@@ -151,23 +147,4 @@ func (u *DiskUsage) volumes(f DiskForm, legacy *legacyUsage) *volume.DiskUsage {
 		out.Items = u.Volumes
 	}
 	return out
-}
-
-// DiskVolume is a volume with what it holds and how many containers have it.
-func DiskVolume(v store.Volume, size, users int64) volume.Volume {
-	return volume.Volume{
-		Name: v.Name, Driver: "local", Mountpoint: v.Dir, Scope: "local", CreatedAt: v.Created.Format(time.RFC3339),
-		UsageData: &volume.UsageData{RefCount: users, Size: size},
-	}
-}
-
-// VolumesOf are the names of the volumes that a container has.
-func VolumesOf(c *container.Container) map[string]bool {
-	names := map[string]bool{}
-	for _, m := range c.HostConfig.Mounts {
-		if m.Type == "volume" {
-			names[m.Source] = true
-		}
-	}
-	return names
 }

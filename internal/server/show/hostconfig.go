@@ -92,9 +92,7 @@ func wireMount(m *config.Mount) mount.Mount {
 	case "bind":
 		w.BindOptions = bindOptions(m)
 	case "volume":
-		if m.NoCopy || m.Subpath != "" {
-			w.VolumeOptions = &mount.VolumeOptions{NoCopy: m.NoCopy, Subpath: m.Subpath}
-		}
+		w.VolumeOptions = volumeOptions(m)
 	case "tmpfs":
 		if m.SizeBytes != 0 || m.Mode != 0 || len(m.Options) > 0 {
 			w.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: m.SizeBytes, Mode: os.FileMode(m.Mode)}
@@ -104,6 +102,17 @@ func wireMount(m *config.Mount) mount.Mount {
 		}
 	}
 	return w
+}
+
+func volumeOptions(m *config.Mount) *mount.VolumeOptions {
+	o := mount.VolumeOptions{NoCopy: m.NoCopy, Subpath: m.Subpath, Labels: m.VolumeLabels}
+	if m.Driver != "" || len(m.DriverOptions) > 0 {
+		o.DriverConfig = &mount.Driver{Name: m.Driver, Options: m.DriverOptions}
+	}
+	if !o.NoCopy && o.Subpath == "" && len(o.Labels) == 0 && o.DriverConfig == nil {
+		return nil
+	}
+	return &o
 }
 
 func bindOptions(m *config.Mount) *mount.BindOptions {

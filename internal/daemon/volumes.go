@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"context"
+
+	"berth/internal/container/config"
+	"berth/internal/container/notice"
+	"berth/internal/event"
+	"berth/internal/fault"
+	"berth/internal/volume"
+)
+
+// volumes shows the volumes as the rooms above see them, with what they hold, and
+// tells of what happens to them.
+type volumes struct {
+	*volume.Service
+	publish func(event.Message)
+}
+
+// Claim makes the volume of a container's mount.
+func (s volumes) Claim(m config.Mount, container string) (string, bool, error) {
+	r := volume.Request{Name: m.Source, Driver: m.Driver, Options: m.DriverOptions, Labels: m.VolumeLabels}
+	if m.Anonymous {
+		r = r.Unnamed()
+	}
+	v, fresh, err := s.Service.Claim(r, container)
+	return v.Name, fresh, err
+}
+
+// Create makes a volume.
+func (s volumes) Create(r volume.Request) (volume.Volume, error) {
+	v, fresh, err := s.Service.Create(r)
+	if fresh {
+		s.publish(notice.Volume(v.Name, event.Create))
+	}
+	return v, err
+}
+
+// Delete removes a volume that nobody uses.
+func (s volumes) Delete(name string) error {
+	err := s.Remove(name)
+	if err == nil {
+		s.publish(notice.Volume(name, event.Destroy))
+	}
+	return err
+}
+
+// Prune removes the volumes that match and that nobody uses. When ctx ends it has
+// removed some of them.
+func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error) {
+	for _, v := range s.List() {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		if len(s.Users(v.Name)) > 0 || !matches(v) {
+			continue
+		}
+		size, err := s.Size(ctx, v)
+		if err == nil {
+			err = s.Delete(v.Name)
+		}
+		switch {
+		case err == nil:
+			names, reclaimed = append(names, v.Name), reclaimed+size
+		case !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound): // a container was faster, or a client
+			return names, reclaimed, err
+		}
+	}
+	s.publish(notice.Pruned(event.Volume, reclaimed))
+	return names, reclaimed, fault.As(fault.Cancelled, err)
+}
+
+// Size is what a volume holds, in bytes.
+func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
+	size, err := treeSize(ctx, v.Dir)
+	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
+}

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+
+	"berth/internal/fault"
+	"berth/internal/server/compat"
+	"berth/internal/server/show"
+	store "berth/internal/volume"
+
+	"github.com/moby/moby/api/types/volume"
+)
+
+// volumeRoutes are the handlers of /volumes.
+type volumeRoutes struct{ volumes Volumes }
+
+func (r volumeRoutes) list(c *call) error {
+	f, err := parseFilters(c.query.Get("filters"), "dangling", "driver", "label", "name")
+	if err != nil {
+		return err
+	}
+	dangling, asked, err := f.boolean("dangling")
+	if err != nil {
+		return err
+	}
+	out := volume.ListResponse{Volumes: []volume.Volume{}}
+	for _, v := range r.volumes.List() {
+		if !volumeMatches(f, v) || asked && dangling == (len(r.volumes.Users(v.Name)) > 0) {
+			continue
+		}
+		out.Volumes = append(out.Volumes, show.Volume(v))
+	}
+	return c.json(out, nil)
+}
+
+// volumeMatches reports whether a volume has what the filters ask for, but for
+// whether it is used. A name is a part of a volume's, or a regular expression.
+func volumeMatches(f filters, v store.Volume) bool {
+	names, drivers := f["name"], f["driver"]
+	named := len(names) == 0
+	for _, word := range names {
+		found, err := regexp.MatchString(word, v.Name)
+		named = named || err == nil && found || strings.Contains(v.Name, word)
+	}
+	local := len(drivers) == 0
+	for _, word := range drivers {
+		local = local || word == store.Local
+	}
+	return named && local && labelsMatch(f["label"], v.Labels)
+}
+
+func (r volumeRoutes) inspect(c *call) error {
+	v, err := r.volumes.Get(c.name)
+	return c.json(show.Volume(v), err)
+}
+
+func (r volumeRoutes) create(c *call) error {
+	var wish volume.CreateRequest
+	if err := c.decode(&wish); err != nil {
+		return err
+	}
+	if wish.ClusterVolumeSpec != nil {
+		return fault.New(fault.Unavailable, "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.")
+	}
+	v, err := r.volumes.Create(store.Request{Name: wish.Name, Driver: wish.Driver, Options: wish.DriverOpts, Labels: wish.Labels})
+	if err != nil {
+		return err
+	}
+	writeJSON(c.w, http.StatusCreated, show.Volume(v))
+	return nil
+}
+
+// update is for volumes of a cluster, of which there are none.
+func (volumeRoutes) update(*call) error {
+	return fault.New(fault.Unavailable, "volume update only valid for cluster volumes, but swarm is unavailable")
+}
+
+func (r volumeRoutes) remove(c *call) error {
+	err := r.volumes.Delete(c.name)
+	if fault.Is(err, fault.NotFound) && c.flag("force") {
+		err = nil
+	}
+	return c.noContent(err)
+}
+
+// prune removes anonymous volumes that no container has, or with the filter all, and
+// before API 1.42, named ones too.
+func (r volumeRoutes) prune(c *call) error {
+	f, err := parseFilters(c.query.Get("filters"), "all", "label", "label!")
+	if err != nil {
+		return err
+	}
+	all, asked, err := f.boolean("all")
+	if err != nil {
+		return err
+	}
+	if !asked {
+		all = !c.version.Has(compat.PruneAnonymous)
+	}
+	names, reclaimed, err := r.volumes.Prune(c.r.Context(), func(v store.Volume) bool {
+		return (all || v.Anonymous()) && f.pruneLabels(v.Labels)
+	})
+	return c.json(volume.PruneReport{VolumesDeleted: names, SpaceReclaimed: uint64(reclaimed)}, err)
+}

@@ -1,0 +1,119 @@
+//go:build linux
+
+package volume
+
+import (
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
+
+	"berth/internal/fault"
+)
+
+// mounts are the volumes with a file system of their own that containers use.
+type mounts struct {
+	mu sync.Mutex
+	of map[string]*mounted
+}
+
+// mounted is one of them. Its lock is held while the kernel mounts, which for a
+// server that does not answer may be long.
+type mounted struct {
+	mu    sync.Mutex
+	users map[string]bool // containers that run
+}
+
+func (m *mounts) get(name string) *mounted {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of[name] == nil {
+		m.of[name] = &mounted{users: map[string]bool{}}
+	}
+	return m.of[name]
+}
+
+// Mount returns the directory of a volume for a container's run, with what is
+// mounted there if the volume's options say so. It is also how the next daemon
+// learns of the run.
+func (s *Service) Mount(name, container string) (dir string, err error) {
+	v, err := s.Get(name)
+	if err != nil || len(v.Options) == 0 {
+		return v.Dir, err
+	}
+	d, err := parseOptions(v.Options)
+	if err != nil {
+		return "", fault.As(fault.Internal, err)
+	}
+	if d.Type == "" {
+		return v.Dir, nil
+	}
+	m := s.mounts.get(name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.users) == 0 {
+		if err := d.over(v.Dir); err != nil {
+			return "", fault.Wrap(fault.Internal, err, "error while mounting volume '%s': failed to mount local volume: mount %s:%s, data: %s", v.Dir, d.Source, v.Dir, d.Options)
+		}
+	}
+	m.users[container] = true
+	return v.Dir, nil
+}
+
+// over mounts a device at dir, if nothing is mounted there.
+func (d device) over(dir string) error {
+	there, err := mountinfo.Mounted(dir)
+	if err != nil || there {
+		return err
+	}
+	m, err := d.mount(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
+	if err != nil {
+		return err
+	}
+	err = m.Mount(dir)
+	if no := unix.Errno(0); errors.As(err, &no) {
+		return no // without what the caller says too
+	}
+	return err
+}
+
+// Unmount is the end of a container's run. What its last user leaves is unmounted.
+func (s *Service) Unmount(name, container string) error {
+	v, err := s.Get(name)
+	if err != nil || len(v.Options) == 0 {
+		return nil
+	}
+	m := s.mounts.get(name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.users, container)
+	if len(m.users) > 0 {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, unmount(v.Dir), "error while unmounting volume '%s'", v.Dir)
+}
+
+// Sweep unmounts what a daemon that was killed has left mounted and no container
+// uses. Those that run have been told of by Mount.
+func (s *Service) Sweep() error {
+	var errs []error
+	for _, v := range s.List() {
+		errs = append(errs, s.Unmount(v.Name, ""))
+	}
+	return errors.Join(errs...)
+}
+
+// unmount ends a mount; one that is busy, by a program of the host's, goes when it
+// is not any more. A directory where nothing is mounted is left alone.
+func unmount(dir string) error {
+	if there, err := mountinfo.Mounted(dir); err != nil || !there {
+		return err
+	}
+	err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+	if errors.Is(err, unix.EBUSY) {
+		err = unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
+	}
+	return err
+}

@@ -1,0 +1,123 @@
+package volume
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"berth/internal/fault"
+)
+
+const (
+	recordFile = "volume.json"
+	dataDir    = "_data"
+	trashDir   = ".trash"
+	newPrefix  = ".new-"
+	fillPrefix = ".fill-"
+)
+
+// record is what volume.json says.
+type record struct {
+	Created time.Time
+	Options map[string]string `json:",omitempty"`
+	Labels  map[string]string `json:",omitempty"`
+}
+
+// Open returns the volumes under root (<data-root>/volumes), made if missing.
+// What a killed daemon was making or removing is removed.
+func Open(root string) (*Service, error) {
+	if err := os.MkdirAll(root, 0o711); err != nil {
+		return nil, err
+	}
+	s := &Service{root: root, volumes: map[string]*Volume{}, users: map[string]map[string]bool{}, mounts: mounts{of: map[string]*mounted{}}}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "the volumes cannot be listed")
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == trashDir || strings.HasPrefix(name, newPrefix):
+			s.throw(filepath.Join(root, name))
+		case e.IsDir() && check(name) == nil:
+			v, err := read(filepath.Join(root, name))
+			if err != nil {
+				return nil, fault.Wrap(fault.Internal, err, "the volume %s cannot be read", name)
+			}
+			s.volumes[name] = v
+			left, _ := filepath.Glob(filepath.Join(root, name, fillPrefix+"*"))
+			for _, dir := range left {
+				s.throw(dir)
+			}
+		}
+	}
+	return s, nil
+}
+
+// read reads a volume's directory. One without a record is of an earlier version.
+func read(home string) (*Volume, error) {
+	v := &Volume{Name: filepath.Base(home), Dir: filepath.Join(home, dataDir)}
+	p, err := os.ReadFile(filepath.Join(home, recordFile))
+	if errors.Is(err, os.ErrNotExist) {
+		info, err := os.Stat(home)
+		if err != nil {
+			return nil, err
+		}
+		v.Created = info.ModTime()
+		return v, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var r record
+	if err := json.Unmarshal(p, &r); err != nil {
+		return nil, err
+	}
+	v.Created, v.Options, v.Labels = r.Created, r.Options, r.Labels
+	return v, nil
+}
+
+// write makes a volume's directory aside, under a name that no volume has, and
+// returns where. Its record is on the disk before it has a name.
+func write(root string, v *Volume) (aside string, err error) {
+	if aside, err = os.MkdirTemp(root, newPrefix); err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(aside)
+		}
+	}()
+	p, err := json.Marshal(record{v.Created, v.Options, v.Labels})
+	if err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(filepath.Join(aside, recordFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(filepath.Join(aside, dataDir), 0o755); err != nil {
+		return "", errors.Join(err, f.Close())
+	}
+	if _, err = f.Write(p); err == nil {
+		err = f.Sync()
+	}
+	return aside, errors.Join(err, f.Close(), os.Chmod(aside, 0o711))
+}
+
+// syncDir puts a directory's entries on the disk.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// throw removes what has no volume's name any more. It is tried again when the
+// volumes are next opened.
+func (s *Service) throw(path string) {
+	s.trash.Go(func() { os.RemoveAll(path) })
+}

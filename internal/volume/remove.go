@@ -1,0 +1,62 @@
+package volume
+
+import (
+	"crypto/rand"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/internal/fault"
+)
+
+// Release takes a container from a volume's users.
+func (s *Service) Release(name, container string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.users[name], container)
+	if len(s.users[name]) == 0 {
+		delete(s.users, name)
+	}
+}
+
+// Remove removes a volume that no container has. It is gone from the disk's names
+// when this returns; its data goes in the background.
+func (s *Service) Remove(name string) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	v, err := s.forget(name)
+	if err != nil {
+		return err
+	}
+	to := filepath.Join(s.root, trashDir, rand.Text())
+	err = os.MkdirAll(filepath.Dir(to), 0o700)
+	if err == nil {
+		err = os.Rename(filepath.Join(s.root, name), to)
+	}
+	if err != nil {
+		s.mu.Lock()
+		s.volumes[name] = v
+		s.mu.Unlock()
+		return fault.Wrap(fault.Internal, err, "remove %s", name)
+	}
+	s.throw(to)
+	return fault.Wrap(fault.Internal, syncDir(s.root), "remove %s", name)
+}
+
+// forget takes a volume out of the map before it loses its name: a container that
+// claims it from now on waits for its turn to make it anew.
+func (s *Service) forget(name string) (*Volume, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.volumes[name]
+	switch {
+	case v == nil:
+		return nil, fault.New(fault.NotFound, "get %s: no such volume", name)
+	case len(s.users[name]) > 0:
+		return nil, fault.New(fault.Conflict, "remove %s: volume is in use - [%s]", name, strings.Join(slices.Sorted(maps.Keys(s.users[name])), ", "))
+	}
+	delete(s.volumes, name)
+	return v, nil
+}
