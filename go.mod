@@ -63,6 +63,7 @@ require (
 	github.com/mdlayher/socket v0.6.0 // indirect
 	github.com/mikelolasagasti/xz v1.0.1 // indirect
 	github.com/moby/locker v1.0.1 // indirect
+	github.com/moby/sys/mount v0.3.4 // indirect
 	github.com/moby/sys/userns v0.2.1 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/sirupsen/logrus v1.10.2 // indirect

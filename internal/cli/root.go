@@ -9,6 +9,7 @@ import (
 	"berth/internal/cli/registry"
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
+	"berth/internal/cli/volume"
 
 	"github.com/spf13/cobra"
 )
@@ -56,7 +57,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	root.AddCommand(image.TopLevel(s)...)
 	root.AddCommand(
 		registry.NewLogin(s), registry.NewLogout(s), registry.NewRegistry(s), registry.NewSearch(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
-		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, manifest.NewCommand(s)), group(s, system.NewCommand(s, b)),
+		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, manifest.NewCommand(s)), group(s, system.NewCommand(s, b)), group(s, volume.NewCommand(s)),
 	)
 	plainUseLines(root)
 	return root

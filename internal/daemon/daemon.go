@@ -79,7 +79,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		d.makeDirs,
 		func() error { return d.open(ctx) },
 		func() error { return d.containers.Recover(ctx, d.keeper.Load()) },
-		func() error { d.renewKeeper(ctx); return nil },
+		func() error { d.sweepVolumes(); d.renewKeeper(ctx); return nil },
 		func() error { return writePid(d.cfg.Pidfile) },
 	} {
 		if err := step(); err != nil {
@@ -290,6 +290,9 @@ func (d *Daemon) close() error {
 	}
 	if d.images != nil {
 		errs = append(errs, d.images.Close())
+	}
+	if d.volumes.Service != nil {
+		d.volumes.Close()
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())

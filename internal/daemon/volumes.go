@@ -45,14 +45,15 @@ func (s volumes) Delete(name string) error {
 	return err
 }
 
-// Prune removes the volumes that match and that nobody uses. When ctx ends it has
+// Prune removes the volumes that match and that nobody uses, but for those with
+// options, which may be of data that lies elsewhere. When ctx ends it has
 // removed some of them.
 func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error) {
 	for _, v := range s.List() {
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		if len(s.Users(v.Name)) > 0 || !matches(v) {
+		if len(s.Users(v.Name)) > 0 || len(v.Options) > 0 || !matches(v) {
 			continue
 		}
 		size, err := s.Size(ctx, v)
@@ -74,4 +75,11 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
 	size, err := treeSize(ctx, v.Dir)
 	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
+}
+
+// sweepVolumes unmounts what no container uses of what an earlier daemon has mounted.
+func (d *Daemon) sweepVolumes() {
+	if err := d.volumes.Sweep(); err != nil {
+		d.warn("%v", err)
+	}
 }

@@ -14,8 +14,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
-	volumes := volumeRoutes{cfg.Volumes}
-	system := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}
+	system, volumes := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},

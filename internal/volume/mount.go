@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 
+	"github.com/moby/sys/mount"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
@@ -55,7 +56,7 @@ func (s *Service) Mount(name, container string) (dir string, err error) {
 	defer m.mu.Unlock()
 	if len(m.users) == 0 {
 		if err := d.over(v.Dir); err != nil {
-			return "", fault.Wrap(fault.Internal, err, "error while mounting volume '%s': failed to mount local volume: mount %s:%s, data: %s", v.Dir, d.Source, v.Dir, d.Options)
+			return "", fault.Wrap(fault.Internal, err, "error while mounting volume '%s': failed to mount local volume", v.Dir)
 		}
 	}
 	m.users[container] = true
@@ -68,22 +69,18 @@ func (d device) over(dir string) error {
 	if err != nil || there {
 		return err
 	}
-	m, err := d.mount(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
+	options, err := d.resolved(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
 	if err != nil {
 		return err
 	}
-	err = m.Mount(dir)
-	if no := unix.Errno(0); errors.As(err, &no) {
-		return no // without what the caller says too
-	}
-	return err
+	return mount.Mount(d.Source, dir, d.Type, options)
 }
 
 // Unmount is the end of a container's run. What its last user leaves is unmounted.
 func (s *Service) Unmount(name, container string) error {
 	v, err := s.Get(name)
 	if err != nil || len(v.Options) == 0 {
-		return nil
+		return nil // what was removed meanwhile was unmounted for that
 	}
 	m := s.mounts.get(name)
 	m.mu.Lock()
@@ -93,6 +90,18 @@ func (s *Service) Unmount(name, container string) error {
 		return nil
 	}
 	return fault.Wrap(fault.Internal, unmount(v.Dir), "error while unmounting volume '%s'", v.Dir)
+}
+
+// release ends a volume's mount, whoever uses it: no container has the volume any more.
+func (s *Service) release(v *Volume) error {
+	if len(v.Options) == 0 {
+		return nil
+	}
+	m := s.mounts.get(v.Name)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.users)
+	return unmount(v.Dir)
 }
 
 // Sweep unmounts what a daemon that was killed has left mounted and no container

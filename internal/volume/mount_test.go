@@ -5,7 +5,6 @@ package volume
 import (
 	"net"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/moby/sys/mountinfo"
@@ -57,12 +56,44 @@ func TestAVolumesOwnFileSystemIsMountedWhileItsUsersRun(t *testing.T) {
 	}
 }
 
+func TestWhatIsMountedAsAVolumeIsNotRemovedWithIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	s, theirs := open(t), t.TempDir()
+	must(t, os.WriteFile(theirs+"/f", nil, 0o600))
+	bind := Request{Name: "data", Options: map[string]string{"type": "none", "device": theirs, "o": "bind"}}
+	for _, left := range []bool{false, true} {
+		v, _, err := s.Create(bind)
+		must(t, err)
+		if _, err := s.Mount("data", "one"); err != nil {
+			t.Fatal(err)
+		}
+		if left { // by a daemon that was killed before it unmounted
+			must(t, os.MkdirAll(s.root+"/.trash", 0o700))
+			must(t, os.Rename(s.root+"/data", s.root+"/.trash/x"))
+			s = again(t, s)
+		} else {
+			must(t, s.Remove("data"))
+		}
+		s.Close()
+		for _, dir := range []string{v.Dir, s.root + "/.trash/x"} {
+			if _, err := os.Stat(dir); err == nil {
+				t.Errorf("%s is still there", dir)
+			}
+		}
+		if _, err := os.Stat(theirs + "/f"); err != nil {
+			t.Fatal("what was mounted is gone: ", err)
+		}
+	}
+}
+
 func TestAFileSystemThatCannotBeMountedIsToldWithWhatWasAskedFor(t *testing.T) {
 	s := open(t)
 	v, _, err := s.Create(Request{Name: "data", Options: map[string]string{"type": "none", "device": "/nowhere/at/all", "o": "bind"}})
 	must(t, err)
 	_, err = s.Mount("data", "one")
-	want := "error while mounting volume '" + v.Dir + "': failed to mount local volume: mount /nowhere/at/all:" + v.Dir + ", data: bind: no such file or directory"
+	want := "error while mounting volume '" + v.Dir + "': failed to mount local volume: mount /nowhere/at/all:" + v.Dir + ", flags: 0x1000: no such file or directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
@@ -76,14 +107,18 @@ func TestTheServerOfANetworkFileSystemIsResolved(t *testing.T) {
 		}
 		return &net.IPAddr{IP: net.IPv4(192, 0, 2, 7)}, nil
 	}
-	m, err := device{"nfs", ":/export", "addr=nas,rw,,nolock"}.mount(resolve)
-	if err != nil || !slices.Equal(m.Options, []string{"addr=192.0.2.7", "rw", "nolock"}) || m.Source != ":/export" || m.Type != "nfs" {
-		t.Error(m, err)
+	for _, c := range []struct {
+		d    device
+		want string
+	}{
+		{device{"nfs", ":/export", "addr=nas,rw,nolock"}, "addr=192.0.2.7,rw,nolock"},
+		{device{"tmpfs", "tmpfs", "addr=nas"}, "addr=nas"},
+	} {
+		if got, err := c.d.resolved(resolve); err != nil || got != c.want {
+			t.Errorf("%v: %s %v", c.d, got, err)
+		}
 	}
-	if m, err := (device{"tmpfs", "tmpfs", "addr=nas"}).mount(resolve); err != nil || !slices.Equal(m.Options, []string{"addr=nas"}) {
-		t.Error(m, err)
-	}
-	if _, err := (device{"cifs", "//x/y", "addr=other"}).mount(resolve); err == nil {
-		t.Error("a server that nobody knows")
+	if got, err := (device{"cifs", "//x/y", "addr=other"}).resolved(resolve); err == nil {
+		t.Error("a server that nobody knows: ", got)
 	}
 }

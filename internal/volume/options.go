@@ -1,3 +1,5 @@
+//go:build linux
+
 package volume
 
 import (
@@ -7,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containerd/containerd/v2/core/mount"
 )
 
 // device is what the local driver's options say is mounted as a volume; with an
@@ -37,22 +38,18 @@ func parseOptions(options map[string]string) (device, error) {
 	return d, nil
 }
 
-// mount is what the kernel is asked for. The address of a server of nfs or cifs is
-// given by name, and the kernel wants it as a number: resolve finds it.
-func (d device) mount(resolve func(string) (*net.IPAddr, error)) (mount.Mount, error) {
-	m := mount.Mount{Type: d.Type, Source: d.Source}
-	for _, word := range strings.Split(d.Options, ",") {
-		if word == "" {
-			continue
-		}
+// resolved are the options as the kernel wants them: the server of nfs or cifs, which
+// is given by name, as a number.
+func (d device) resolved(resolve func(string) (*net.IPAddr, error)) (string, error) {
+	words := strings.Split(d.Options, ",")
+	for i, word := range words {
 		if host, ok := strings.CutPrefix(word, "addr="); ok && (d.Type == "nfs" || d.Type == "nfs4" || d.Type == "cifs") {
 			addr, err := resolve(host)
 			if err != nil {
-				return m, fmt.Errorf("error resolving passed in network volume address: %w", err)
+				return "", fmt.Errorf("error resolving passed in network volume address: %w", err)
 			}
-			word = "addr=" + addr.String()
+			words[i] = "addr=" + addr.String()
 		}
-		m.Options = append(m.Options, word)
 	}
-	return m, nil
+	return strings.Join(words, ","), nil
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package volume
 
 import (
@@ -9,6 +11,8 @@ import (
 	"time"
 
 	"berth/internal/fault"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 const (
@@ -117,7 +121,16 @@ func syncDir(dir string) error {
 }
 
 // throw removes what has no volume's name any more. It is tried again when the
-// volumes are next opened.
+// volumes are next opened. What is mounted in it is somebody's data: it is unmounted,
+// and if that cannot be, everything stays.
 func (s *Service) throw(path string) {
-	s.trash.Go(func() { os.RemoveAll(path) })
+	s.trash.Go(func() {
+		mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(path))
+		for _, m := range mounts {
+			err = errors.Join(err, unmount(m.Mountpoint))
+		}
+		if err == nil {
+			os.RemoveAll(path)
+		}
+	})
 }

@@ -1,7 +1,10 @@
+//go:build linux
+
 package volume
 
 import (
 	"crypto/rand"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,7 +34,7 @@ func (s *Service) Remove(name string) error {
 		return err
 	}
 	to := filepath.Join(s.root, trashDir, rand.Text())
-	err = os.MkdirAll(filepath.Dir(to), 0o700)
+	err = errors.Join(s.release(v), os.MkdirAll(filepath.Dir(to), 0o700))
 	if err == nil {
 		err = os.Rename(filepath.Join(s.root, name), to)
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package volume keeps named directories that outlive containers.
 //
 // A volume is a directory <root>/<name> with its data in _data and what is known
@@ -97,3 +99,9 @@ func check(name string) error {
 
 // maxName is what a file system lets a directory's name have, in bytes.
 const maxName = 255
+
+// Plain reports whether a volume is its directory, with nothing to be mounted.
+func (s *Service) Plain(name string) bool {
+	v, err := s.Get(name)
+	return err == nil && len(v.Options) == 0
+}

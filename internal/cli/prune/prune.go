@@ -139,7 +139,11 @@ func Filters(given map[string][]string, configured []string) map[string][]string
 // Ask prunes one kind after a question, unless force answers it.
 func (k Kind) Ask(ctx context.Context, s *session.Session, o Options, force bool) error {
 	if !force {
-		yes, err := s.Confirm(ctx, "WARNING! This will remove "+k.Warning(o.All)+".\nAre you sure you want to continue?")
+		what := k.Warning(o.All)
+		if k == Volumes { // which `system prune` words in its own way
+			what = map[bool]string{false: "anonymous local", true: "all local"}[o.All] + " volumes not used by at least one container"
+		}
+		yes, err := s.Confirm(ctx, "WARNING! This will remove "+what+".\nAre you sure you want to continue?")
 		if err != nil {
 			return err
 		}

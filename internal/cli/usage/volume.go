@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,6 +24,15 @@ func volumeHeader() format.Header {
 		"Name": "VOLUME NAME", "Group": "GROUP", "Driver": "DRIVER", "Scope": "SCOPE", "Availability": "AVAILABILITY",
 		"Mountpoint": "MOUNTPOINT", "Labels": "LABELS", "Links": "LINKS", "Size": "SIZE", "Status": "STATUS",
 	}
+}
+
+// WriteVolumes writes a line for each of the volumes.
+func WriteVolumes(w io.Writer, template string, list []volume.Volume) error {
+	rows := make([]*Volume, 0, len(list))
+	for _, v := range list {
+		rows = append(rows, &Volume{v})
+	}
+	return format.Write(w, template, volumeHeader(), rows)
 }
 
 // MarshalJSON shows all placeholders.

@@ -31,8 +31,14 @@ type sourceTree struct {
 	mount specs.Mount
 }
 
-// begin gets a container ready that has just been made with the ID of a sandbox.
+// begin gets a container ready that has just been made with the ID of a sandbox. What
+// has to be mounted for its volumes waits for the start, which may never come.
 func (w Warmth) begin(b *sandbox, c record.Container) {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type == "volume" && !w.deps.Volumes.Plain(m.Source) {
+			return
+		}
+	}
 	a := &ahead{c: c, p: &Prepared{io: &stdio.Streams{}, box: b}, done: make(chan struct{})}
 	b.ahead.Store(a)
 	began := w.Later(func() {

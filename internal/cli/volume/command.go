@@ -1,0 +1,19 @@
+// Package volume has the client's commands on volumes, one file a verb.
+package volume
+
+import (
+	"berth/internal/cli/session"
+
+	"github.com/spf13/cobra"
+)
+
+// NewCommand returns `volume` with its verbs.
+func NewCommand(s *session.Session) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "volume",
+		Short: "Manage volumes",
+		Args:  session.NoArgs,
+	}
+	cmd.AddCommand(newCreate(s), newInspect(s), newLs(s), newPrune(s), newRm(s))
+	return cmd
+}
