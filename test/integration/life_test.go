@@ -5,6 +5,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,7 +178,9 @@ func TestRmTakesAnonymousVolumesAlongWhenAsked(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	busybox := d.Busybox()
-	volumes := func() []string { return names(t, d.DataRoot()+"/volumes") }
+	volumes := func() []string {
+		return slices.DeleteFunc(names(t, d.DataRoot()+"/volumes"), func(name string) bool { return name[0] == '.' })
+	}
 	harness.EachClient(t, d, func(t *testing.T, c harness.Client) {
 		before := len(volumes())
 		c.Must("run", "--rm", "-v", "/anonymous", busybox, "touch", "/anonymous/file")
