@@ -39,8 +39,8 @@ func (c *change) unpack(m ocispec.Manifest, diffIDs []digest.Digest) (string, er
 	return c.unpackChain(layers)
 }
 
-// unpackSlots is how many layers are unpacked at once: unpacking is work for a processor, and for the disk.
-func unpackSlots() int { return max(2, min(runtime.GOMAXPROCS(0), 8)) }
+// unpackSlots is how many layers are unpacked at once: more than there are processors, since a layer also waits for the network and the disk.
+func unpackSlots() int { return max(4, min(runtime.GOMAXPROCS(0), 8)) }
 
 // unpackChain unpacks layers whose names are leased, and returns the topmost name.
 func (c *change) unpackChain(layers []unpack.Layer) (string, error) {
