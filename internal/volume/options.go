@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-
 )
 
 // device is what the local driver's options say is mounted as a volume; with an
