@@ -68,11 +68,17 @@ func pushUntilKilled(t *testing.T, s *server, round int) []pushed {
 			}
 		})
 	}
-	<-enough
+	over := make(chan struct{})
+	go func() { pushers.Wait(); close(over) }()
+	select {
+	case <-enough:
+	case <-over:
+		t.Fatalf("pushes fail before the registry is killed:\n%s", s.log.String())
+	}
 	// A different moment in each round.
 	time.Sleep(time.Duration(round*700) * time.Microsecond)
 	s.end(syscall.SIGKILL)
-	pushers.Wait()
+	<-over
 	return acknowledged
 }
 
