@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
 	"syscall"
 
 	"berth/internal/registry"
@@ -65,9 +66,13 @@ func (s *Store) adopt(repo string, d digest.Digest, size int64, file string) err
 		return err
 	}
 	if err != nil || info.Size() != size {
-		if err := s.rename(file, blobPath(d)); err != nil {
-			return full(err)
-		}
+		err = s.rename(file, blobPath(d))
+	} else {
+		// Whoever brought it may have been killed before its name was durable.
+		err = s.sync(path.Dir(blobPath(d)))
+	}
+	if err != nil {
+		return full(err)
 	}
 	return s.link(repo, d, size)
 }

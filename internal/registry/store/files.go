@@ -8,11 +8,16 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
 // disk is the data directory, and ways to change it that survive whatever happens.
-type disk struct{ root *os.Root }
+type disk struct {
+	root *os.Root
+	// making is held while directories are made: who sees one may count on its name.
+	making *sync.RWMutex
+}
 
 // place writes a small file under a name, all of it or none: after a crash the
 // name stands for the old content or the new.
@@ -53,7 +58,8 @@ func (d disk) mark(name string) error {
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return d.touch(name)
+		// Whoever made it may have been killed before its name was durable.
+		return errors.Join(d.touch(name), d.sync(path.Dir(name)))
 	case errors.Is(err, fs.ErrNotExist):
 		if err := d.mkdirs(path.Dir(name)); err != nil {
 			return full(err)
@@ -74,9 +80,14 @@ func (d disk) touch(name string) error {
 
 // mkdirs makes a directory and those above it, each durable in the one above.
 func (d disk) mkdirs(name string) error {
-	if _, err := d.root.Stat(name); err == nil {
+	d.making.RLock()
+	_, err := d.root.Stat(name)
+	d.making.RUnlock()
+	if err == nil {
 		return nil
 	}
+	d.making.Lock()
+	defer d.making.Unlock()
 	parts := strings.Split(name, "/")
 	for i := range parts {
 		err := d.root.Mkdir(path.Join(parts[:i+1]...), 0o700)

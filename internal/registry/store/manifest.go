@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path"
 
 	"berth/internal/registry"
 	"berth/internal/registry/grammar"
@@ -85,16 +86,17 @@ func (s *Store) keepLocked(repo string, p registry.Push) error {
 		return err
 	}
 	s.leases.touch(p.Digest.String())
-	if info, err := s.root.Stat(blobPath(p.Digest)); err != nil || info.Size() != int64(len(p.Body)) {
-		if gone(err) != nil {
-			return err
-		}
-		if err := s.place(blobPath(p.Digest), p.Body); err != nil {
-			return err
-		}
+	info, err := s.root.Stat(blobPath(p.Digest))
+	switch {
+	case gone(err) != nil:
+		return err
+	case err != nil || info.Size() != int64(len(p.Body)):
+		err = s.place(blobPath(p.Digest), p.Body)
+	default:
+		err = s.sync(path.Dir(blobPath(p.Digest))) // as in adopt
 	}
-	if old, err := s.root.ReadFile(link); err == nil && string(old) == p.Links.MediaType {
-		return nil
+	if err != nil {
+		return err
 	}
 	return s.place(link, []byte(p.Links.MediaType))
 }

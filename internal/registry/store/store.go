@@ -77,7 +77,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lookup: lookup{disk{root}}, options: o}
+	s := &Store{lookup: lookup{disk{root, &sync.RWMutex{}}}, options: o}
 	s.usage = usage{disk: s.disk, quota: o.Quota}
 	if err := s.begin(dir); err != nil {
 		return nil, errors.Join(err, s.Close())
