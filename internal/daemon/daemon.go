@@ -79,7 +79,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		d.makeDirs,
 		func() error { return d.open(ctx) },
 		func() error { return d.containers.Recover(ctx, d.keeper.Load()) },
-		func() error { d.sweepVolumes(); d.renewKeeper(ctx); return nil },
+		func() error { d.volumes.sweep(d.warn); d.renewKeeper(ctx); return nil },
 		func() error { return writePid(d.cfg.Pidfile) },
 	} {
 		if err := step(); err != nil {

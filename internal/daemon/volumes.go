@@ -77,9 +77,9 @@ func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
 	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
 }
 
-// sweepVolumes unmounts what no container uses of what an earlier daemon has mounted.
-func (d *Daemon) sweepVolumes() {
-	if err := d.volumes.Sweep(); err != nil {
-		d.warn("%v", err)
+// sweep unmounts what no container uses of what an earlier daemon has mounted.
+func (s volumes) sweep(warn func(format string, args ...any)) {
+	if err := s.Sweep(); err != nil {
+		warn("%v", err)
 	}
 }
