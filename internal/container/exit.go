@@ -67,11 +67,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		}
 	}
 	s.probes.Unwatch(&e.health, e.id)
-	var letGo func()
-	if log := e.log.Load(); log != nil {
-		letGo = log.LetGo
-	}
-	stdio.Drain(e.hub, letGo)
+	stdio.Drain(e.hub, receiverOf(e))
 	oom := false
 	if l.Group != nil {
 		n, err := l.Group.OOMKills()

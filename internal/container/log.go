@@ -73,6 +73,14 @@ func into(write func(stream string, t time.Time, chunk []byte) error) stream.Sin
 	}
 }
 
+// receiverOf lets the log's receiver go that holds the output up; nil without a log.
+func receiverOf(e *entry) (letGo func()) {
+	if l := e.log.Load(); l != nil {
+		return l.LetGo
+	}
+	return nil
+}
+
 // closeLog ends the run's log; those who follow it end when they have read it.
 func closeLog(e *entry) {
 	if l := e.log.Swap(nil); l != nil {
