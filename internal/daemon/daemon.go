@@ -86,7 +86,7 @@ func (d *Daemon) start(ctx context.Context) error {
 			return err
 		}
 	}
-	registries, limits, err := d.registries()
+	registries, limits, err := d.cfg.Registries.client()
 	if err != nil {
 		return err
 	}

@@ -52,9 +52,8 @@ func (c *RegistryConfig) complete() error {
 	return nil
 }
 
-// registries makes the client of registries.
-func (d *Daemon) registries() (*remote.Client, transfer.Limits, error) {
-	c := d.cfg.Registries
+// client makes the client of registries.
+func (c *RegistryConfig) client() (*remote.Client, transfer.Limits, error) {
 	insecure, err := remote.ParseInsecure(c.Insecure)
 	if err != nil {
 		return nil, transfer.Limits{}, err
@@ -75,18 +74,18 @@ func orMany(n int) int {
 	return n
 }
 
-// specialRegistries tells what is special about some.
-func (d *Daemon) specialRegistries() server.Registries {
-	insecure, err := remote.ParseInsecure(d.cfg.Registries.Insecure)
+// special tells what is special about some.
+func (c *RegistryConfig) special() server.Registries {
+	insecure, err := remote.ParseInsecure(c.Insecure)
 	if err != nil {
 		return server.Registries{} // it was read when the daemon started
 	}
-	return server.Registries{InsecureNetworks: insecure.Networks, InsecureNames: insecure.Names, Mirrors: d.cfg.Registries.Mirrors}
+	return server.Registries{InsecureNetworks: insecure.Networks, InsecureNames: insecure.Names, Mirrors: c.Mirrors}
 }
 
 // proxy is what registries are reached through.
-func (d *Daemon) proxy() server.Proxy {
-	p := d.cfg.Registries.Proxies
+func (c *RegistryConfig) proxy() server.Proxy {
+	p := c.Proxies
 	or := func(set string, names ...string) string {
 		if set != "" {
 			return server.WithoutPassword(set)

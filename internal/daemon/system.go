@@ -37,7 +37,7 @@ func (d *Daemon) Host() server.Host {
 	for name, r := range d.cfg.Runtimes {
 		h.Runtimes[name] = server.Runtime{Path: r.Path, Args: r.Args}
 	}
-	h.Registries = d.specialRegistries()
+	h.Registries = d.cfg.Registries.special()
 	if d.cgroups.Version() == cgroup.V2 {
 		h.CgroupVersion = "2"
 		h.SecurityOptions = append(h.SecurityOptions, "name=cgroupns")
@@ -51,7 +51,7 @@ func (d *Daemon) Host() server.Host {
 		h.MemTotal = int64(si.Totalram) * int64(si.Unit)
 	}
 	h.OperatingSystem, h.OSVersion = release()
-	h.Network.Proxy = d.proxy()
+	h.Network.Proxy = d.cfg.Registries.proxy()
 	forward, _ := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
 	h.Network.IPv4Forwarding = strings.TrimSpace(string(forward)) == "1"
 	h.Network.OpenHosts, h.Network.Encrypted = d.openly(), d.cfg.TLS.Enabled
