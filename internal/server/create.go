@@ -36,6 +36,9 @@ func (r containerRoutes) create(c *call) error {
 	if err != nil {
 		return err
 	}
+	if !c.version.Has(compat.NoKernelMemory) {
+		made.Warnings = append(body.HostConfig.Discarded(), made.Warnings...)
+	}
 	if made.Warnings == nil {
 		made.Warnings = []string{}
 	}

@@ -224,3 +224,14 @@ func FuzzCreate(f *testing.F) {
 		show.HostConfig(&req.HostConfig)
 	})
 }
+
+func TestLimitsOnKernelMemoryAreDiscardedWithAWarningWhereTheVersionHasThem(t *testing.T) {
+	const body = `{"Image":"x","HostConfig":{"KernelMemory":16777216,"KernelMemoryTCP":1,"Memory":67108864}}`
+	for version, want := range map[string]int{"/v1.41": 2, "/v1.42": 0} {
+		w := ask(&fake{}, "POST", version+"/containers/create", body)
+		var made struct{ Warnings []string }
+		if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != 201 || len(made.Warnings) != want {
+			t.Errorf("%s: %d %s, %v", version, w.Code, w.Body, err)
+		}
+	}
+}

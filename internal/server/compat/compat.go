@@ -44,6 +44,7 @@ const (
 	ImageContainersCount
 	NoLegacyNetwork
 	ListHealth
+	NoKernelMemory
 	ImageCreateEvents
 	JSONLines
 	InfoNoArtifacts
@@ -90,6 +91,7 @@ var changes = [...]struct {
 	InfoFirewall:         {49, "info shows the firewall, and of commits no longer which were expected"},
 	InfoNoBridgeNf:       {50, "info has no BridgeNfIptables"},
 	JSONLines:            {52, "events are JSON lines, without the fields status, id and from"},
+	NoKernelMemory:       {42, "create does not look at limits on kernel memory; before, it discards them with a warning"},
 	NoAnnotations:        {46, "list shows HostConfig.Annotations"},
 	ImageDescriptors:     {48, "images and containers show descriptors"},
 	ImageContainersCount: {51, "image list counts containers"},

@@ -26,9 +26,26 @@ type Body struct {
 	*wire.Config
 	Cmd, Entrypoint  words // in the place of Config's
 	Healthcheck      *HealthConfig
-	HostConfig       *wire.HostConfig
+	HostConfig       *HostConfig
 	NetworkingConfig *network.NetworkingConfig
 	MacAddress       string
+}
+
+// HostConfig is Docker's, with limits that no kernel has any more.
+type HostConfig struct {
+	wire.HostConfig
+	KernelMemory, KernelMemoryTCP int64
+}
+
+// Discarded are the warnings about limits that older clients may still ask for.
+func (h *HostConfig) Discarded() (warnings []string) {
+	if h != nil && h.KernelMemory > 0 {
+		warnings = append(warnings, "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.")
+	}
+	if h != nil && h.KernelMemoryTCP > 0 {
+		warnings = append(warnings, "Your kernel does not support kernel memory TCP limit capabilities or the cgroup is not mounted. Limitation discarded.")
+	}
+	return warnings
 }
 
 // HealthConfig is Docker's, and what we do to an unhealthy container beyond it.
@@ -78,10 +95,10 @@ func Create(body *Body) (config.CreateRequest, error) {
 	req.Config.Healthcheck = healthcheck(body.Healthcheck)
 	req.Config.MacAddress = body.MacAddress
 	if body.HostConfig == nil {
-		body.HostConfig = &wire.HostConfig{}
+		body.HostConfig = &HostConfig{}
 	}
 	mode := string(body.HostConfig.NetworkMode)
-	if err := takeHostConfig(body.HostConfig, &req.HostConfig); err != nil {
+	if err := takeHostConfig(&body.HostConfig.HostConfig, &req.HostConfig); err != nil {
 		return req, err
 	}
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
