@@ -4,6 +4,8 @@
 // The tree:
 //
 //	containers/<id>   container.record  (JSON)
+//	asks/<id>         what a user asked of a run whose end is not recorded
+//	departures/<id>   a removal that may not be over  (JSON)
 //	volumes/<name>    volume.record     (JSON)
 //
 // Writers describe what to write as data and wait for the disk; those that
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -30,6 +33,7 @@ type Op struct {
 type Store struct {
 	db      *bbolt.DB
 	pending chan commit
+	late    late
 	stop    chan struct{}
 	done    chan struct{}
 }
@@ -133,17 +137,24 @@ func (s *Store) gather(first commit) []commit {
 // write commits a batch; when it fails each commit is tried alone, so that one
 // that cannot be written does not fail its neighbours.
 func (s *Store) write(batch []commit) {
-	var all []Op
+	first := s.late.all()
+	all := slices.Clone(first)
 	for _, c := range batch {
 		all = append(all, c.ops...)
 	}
 	err := s.update(all)
+	written := err == nil
 	for _, c := range batch {
 		if err != nil && len(batch) > 1 {
-			c.result <- s.update(c.ops)
+			alone := s.update(append(slices.Clone(first), c.ops...))
+			written = written || alone == nil
+			c.result <- alone
 			continue
 		}
 		c.result <- err
+	}
+	if written {
+		s.late.drop(len(first))
 	}
 }
 

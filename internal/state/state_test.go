@@ -77,3 +77,32 @@ func TestASecondProcessIsRefused(t *testing.T) {
 		t.Fatal("opened twice")
 	}
 }
+
+func TestWhatIsWrittenLaterGoesWithTheNextCommitAndBeforeIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(Op{"names", "one", []byte("old")}, Op{"names", "two", []byte("old")}); err != nil {
+		t.Fatal(err)
+	}
+	s.Later(Op{Bucket: "names", Key: "one"}, Op{Bucket: "names", Key: "two"})
+	if err := s.Commit(Op{"names", "two", []byte("new")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(Op{"names", "one", []byte("new")}); err != nil { // and only with that one
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got := ""
+	if err := s.Each("names", func(k string, v []byte) error { got += k + "=" + string(v) + " "; return nil }); err != nil || got != "one=new two=new " {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
