@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/internal/container/restart"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/state"
@@ -24,6 +25,7 @@ func (s runs) note(e *entry, l *live, asked restart.Asked) error {
 			return fault.Wrap(fault.Internal, err, "the stop cannot be recorded")
 		}
 	}
+	failpoint.At("stop.noted")
 	l.ask(asked)
 	return nil
 }
@@ -144,6 +146,7 @@ func (s runs) again(e *entry, due time.Time) {
 	if s.leaving.Load() || before.State != Restarting || !before.Restart.Due.Equal(due) {
 		return
 	}
+	failpoint.At("again.due")
 	err := s.begin(ctx, e, func(c *Container) { c.Restart.Due = time.Time{} })
 	if err == nil {
 		return
@@ -172,5 +175,6 @@ func (s runs) plan(e *entry, plan restart.Plan, now time.Time) {
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
+	failpoint.At("again.planned")
 	s.arm(e)
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"berth/internal/container/probing"
 	"berth/internal/container/stdio"
+	"berth/internal/failpoint"
 	"berth/internal/stream"
 )
 
@@ -21,6 +22,7 @@ func (s *Service) Close() (running bool) {
 			hubs = append(hubs, e.hub)
 		}
 	}
+	failpoint.At("close.let-go")
 	stdio.LetGo(append(hubs, s.execs.Hubs()...))
 	for _, e := range s.index.All() {
 		closeLog(e)

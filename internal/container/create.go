@@ -11,6 +11,7 @@ import (
 	"berth/internal/container/provision"
 	"berth/internal/container/rootfs"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
@@ -70,15 +71,20 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 		return CreateResult{}, err
 	}
 	ops := []state.Op{put(c)}
+	failpoint.At("create.directory-made")
 	if err := s.deps.Store.Commit(ops...); err != nil {
 		return CreateResult{}, fault.Wrap(fault.Internal, err, "the container cannot be recorded")
 	}
 	if len(c.HostConfig.Links) > 0 {
 		s.linked.Store(true)
 	}
+	failpoint.At("create.recorded")
+	s.host.Storage().Recorded(c.ID)
 	s.index.Add(newEntry(c))
 	undo.Clear()
+	failpoint.At("create.shown")
 	s.tells.Of(c, event.Create)
+	failpoint.At("create.told")
 	getReady(c)
 	return CreateResult{ID: c.ID, Warnings: append(discarded, config.Warnings(req)...)}, nil
 }

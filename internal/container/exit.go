@@ -8,6 +8,7 @@ import (
 	"berth/internal/container/restart"
 	"berth/internal/container/stdio"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -68,6 +69,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	}
 	s.probes.Unwatch(&e.health, e.id)
 	stdio.Drain(e.hub, receiverOf(e))
+	failpoint.At("exit.drained")
 	oom := false
 	if l.Group != nil {
 		n, err := l.Group.OOMKills()
@@ -100,16 +102,9 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	closeLog(e)
 	e.live.Store(nil)
 	e.hub.Settle()
-	if !c.HostConfig.AutoRemove {
-		err = s.deps.Store.Commit(unasked(c)...)
-	}
-	if err != nil { // the keeper goes on knowing it, for the next daemon
-		s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
-	} else if len(endpoint.Ports) > 0 { // whose sockets the keeper holds: the next container may want them
-		s.forgetEnd(client, e.id)
-	} else {
-		e.forgetting.Go(func() { s.forgetEnd(client, e.id) })
-	}
+	failpoint.At("exit.shown")
+	s.recordEnd(e, len(endpoint.Ports) > 0, client)
+	failpoint.At("exit.recorded")
 	l.telling.Lock() // who sends a signal tells of it first
 	l.endTold = true
 	l.telling.Unlock()
@@ -117,6 +112,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	if !told {
 		s.tells.All(notice.Ended(&c, l.oomTold))
 	}
+	failpoint.At("exit.told")
 	s.host.Release(c, endpoint, l.Holdings)
 	if !told {
 		s.tells.All(notice.Left(&c, endpoint))
@@ -125,6 +121,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		s.tells.By(a, c, event.Stop)
 	}
 	s.execs.Orphan(c.ID)
+	failpoint.At("exit.released")
 	close(l.down)
 	e.tell(WaitNotRunning, WaitNextExit)
 	if plan.Again {
@@ -135,4 +132,21 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 			s.deps.Warn("container %s: %v", e.id, err)
 		}
 	}
+}
+
+// recordEnd makes a run's end durable, and then has the keeper forget it: at once when it holds the
+// sockets of ports, which the next container may want.
+func (s runs) recordEnd(e *entry, ports bool, client *keeper.Client) {
+	c := e.snapshot()
+	if !c.HostConfig.AutoRemove {
+		if err := s.deps.Store.Commit(unasked(c)...); err != nil { // the keeper goes on knowing it, for the next daemon
+			s.deps.Warn("the exit of container %s cannot be recorded: %v", e.id, err)
+			return
+		}
+	}
+	if ports {
+		s.forgetEnd(client, e.id)
+		return
+	}
+	e.forgetting.Go(func() { s.forgetEnd(client, e.id) })
 }

@@ -7,6 +7,7 @@ import (
 	"berth/internal/container/provision"
 	"berth/internal/container/restart"
 	"berth/internal/container/waiting"
+	"berth/internal/failpoint"
 )
 
 // probed is a run as those see it who probe it.
@@ -28,6 +29,7 @@ func (p probed) Heal(action string) error {
 		return nil // it is being done
 	}
 	defer p.l.acting.Store(false)
+	failpoint.At("health.acts")
 	ctx := context.Background()
 	switch action {
 	case health.Kill:

@@ -10,6 +10,7 @@ import (
 	"berth/internal/container/notice"
 	"berth/internal/container/record"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 	"berth/internal/peer"
@@ -47,11 +48,13 @@ func (s Changes) Pause(ctx context.Context, ref string) error {
 	if err := freeze(ctx, l); err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "cannot pause container %s", e.id)
 	}
+	failpoint.At("pause.frozen")
 	c, err := e.step(Froze, nil)
 	if err != nil {
 		return err
 	}
 	s.probes.Unwatch(&e.health, e.id)
+	failpoint.At("pause.shown")
 	s.tells.Of(c, event.Pause)
 	// Who kills it either sees it paused, and lets it go, or is seen here.
 	if l.ending.Load() {
@@ -106,6 +109,7 @@ func (s signals) thaw(e *entry, l *live) error {
 	if err := l.Group.Thaw(ctx); err != nil && !pidfd.Ended(l.Pidfd) {
 		return fault.Wrap(fault.Internal, err, "cannot unpause container %s", e.id)
 	}
+	failpoint.At("unpause.thawed")
 	c, err := e.step(Thawed, nil)
 	if err != nil {
 		return err
@@ -141,6 +145,7 @@ func (s signals) send(ctx context.Context, e *entry, l *live, sig unix.Signal, v
 	if err := pidfd.Send(l.Pidfd, sig); err != nil {
 		return err
 	}
+	failpoint.At("signal.sent")
 	s.tells.By(&notice.Asker{By: peer.From(ctx), Verb: verb}, e.snapshot(), event.Kill, "signal", strconv.Itoa(int(sig)))
 	return nil
 }

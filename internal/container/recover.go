@@ -14,6 +14,7 @@ import (
 	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/pidfd"
@@ -44,8 +45,15 @@ func (s recovery) run(ctx context.Context) error {
 	if err := s.readAsks(); err != nil {
 		return err
 	}
+	for _, e := range s.index.All() {
+		s.tells.MissingCreate(e.snapshot())
+	}
+	failpoint.At("recover.records-read")
 	procs, err := s.client.List(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.finishRemovals(); err != nil {
 		return err
 	}
 	known := map[string]bool{}
@@ -54,6 +62,7 @@ func (s recovery) run(ctx context.Context) error {
 	}
 	s.host.Storage().Sweep(known)
 	s.sweepExits(procs)
+	failpoint.At("recover.swept")
 	var connected []Connection
 	var finish []func()
 	for _, p := range procs {
@@ -86,16 +95,21 @@ func (s recovery) run(ctx context.Context) error {
 			finish = append(finish, func() { s.runs().ended(s.client, p.ID, *p.Exit) })
 		}
 	}
+	failpoint.At("recover.adopted")
 	if err := s.deps.Networks.Restore(ctx, connected); err != nil {
 		return err
 	}
+	failpoint.At("recover.connected")
 	for _, f := range finish {
 		f()
 	}
+	failpoint.At("recover.ended")
 	s.settle()
+	failpoint.At("recover.settled")
 	for _, e := range s.index.All() {
 		s.tells.Missing(e.snapshot())
 	}
+	failpoint.At("recover.told")
 	s.recovered.Store(true)
 	s.tells.Remember(nil)
 	s.resume()
@@ -129,7 +143,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 		return nil, err
 	}
 	c := e.change(func(c *Container) {
-		c.State, c.Wanted = Running, WantedUp
+		c.State, c.Wanted, c.Began = Running, WantedUp, nil
 		c.Run.Pid, c.Run.Started = p.Pid, p.Started.UTC()
 	})
 	l := &live{Holdings: provision.Holdings{Pid: p.Pid, Pidfd: a.Pidfd}, adopted: true, down: make(chan struct{})}
@@ -138,6 +152,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	}
 	c = s.seen(e, l)
 	s.host.Storage().KeepVolumes(c, true)
+	s.tells.MissingStart(c)
 	sink, err := logsOf(s.deps).openSink(e, c, false)
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
@@ -150,6 +165,7 @@ func (s recovery) adopt(ctx context.Context, e *entry, p keeper.Process) ([]*os.
 	}
 	l.ask(s.asks[e.id])
 	defer s.runs().watch(e, l, false)
+	failpoint.At("adopt.spool-taken")
 	io, ports := provision.Streams(a)
 	l.Pty = io.Pty
 	e.live.Store(l)
@@ -239,11 +255,14 @@ func (s recovery) settle() {
 func (s recovery) lost(e *entry) {
 	exit, err := keeper.ReadExitFile(s.deps.Paths.ExitFile(e.id))
 	if err != nil {
+		if s.neverRan(e) {
+			return
+		}
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
 	}
 	was := e.snapshot().Endpoint
 	c := e.change(func(c *Container) {
-		c.State, c.Endpoint = Exited, Endpoint{}
+		c.State, c.Endpoint, c.Began = Exited, Endpoint{}, nil
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 		c.Restart.Asked = max(c.Restart.Asked, s.asks[c.ID])
 	})
@@ -251,11 +270,32 @@ func (s recovery) lost(e *entry) {
 	if err := s.deps.Store.Commit(unasked(c)...); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	} else {
+		failpoint.At("lost.recorded")
 		os.Remove(s.deps.Paths.ExitFile(e.id)) // not before: it is all that knows
 	}
+	s.tells.MissingStart(c)
 	if !s.tells.Told(c, event.Die) {
 		s.tells.All(append(notice.Ended(&c, false), notice.Left(&c, was)...))
 	}
+}
+
+// neverRan takes a start back that was recorded and came to nothing, and that nobody was told of: the keeper that was
+// asked for it lives, and knows of no such process. It forgets one that goes by itself before that is recorded.
+func (s recovery) neverRan(e *entry) bool {
+	c := e.snapshot()
+	if c.HostConfig.AutoRemove || c.Began == nil || c.Began.Keeper == "" || c.Began.Keeper != keeper.Life(s.client) {
+		return false
+	}
+	c = e.change(func(c *Container) {
+		if c.State = Exited; c.Began.Before.Started.IsZero() {
+			c.State = Created
+		}
+		c.Run, c.Began, c.Endpoint, c.Wanted = c.Began.Before, nil, Endpoint{}, WantedDown
+	})
+	if err := s.deps.Store.Commit(put(c)); err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
+	}
+	return true
 }
 
 // sweepExits removes exit files of a keeper that died before it could forget what had

@@ -2,14 +2,13 @@ package container
 
 import (
 	"context"
-	"os"
 
 	"berth/internal/container/notice"
 	"berth/internal/container/restart"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/peer"
-	"berth/internal/state"
 )
 
 // RemoveOptions widen a removal.
@@ -84,19 +83,9 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 	if err != nil {
 		return err
 	}
-	forget := state.Op{Bucket: bucket, Key: c.ID}
-	if c.HostConfig.AutoRemove {
-		// Nobody waits for the disk: a record that a crash leaves is of a
-		// container that does not run, and Recover removes it.
-		s.host.Later(func() { s.deps.Store.Commit(forget) })
-	} else if err = s.deps.Store.Commit(forget); err != nil {
-		// A disk that is full: what the container has written makes room. A crash
-		// now leaves a record without a directory, which can be removed.
-		err = os.RemoveAll(s.deps.Paths.Dir(c.ID))
-		if err == nil {
-			err = s.deps.Store.Commit(forget)
-		}
-	}
+	failpoint.At("remove.began")
+	err = s.forget(c, volumes)
+	failpoint.At("remove.recorded")
 	s.host.Warmth().Forget(c.ID)
 	e.views.End(0)
 	if err == nil {
@@ -108,14 +97,19 @@ func (s runs) discard(ctx context.Context, e *entry, volumes bool) error {
 		e.waiting.Answer(WaitResult{Code: c.Run.ExitCode, Err: err.Error()}, WaitRemoved)
 		return err
 	}
+	failpoint.At("remove.thrown-away")
 	closeLog(e)
 	s.index.Drop(c.ID, c.Name)
 	s.host.Storage().LeaveVolumes(c, volumes)
+	failpoint.At("remove.volumes-removed")
 	e.step(RemoveDone, nil)
 	e.hub.Abort(nil)
+	failpoint.At("remove.shown")
 	if !s.tells.Told(c, event.Destroy) {
 		s.tells.By(&notice.Asker{By: peer.From(ctx), Verb: "remove"}, c, event.Destroy)
 	}
+	failpoint.At("remove.told")
+	s.forgotten(c)
 	e.tell(WaitNotRunning, WaitNextExit, WaitRemoved)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"berth/internal/container/index"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 )
 
@@ -43,8 +44,10 @@ func (s Changes) Rename(ctx context.Context, ref, name string) error {
 		s.index.Release(name, e.id)
 		return fault.Wrap(fault.Internal, err, "the new name cannot be recorded")
 	}
+	failpoint.At("rename.recorded")
 	c = e.change(func(c *Container) { c.Name = name })
 	s.index.Release(before, e.id)
+	failpoint.At("rename.shown")
 	s.tells.Of(c, event.Rename, "oldName", "/"+before)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/container/restart"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 )
 
@@ -40,11 +41,13 @@ func (s Changes) stopAndStart(ctx context.Context, e *entry, opts StopOptions) e
 			return err
 		}
 	}
+	failpoint.At("restart.stopped")
 	err = s.Start(context.WithoutCancel(ctx), e.id)
 	if fault.Is(err, fault.NotModified) { // somebody else was faster
 		err = nil
 	}
 	if err == nil {
+		failpoint.At("restart.started")
 		s.tells.Of(e.snapshot(), event.Restart)
 	}
 	return err

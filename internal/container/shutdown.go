@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 )
 
@@ -22,6 +23,7 @@ type Shutdown struct{ *Service }
 // ended, or the seconds are over and those of the slowest; negative waits for ever.
 func (s Shutdown) StopAll(seconds int) error {
 	s.leaving.Store(true)
+	failpoint.At("shutdown.began")
 	ctx, cancel := bounded(shutdownTime(seconds, s.List()))
 	defer cancel()
 	var ending []*entry

@@ -9,9 +9,12 @@ import (
 	"berth/internal/container/files"
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
+	"berth/internal/keeper"
 )
 
 // startTimeout bounds a start that nothing else bounds: the client may be gone.
@@ -89,35 +92,40 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	if err != nil {
 		return err
 	}
+	failpoint.At("start.prepared")
 	sink, err := logsOf(s.deps).openSink(e, c, true)
 	if err != nil {
 		return err
 	}
 	undo.Add(func() { closeLog(e) })
+	failpoint.At("start.log-opened")
 	defer p.CloseChildEnds()
 
 	recorded := make(chan error, 1)
-	record := sync.OnceFunc(func() { // beside the keeper's work, which goes first
+	note := sync.OnceFunc(func() { // beside the keeper's work, which goes first
 		go func() {
 			c := c
+			c.Began = &record.Began{Keeper: keeper.Life(client), Before: c.Run}
 			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
 			recorded <- s.deps.Store.Commit(unasked(c)...)
 		}()
+		failpoint.At("start.requested")
 		s.tells.All(notice.Joined(&c, p.Endpoint()))
 		undo.Add(func() { s.tells.All(notice.Left(&c, p.Endpoint())) })
 	})
-	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
+	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, note))
 	if p.WentCold(err) {
 		if err = s.host.Warmth().Cold(c, p); err == nil {
-			proc, pidfd, err = provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, record))
+			proc, pidfd, err = provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, note))
 		}
 	}
-	record()
+	note()
 	if err == nil {
 		if err = s.host.Others().Begin(ctx, c, p, client); err != nil {
 			provision.UndoStart(client, pidfd, c.ID)
 		}
 	}
+	failpoint.At("start.running")
 	rerr := <-recorded
 	if err != nil {
 		return p.Failure(err)
@@ -126,6 +134,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		provision.UndoStart(client, pidfd, c.ID)
 		return fault.Wrap(fault.Internal, rerr, "the start cannot be recorded")
 	}
+	failpoint.At("start.recorded")
 	// First what readers act on, then the state that tells them that it is there.
 	e.live.Store(&live{Holdings: p.Started(proc.Pid, pidfd), down: make(chan struct{})})
 	e.hub.Run(p.IO().Ends(c.Config.StdinOnce, func() { client.CloseStdin(context.Background(), c.ID) }), sink)
@@ -138,7 +147,9 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	if s.linked.Load() {
 		s.relink(now)
 	}
+	failpoint.At("start.shown")
 	s.tells.Of(c, event.Start)
+	failpoint.At("start.told")
 	s.runs().watchOOM(e, e.live.Load())
 	s.watch(e, e.live.Load(), true)
 	return err // none: Starting has this event, and the verb lock is ours
@@ -166,6 +177,7 @@ func (s runs) startFailed(e *entry, before Container, cause error) {
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
+	failpoint.At("start.failure-recorded")
 	e.hub.Abort(nil) // who started it hears why, not who is attached
 	if c.HostConfig.AutoRemove {
 		s.discard(context.Background(), e, true)

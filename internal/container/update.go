@@ -7,6 +7,7 @@ import (
 	"berth/internal/container/ocispec"
 	"berth/internal/container/record"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/state"
 )
@@ -47,6 +48,7 @@ func (s Changes) update(e *entry, u config.Update) error {
 			return err
 		}
 	}
+	failpoint.At("update.limited")
 	ops := []state.Op{put(c)}
 	if c.HostConfig.RestartPolicy.None() { // nobody asks for what was asked any more
 		ops = append(ops, state.Op{Bucket: asksBucket, Key: c.ID})
@@ -57,8 +59,10 @@ func (s Changes) update(e *entry, u config.Update) error {
 		}
 		return fault.Wrap(fault.Internal, err, "the change cannot be recorded")
 	}
+	failpoint.At("update.recorded")
 	s.tells.Of(e.change(func(now *Container) { now.HostConfig = c.HostConfig }), event.Update)
 	s.host.Warmth().Forget(e.id) // its sandbox has the old limits
+	failpoint.At("update.told")
 	return s.runs().policyChanged(e)
 }
 

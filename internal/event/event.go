@@ -10,8 +10,8 @@
 // the disk: an event outlives the daemon, also one that is killed, but the last
 // ones before a power failure may be gone (the kernel writes them out within some
 // thirty seconds). That is right because nobody decides anything by them: what
-// is must be read from the records, which are durable, and the end of a run whose
-// event is missing is told again from its record when the daemon starts. A sync
+// is must be read from the records, which are durable, and a create, a start, an end or a removal of
+// a container whose event is missing is told from its record when the daemon starts. A sync
 // for each event would cost a container's start more than all the rest of it.
 //
 // The file grows to half of a limit and is then put aside in place of the older one: between

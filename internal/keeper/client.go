@@ -19,6 +19,7 @@ import (
 type Client struct {
 	sock    *socket
 	pid     int
+	life    string
 	version int           // the keeper's own
 	done    chan struct{} // closed when the connection is lost
 	closed  chan struct{} // closed by Close
@@ -61,6 +62,7 @@ func dial(ctx context.Context, execRoot string, version uint32) (*Client, error)
 	}
 	answered := r.body.u32()
 	c.pid, c.version = int(r.body.u32()), int(answered)
+	c.life = lifeOf(c.pid)
 	if version >= 3 {
 		c.version = int(r.body.u32())
 	}

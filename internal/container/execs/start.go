@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 	"berth/internal/program"
@@ -174,6 +175,7 @@ func (s *Service) launch(ctx context.Context, c record.Container, held *provisio
 	}
 	undo.Add(p.IO().CloseAll)
 	defer p.CloseChildEnds()
+	failpoint.At("exec.prepared")
 	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, x.id, c.ID, nil))
 	defer p.EndExec()
 	if err == nil {
@@ -185,6 +187,7 @@ func (s *Service) launch(ctx context.Context, c record.Container, held *provisio
 		return p.Failure(err)
 	}
 	undo.Clear()
+	failpoint.At("exec.running")
 	x.began(proc.Pid, pidfd, p.IO(), func() { client.CloseStdin(context.Background(), x.id) })
 	return nil
 }

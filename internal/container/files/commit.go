@@ -12,6 +12,7 @@ import (
 	"berth/internal/archive"
 	"berth/internal/container/record"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
 )
@@ -67,6 +68,7 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (s
 	if err != nil {
 		return "", err
 	}
+	failpoint.At("commit.recorded")
 	s.tell(e.Snapshot(), event.Commit, "comment", opts.Comment, "imageID", done.ID, "imageRef", done.Name)
 	return done.ID, nil
 }
@@ -83,6 +85,7 @@ func (s *Service) packLayer(ctx context.Context, e Container, layer archive.Laye
 	if err := layer.Pack(ctx, out); err != nil {
 		return gone(err, e.Snapshot().ID)
 	}
+	failpoint.At("commit.packed")
 	return out.Flush()
 }
 
@@ -131,12 +134,15 @@ func (s *Service) pauseFor(ctx context.Context, e Container) (release func(), er
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the pause cannot be written down")
 	}
+	failpoint.At("commit.marked")
 	if err := e.Pause(ctx); err != nil {
 		os.Remove(mark)
 		return nil, err
 	}
+	failpoint.At("commit.paused")
 	return func() {
 		_ = e.Unpause(context.WithoutCancel(ctx))
+		failpoint.At("commit.unpaused")
 		os.Remove(mark)
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"berth/internal/archive"
 	"berth/internal/archive/compression"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
 	"berth/internal/linux/user"
@@ -30,6 +31,7 @@ func (s *Service) CopyIn(ctx context.Context, ref, name string, r io.Reader, opt
 		return err
 	}
 	defer release()
+	failpoint.At("copyin.looked")
 	dir, err := archive.Destination(v.Root, name)
 	if err != nil {
 		return noFile(err, ref, name)
@@ -54,6 +56,7 @@ func (s *Service) CopyIn(ctx context.Context, ref, name string, r io.Reader, opt
 		return archive.Unpack(ctx, v.Root, dir, z, to)
 	})
 	if err == nil {
+		failpoint.At("copyin.written")
 		s.tell(e.Snapshot(), event.ExtractToDir)
 	}
 	return err

@@ -15,16 +15,23 @@ type History interface {
 	Last() time.Time // when the latest was published; zero when there is none
 }
 
-// Past knows what was told before the daemon started. Between the record of an end and its event the
-// daemon can be killed, and between the event and the last word about it to the
-// keeper: with its Past, the next daemon tells of each end once.
+// Past knows what was told before the daemon started. Between the record of a create, a start, an end or a
+// removal and its event the daemon can be killed, and between the event and the last word about it to the
+// keeper: with its Past, the next daemon tells of each once.
 type Past struct {
 	history History
+	last    time.Time            // when the latest was published before; zero when there is none
 	told    map[string]time.Time // when an action on a container was told last
 }
 
-// NewPast returns a Past that has not looked yet.
-func NewPast(h History) *Past { return &Past{history: h} }
+// NewPast returns a Past of what has been published until now.
+func NewPast(h History) *Past {
+	p := &Past{history: h}
+	if h != nil {
+		p.last = h.Last()
+	}
+	return p
+}
 
 // Told reports that an action on a container has been told since a time, and takes
 // it for told from now on.
@@ -45,7 +52,7 @@ func (p *Past) read() error {
 		return nil
 	}
 	p.told = map[string]time.Time{}
-	for _, action := range []string{event.Die, event.Destroy} {
+	for _, action := range []string{event.Create, event.Start, event.Die, event.Destroy} {
 		err := p.history.Find(time.Time{}, func(m event.Message) bool {
 			if m.Type == event.Container && m.Action == action {
 				p.told[action+" "+m.ID] = m.Time
@@ -59,15 +66,16 @@ func (p *Past) read() error {
 	return nil
 }
 
-// unsure is how far before the last kept event an end may be whose own is missing: as long as
+// unsure is how far before the last kept event something may be whose own is missing: as long as
 // a killed daemon may have had its hands full, or a machine without power not written.
 const unsure = time.Minute
 
+// Fresh reports that what happened at a time may never have been told.
+func (p *Past) Fresh(at time.Time) bool {
+	return p != nil && !p.last.IsZero() && !at.IsZero() && at.After(p.last.Add(-unsure))
+}
+
 // Missing reports that the end of a container's last run may never have been told.
 func (p *Past) Missing(c *record.Container) bool {
-	if p == nil || p.history == nil || (c.State != record.Exited && c.State != record.Restarting) || c.Run.Finished.IsZero() {
-		return false
-	}
-	last := p.history.Last()
-	return !last.IsZero() && c.Run.Finished.After(last.Add(-unsure))
+	return (c.State == record.Exited || c.State == record.Restarting) && p.Fresh(c.Run.Finished)
 }

@@ -48,11 +48,11 @@ func (t *Teller) By(a *Asker, c record.Container, action string, more ...string)
 // Remember has Told ask what was published before, while the daemon starts; nil when it has started.
 func (t *Teller) Remember(p *Past) { t.past.Store(p) }
 
-// Told reports that an action that ends something of a container was told of by an
+// Told reports that a create, start, die or destroy of a container was told of by an
 // earlier daemon, which was killed before it had done all that follows.
 func (t *Teller) Told(c record.Container, action string) bool {
 	since := c.Created
-	if action == event.Die {
+	if action == event.Die || action == event.Start {
 		since = c.Run.Started
 	}
 	told, err := t.past.Load().Told(c.ID, action, since)
@@ -60,6 +60,20 @@ func (t *Teller) Told(c record.Container, action string) bool {
 		t.warn("container %s: %v", c.ID, err) // better twice than never
 	}
 	return told
+}
+
+// MissingCreate tells of a container that is recorded and that nobody has been told of.
+func (t *Teller) MissingCreate(c record.Container) {
+	if t.past.Load().Fresh(c.Created) && !t.Told(c, event.Create) {
+		t.Of(c, event.Create)
+	}
+}
+
+// MissingStart tells so of the start of a run that is taken over, or whose end is about to be told.
+func (t *Teller) MissingStart(c record.Container) {
+	if t.past.Load().Fresh(c.Run.Started) && !t.Told(c, event.Start) {
+		t.Of(c, event.Start)
+	}
 }
 
 // Missing tells of an end that is recorded and that nobody has been told of: the

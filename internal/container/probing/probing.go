@@ -16,6 +16,7 @@ import (
 	"berth/internal/container/provision"
 	"berth/internal/container/record"
 	"berth/internal/event"
+	"berth/internal/failpoint"
 )
 
 // Run is one run of a container, as those who probe it need it.
@@ -133,6 +134,7 @@ func (s *Service) probed(h *Health, w *watch, r Run, state health.State) {
 	before := h.state.Swap(&state)
 	c := r.Snapshot()
 	s.keep(c.ID, state)
+	failpoint.At("health.kept")
 	if before.Status != state.Status {
 		r.Changed()
 		s.tells.Of(c, event.HealthStatus+string(state.Status))

@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/ocispec"
 	"berth/internal/container/record"
 	"berth/internal/container/stdio"
+	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/linux/cgroup"
@@ -76,6 +77,7 @@ func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Pr
 	if err != nil {
 		return nil, err
 	}
+	failpoint.At("prepare.connected")
 	p.endpoint, p.netns = conn.Endpoint, conn.NetNS
 	for i, f := range conn.Holds {
 		if f != nil {
@@ -125,6 +127,7 @@ func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) err
 	}
 	p.rootfs = root
 	p.undo.Add(func() { root.Close() })
+	failpoint.At("prepare.root-mounted")
 	wish := h.wish(c)
 	if wish.Init, err = h.writeInit(c); err != nil {
 		return err
@@ -182,6 +185,7 @@ func (h *Host) makeGroup(p *Prepared) error {
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "the control group %s cannot be made", p.spec.Linux.CgroupsPath)
 	}
+	failpoint.At("prepare.group-made")
 	p.group = group
 	p.undo.Add(func() {
 		if err := ClearGroup(group); err != nil {

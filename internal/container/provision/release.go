@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"berth/internal/container/record"
+	"berth/internal/failpoint"
 )
 
 // releaseTime bounds the giving back of what a run held.
@@ -19,12 +20,14 @@ func (h *Host) Release(c record.Container, endpoint record.Endpoint, run Holding
 			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}
+	failpoint.At("release.disconnected")
 	h.Others().Forget(c)
 	if run.Group != nil {
 		if err := run.Group.Remove(ctx); err != nil {
 			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}
+	failpoint.At("release.group-removed")
 	closeAll(run.Pidfd)
 	h.Storage().unmountVolumes(c, c.ID)
 	if run.Rootfs != nil {

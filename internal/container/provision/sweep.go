@@ -28,7 +28,14 @@ func (h Storage) sweepDirectories(known map[string]bool) {
 			h.deps.Warn("%v", err)
 		}
 		for _, d := range entries {
-			if path := dir + "/" + d.Name(); path != trash && (!known[d.Name()] || dir == trash) {
+			switch path := dir + "/" + d.Name(); {
+			case path == trash:
+			case dir == trash:
+				stray = append(stray, path)
+			case known[d.Name()]:
+				h.Recorded(d.Name())
+			default:
+				h.unmakeVolumes(d.Name())
 				stray = append(stray, path)
 			}
 		}

@@ -41,6 +41,9 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 			mounts = append(mounts, config.Mount{Type: "volume", Target: target})
 		}
 	}
+	if err := h.nameVolumes(c.ID, mounts); err != nil {
+		return err
+	}
 	for i := range mounts {
 		m := &mounts[i]
 		switch m.Type {
@@ -49,7 +52,6 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 				return err
 			}
 		case "volume":
-			m.Anonymous = m.Anonymous || m.Source == ""
 			name, fresh, err := h.deps.Volumes.Claim(*m, c.ID)
 			if err != nil {
 				return err

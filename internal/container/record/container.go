@@ -24,7 +24,8 @@ type Container struct {
 	Wanted                                  Wanted // whether the user wants it up
 	Run                                     Run    // the present or last run
 	Endpoint                                Endpoint
-	Restarts                                int // by its policy, since it was started by hand
+	Began                                   *Began `json:",omitempty"` // with the record of a run until its end
+	Restarts                                int    // by its policy, since it was started by hand
 	Restart                                 restart.Memory
 	Health                                  *health.State `json:"-"` // nil without a check, or before the first run
 	Path                                    string        // the program as run
@@ -45,6 +46,13 @@ type Run struct {
 	ExitCode  int
 	OOMKilled bool
 	Error     string // why the start failed, for State.Error
+}
+
+// Began is what a start that comes to nothing is taken back with: whoever finds the record of a run
+// that the same keeper knows nothing of has found one that never was.
+type Began struct {
+	Keeper string // which keeper was asked: keeper.Life
+	Before Run    // the run before this one
 }
 
 // Endpoint is how a running container is connected.
