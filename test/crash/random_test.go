@@ -5,17 +5,18 @@ package crash
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"berth/test/harness"
 )
@@ -37,222 +38,213 @@ func killProcess(t *testing.T, pid int) {
 	})
 }
 
-// belief is what a client may be sure of about one container: what the last
-// answer said, unless a request without an answer has made it doubtful.
-type belief struct {
-	id      string
-	state   string // "created", "running", "paused", "exited" or "removed"
-	name    string // that it was given last; "" for one of the daemon's choice
-	pids    int64  // the limit that it was given last; 0 for none
-	doubted bool
+// sleeper is a container that runs until it is ended, and ender one that ends by itself.
+const (
+	sleeper = `{"Image":"berth/hello","Cmd":["sleep","infinity"],"Volumes":{"/data":{}}}`
+	ender   = `{"Image":"berth/hello","Cmd":["exit","7"]}`
+)
+
+// chooser is a worker that does one thing after the other with one container at a time.
+type chooser struct {
+	worker
+	random *rand.Rand
+	ends   bool // its present container ends by itself
 }
 
-// worker uses the API in a loop and keeps its beliefs.
-type worker struct {
-	d       *harness.Daemon
-	random  *rand.Rand
-	beliefs []*belief
-	strange []string // answers that no killed daemon explains
+// present is the container that is worked on; nil when there is none that anything is known of.
+func (w *chooser) present() *belief {
+	if i := slices.IndexFunc(w.beliefs, func(b *belief) bool { return !b.doubted && b.state != removed }); i >= 0 {
+		return w.beliefs[i]
+	}
+	return nil
 }
 
-// request returns the status, or 0 when no whole answer came.
-func (w *worker) request(method, path, body string) (status int, answer []byte) {
-	req, err := http.NewRequest(method, "http://berth/v1.47"+path, strings.NewReader(body))
-	if err != nil {
-		return 0, nil
+// step does one thing.
+func (w *chooser) step() {
+	b := w.present()
+	if b == nil {
+		if w.ends = w.random.IntN(4) == 0; w.ends {
+			w.create("", ender)
+		} else {
+			w.create("", sleeper)
+		}
+		return
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := w.d.HTTP().Do(req)
-	if err != nil {
-		return 0, nil
+	if w.ends && b.state != created {
+		w.again(b)
+		return
 	}
-	defer resp.Body.Close()
-	if answer, err = io.ReadAll(resp.Body); err != nil {
-		return 0, nil
+	other := []func(*belief){w.rename, w.update, w.commit}
+	if b.state == running {
+		other = append(other, w.exec, w.exec, w.update)
 	}
-	return resp.StatusCode, answer
+	verbs := w.verbs(b.state)
+	if i := w.random.IntN(len(verbs) + len(other)); i >= len(verbs) {
+		other[i-len(verbs)](b)
+	} else {
+		w.act(b, verbs[i])
+	}
 }
 
-// step does one thing; false means that the daemon is gone.
-func (w *worker) step() bool {
-	sure := slices.DeleteFunc(slices.Clone(w.beliefs), func(b *belief) bool { return b.doubted || b.state == "removed" })
-	if len(sure) == 0 || len(sure) < 4 && w.random.IntN(3) == 0 {
-		return w.create()
+// verbs are what is done about a container's state.
+func (w *chooser) verbs(state string) []verb {
+	remove := verb{"DELETE", "?force=1&v=1", removed, ""}
+	end := []verb{{"POST", "/stop?t=0", exited, ""}, {"POST", "/kill", exited, ""}, {"POST", "/restart?t=0", running, ""}, remove}
+	return map[string][]verb{
+		created: {{"POST", "/start", running, ""}, {"POST", "/start", running, ""}, {"POST", "/restart", running, ""}, remove},
+		running: append(end, verb{"POST", "/pause", paused, ""}),
+		paused:  append(end, verb{"POST", "/unpause", running, ""}),
+		exited:  {{"POST", "/start", running, ""}, {"POST", "/restart", running, ""}, {"DELETE", "?v=1", removed, ""}},
+	}[state]
+}
+
+// act does a verb; when that ends a run, its code is asked for.
+func (w *chooser) act(b *belief, v verb) {
+	w.does(b, v, nil)
+	if b.state == exited || w.ends && b.state == running {
+		w.awaits(b)
 	}
-	b := sure[w.random.IntN(len(sure))]
-	type verb struct{ method, path, to, body string }
+}
+
+// again starts what ends by itself, and learns its code; or removes it.
+func (w *chooser) again(b *belief) {
+	if b.code != nil && *b.code != 7 {
+		w.strange = append(w.strange, fmt.Sprintf("a container that ends with 7 has ended with %d", *b.code))
+	}
+	if w.random.IntN(3) == 0 {
+		w.does(b, verb{"DELETE", "?force=1&v=1", removed, ""}, nil)
+		return
+	}
+	if b.state == running { // it need not be any more
+		w.awaits(b)
+		return
+	}
+	w.act(b, verb{"POST", "/start", running, ""})
+}
+
+func (w *chooser) rename(b *belief) {
+	name := "name-" + strconv.FormatUint(w.random.Uint64(), 16)
+	w.does(b, verb{"POST", "/rename?name=" + name, b.state, ""}, func() { b.name = name })
+}
+
+func (w *chooser) update(b *belief) {
 	pids := int64(20 + w.random.IntN(1000))
-	update := verb{"POST", "/update", b.state, fmt.Sprintf(`{"PidsLimit":%d}`, pids)}
-	name := fmt.Sprintf("name-%x", w.random.Uint64())
-	rename := verb{"POST", "/rename?name=" + name, b.state, ""}
-	verbs := map[string][]verb{
-		"created": {{"POST", "/start", "running", ""}, {"POST", "/restart", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
-		"running": {{"POST", "/stop?t=0", "exited", ""}, {"POST", "/kill", "exited", ""}, {"POST", "/pause", "paused", ""}, {"POST", "/restart?t=0", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
-		"paused":  {{"POST", "/stop?t=0", "exited", ""}, {"POST", "/kill", "exited", ""}, {"POST", "/unpause", "running", ""}, {"POST", "/restart?t=0", "running", ""}, {"DELETE", "?force=1", "removed", ""}, rename, update},
-		"exited":  {{"POST", "/start", "running", ""}, {"POST", "/restart", "running", ""}, {"DELETE", "", "removed", ""}, rename, update},
-	}[b.state]
-	v := verbs[w.random.IntN(len(verbs))]
-	status, answer := w.request(v.method, "/containers/"+b.id+v.path, v.body)
-	switch {
-	case status == 0:
-		b.doubted = true
-		return false
-	case status >= 500: // it is ending
-		b.doubted = true
-	case status >= 400:
-		b.doubted = true
-		w.strange = append(w.strange, fmt.Sprintf("%s %s of a container that is %s: %d %s", v.method, v.path, b.state, status, bytes.TrimSpace(answer)))
-	case v.path == "/kill":
-		// Answered before the end; a wait makes it sure.
-		if status, _ := w.request("POST", "/containers/"+b.id+"/wait", ""); status != http.StatusOK {
-			b.doubted = true
-			return status != 0
-		}
-		b.state = v.to
-	default:
-		b.state = v.to
-		switch v {
-		case rename:
-			b.name = name
-		case update:
-			b.pids = pids
-		}
-	}
-	return true
+	w.does(b, verb{"POST", "/update", b.state, fmt.Sprintf(`{"PidsLimit":%d}`, pids)}, func() { b.pids = pids })
 }
 
-func (w *worker) create() bool {
-	status, answer := w.request("POST", "/containers/create", `{"Image":"berth/hello","Cmd":["sleep","infinity"]}`)
-	var created struct{ ID string }
-	switch {
-	case status == 0:
-		return false
-	case status != http.StatusCreated:
-		w.strange = append(w.strange, fmt.Sprintf("create: %d %s", status, answer))
-	case json.Unmarshal(answer, &created) != nil || created.ID == "":
-		w.strange = append(w.strange, fmt.Sprintf("create answers %s", answer))
-	default:
-		w.beliefs = append(w.beliefs, &belief{id: created.ID, state: "created"})
+// commit makes an image of it, which changes nothing; the image is removed.
+func (w *chooser) commit(b *belief) {
+	status, answer := w.request("POST", "/commit?container="+b.id, "{}")
+	var made struct{ ID string }
+	if status == http.StatusCreated && json.Unmarshal(answer, &made) == nil {
+		w.request("DELETE", "/images/"+made.ID, "")
+	} else if status >= 400 && status < 500 {
+		w.strange = append(w.strange, fmt.Sprintf("commit of a container that is %s: %d %s", b.state, status, answer))
 	}
-	return true
 }
 
-// TestWhatWasAnsweredSurvivesAKillAtAnyMoment kills the daemon in the middle
-// of everything, and holds the next one to what the killed one had answered.
+// exec runs something further in it.
+func (w *chooser) exec(b *belief) { w.worker.exec(b, "true") }
+
+// exec runs a command of the image in a running container, and does not wait for its end.
+func (w *worker) exec(b *belief, command string) {
+	if b == nil {
+		return
+	}
+	status, answer := w.request("POST", "/containers/"+b.id+"/exec", `{"Cmd":["/hello",`+strconv.Quote(command)+`]}`)
+	var made struct{ ID string }
+	if status == http.StatusCreated && json.Unmarshal(answer, &made) == nil {
+		status, answer = w.request("POST", "/exec/"+made.ID+"/start", `{"Detach":true}`)
+	}
+	if status >= 400 && status < 500 {
+		w.strange = append(w.strange, fmt.Sprintf("exec in a container that is %s: %d %s", b.state, status, answer))
+	}
+}
+
+// moments is how many times the daemon is killed: BERTH_CRASH_MOMENTS, or a few.
+func moments(t *testing.T) int {
+	word := os.Getenv("BERTH_CRASH_MOMENTS")
+	if word == "" {
+		return 12
+	}
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		t.Fatalf("BERTH_CRASH_MOMENTS: %v", err)
+	}
+	return n
+}
+
+// TestWhatWasAnsweredSurvivesAKillAtAnyMoment kills the daemon while twenty clients are in the middle
+// of everything, each with a container of its own, and holds the next one to what the killed one had
+// answered: at each moment, and in the end when nothing of any container may be left.
 func TestWhatWasAnsweredSurvivesAKillAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	d.Client(t, "docker").Must("run", "--rm", "berth/hello", "true")
-	const workers, rounds = 4, 8
+	const clients, between = 20, 10 // moments after which everything is removed
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	all := make([]*worker, workers)
-	for i := range all {
-		all[i] = &worker{d: d, random: rand.New(rand.NewPCG(seed, uint64(i+1)))}
+	var all []*chooser
+	for i := range clients {
+		all = append(all, &chooser{worker: worker{d: d}, random: rand.New(rand.NewPCG(seed, uint64(i+1)))})
 	}
-	for round := range rounds {
-		limit := int64(10 + random.IntN(60))
-		var steps atomic.Int64
-		enough := make(chan struct{})
-		var once sync.Once
-		var running sync.WaitGroup
-		for _, w := range all {
-			running.Go(func() {
-				for w.step() {
-					if steps.Add(1) >= limit {
-						once.Do(func() { close(enough) })
-					}
-				}
-				once.Do(func() { close(enough) })
-			})
-		}
-		<-enough
-		d.Kill9()
-		running.Wait()
+	total := moments(t)
+	for moment := 1; moment <= total; moment++ {
+		work(d, all, int64(20+random.IntN(180)))
 		d.StartAgain()
-		for _, w := range all {
-			for _, s := range w.strange {
-				t.Errorf("round %d: %s", round, s)
+		round := fmt.Sprintf("moment %d of %d", moment, total)
+		holds(t, d, all, round)
+		if moment%between == 0 || moment == total {
+			if err := errors.Join(handled(d), d.Empty(), told(d)); err != nil {
+				t.Errorf("%s: %v", round, err)
 			}
-			w.strange = nil
+			for _, w := range all {
+				w.beliefs = nil
+			}
 		}
-		compare(t, d, all, fmt.Sprintf("round %d", round))
 		if t.Failed() {
 			return
 		}
 	}
+	t.Logf("%d moments", total)
 }
 
-// compare holds the new daemon to every belief, and looks for what no
-// container that it shows explains. Doubts end with what it shows.
-func compare(t *testing.T, d *harness.Daemon, all []*worker, round string) {
-	t.Helper()
-	harness.Eventually(t, round, func() error {
-		status, answer := all[0].request("GET", "/containers/json?all=1", "")
-		var list []struct {
-			ID, State string
-			Names     []string
-		}
-		if err := json.Unmarshal(answer, &list); err != nil || status != http.StatusOK {
-			return fmt.Errorf("the list answers %d %s", status, answer)
-		}
-		shown, names := map[string]string{}, map[string]string{}
-		for _, c := range list {
-			shown[c.ID], names[c.ID] = c.State, strings.TrimPrefix(c.Names[0], "/")
-		}
-		for _, w := range all {
-			for _, b := range w.beliefs {
-				is, there := shown[b.id]
-				if !there {
-					is = "removed"
-				}
-				if !b.doubted && is != b.state {
-					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.state, is)
-				}
-				if pids := all[0].pidsLimit(b); !b.doubted && there && pids != b.pids {
-					return fmt.Errorf("container %s had the limit %d by the last answer, and has %d", b.id, b.pids, pids)
-				}
-				if !b.doubted && there && b.name != "" && names[b.id] != b.name {
-					return fmt.Errorf("container %s was %s by the last answer, and is %s", b.id, b.name, names[b.id])
+// work has all clients work until there were so many answers, and kills the daemon.
+func work(d *harness.Daemon, all []*chooser, answers int64) {
+	var steps atomic.Int64
+	enough := make(chan struct{})
+	var once sync.Once
+	var working sync.WaitGroup
+	for _, w := range all {
+		working.Go(func() {
+			for !w.gone {
+				w.step()
+				if steps.Add(1) >= answers || w.gone {
+					once.Do(func() { close(enough) })
 				}
 			}
-		}
-		directories, populated := d.Contained()
-		for _, id := range directories {
-			if shown[id] == "" {
-				return fmt.Errorf("there is a directory of %s, which is not shown", id)
-			}
-		}
-		for _, id := range populated {
-			if shown[id] != "running" && shown[id] != "paused" {
-				return fmt.Errorf("a process of container %s runs, which is shown as %q", id, shown[id])
-			}
-		}
-		for id, state := range shown {
-			if (state == "running" || state == "paused") && !slices.Contains(populated, id) {
-				return fmt.Errorf("container %s is shown as running, and no process of it runs", id)
-			}
-		}
-		for _, w := range all {
-			for _, b := range w.beliefs {
-				if is, there := shown[b.id]; !there {
-					b.state = "removed"
-				} else {
-					b.state, b.name, b.pids = is, names[b.id], all[0].pidsLimit(b)
-				}
-				b.doubted = b.state != "created" && b.state != "running" && b.state != "paused" && b.state != "exited" && b.state != "removed"
-			}
-		}
-		return nil
-	})
-}
-
-// pidsLimit is the limit that inspect shows; 0 for none, and for a container that is gone.
-func (w *worker) pidsLimit(b *belief) int64 {
-	var c struct{ HostConfig struct{ PidsLimit *int64 } }
-	if status, answer := w.request("GET", "/containers/"+b.id+"/json", ""); status != http.StatusOK || json.Unmarshal(answer, &c) != nil || c.HostConfig.PidsLimit == nil {
-		return 0
+		})
 	}
-	return *c.HostConfig.PidsLimit
+	select {
+	case <-enough:
+		d.Kill9()
+	case <-time.After(30 * time.Second):
+		d.Quit() // its log says where it hangs
+	}
+	working.Wait()
+}
+
+// holds compares what all clients believe, and fails for what they found strange.
+func holds(t *testing.T, d *harness.Daemon, all []*chooser, round string) {
+	t.Helper()
+	var workers []*worker
+	for _, w := range all {
+		for _, s := range w.strange {
+			t.Errorf("%s: %s", round, s)
+		}
+		w.strange = nil
+		workers = append(workers, &w.worker)
+	}
+	compare(t, d, workers, round)
 }

@@ -22,6 +22,7 @@ type Daemon struct {
 	Traces
 	t    testing.TB
 	args []string
+	env  []string
 	bin  string // where its programs are; "" for those under test
 
 	mu     sync.Mutex
@@ -118,6 +119,7 @@ func (d *Daemon) launch() error {
 	}, d.args...)
 	cmd := exec.Command(d.program("berthd"), args...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, "/"
+	cmd.Env = append(os.Environ(), d.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	r := &running{done: make(chan struct{})}
 	started := make(chan error, 1)
