@@ -26,12 +26,13 @@ type registry struct {
 	manifests map[string]manifest
 	uploads   map[string]*bytes.Buffer
 	fault     *faulty
-	busy      sync.WaitGroup // requests that are being answered
-	seen      []string       // the requests of this case, as the faults name them
-	sent      int64          // bytes of blobs that went out
-	taken     int64          // bytes of blobs that came in
-	mounts    bool           // blobs are taken from other repositories
-	last      int            // the number of the last upload
+	busy      int // requests that are being answered
+	idle      *sync.Cond
+	seen      []string // the requests of this case, as the faults name them
+	sent      int64    // bytes of blobs that went out
+	taken     int64    // bytes of blobs that came in
+	mounts    bool     // blobs are taken from other repositories
+	last      int      // the number of the last upload
 }
 
 type manifest struct {
@@ -41,6 +42,7 @@ type manifest struct {
 
 func newRegistry(t testing.TB) *registry {
 	r := &registry{}
+	r.idle = sync.NewCond(&r.mu)
 	r.reset()
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
@@ -58,12 +60,43 @@ func (r *registry) reset() {
 
 // begin begins a case.
 func (r *registry) begin(f *faulty) {
-	r.busy.Wait() // for those of the last case that nobody waits for any more
-	r.CloseClientConnections()
-	r.busy.Wait()
+	r.settle()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fault, r.seen, r.sent, r.taken = f, nil, 0, 0
+}
+
+func (r *registry) count(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.busy += n; r.busy == 0 {
+		r.idle.Broadcast()
+	}
+}
+
+// settle waits for requests that nobody waits for any more.
+func (r *registry) settle() {
+	wait := func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for r.busy > 0 {
+			r.idle.Wait()
+		}
+	}
+	wait()
+	r.CloseClientConnections()
+	wait()
+}
+
+// moved are the bytes of blobs that went out and came in, and how much of blobs there is.
+func (r *registry) moved() (sent, taken, whole int64) {
+	r.settle()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.blobs {
+		whole += int64(len(b))
+	}
+	return r.sent, r.taken, whole
 }
 
 // name is how a fault calls a request: by what it is about, and the how-manieth of its kind it is.
@@ -93,8 +126,8 @@ func (r *registry) name(req *http.Request) string {
 }
 
 func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	r.busy.Add(1)
-	defer r.busy.Done()
+	r.count(1)
+	defer r.count(-1)
 	name := r.name(req)
 	r.mu.Lock()
 	f := r.fault

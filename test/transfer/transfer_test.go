@@ -226,6 +226,7 @@ func plain(t *testing.T, err error) {
 
 // points are the requests at which something may fail.
 func points(r *registry) []string {
+	r.settle()
 	seen := slices.Clone(r.seen)
 	slices.Sort(seen)
 	return slices.Compact(seen)
