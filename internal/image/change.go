@@ -99,10 +99,20 @@ func (c *change) end() error {
 	defer cancel()
 	err := c.s.leases.Delete(ctx, c.lease)
 	if err == nil {
-		_, err = c.s.db.GarbageCollect(ctx)
+		err = c.s.collect(ctx)
 	}
 	c.s.changes.done(err == nil)
 	return fault.Wrap(fault.Internal, err, "collect what the images no longer need")
+}
+
+// collect has what nothing refers to collected, alone. containerd's collector wants its content store's lock to itself
+// while writers of content hold it and wait for the database; a change of records holds the
+// database and wants the content store's: with two collections beside those, each would wait for the other for ever.
+func (s *Service) collect(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.db.GarbageCollect(ctx)
+	return err
 }
 
 // recover removes the leases of a process that was killed, and what they held.
