@@ -61,7 +61,8 @@ const readyLinks = 24
 func (d *Daemon) Empty() error {
 	return errors.Join(d.removeAll(), settle("with all containers removed", func() []string {
 		left := append(d.ofContainers(), d.rules()...)
-		left = append(left, entries(d.data+"/volumes", "metadata.db")...)
+		left = append(left, entries(d.data+"/volumes", ".trash")...)
+		left = append(left, entries(d.data+"/volumes/.trash")...)
 		if n := len(d.bridgePorts()); n > readyLinks {
 			left = append(left, fmt.Sprintf("%d links on the bridge", n))
 		}
