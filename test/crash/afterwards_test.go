@@ -67,11 +67,12 @@ func handle(w *worker, id string) error {
 	)
 }
 
-// told holds the events of containers that are all gone against what can have happened to one: it was
-// created, ran and ended any number of times, and was removed, each of it told once.
-func told(d *harness.Daemon) error {
+// told holds the events of containers that are all gone, and were made after since, against what can have
+// happened to one: it was created, ran and ended any number of times, and was removed, each of it told once.
+// The daemon does not keep the oldest events of a long campaign.
+func told(d *harness.Daemon, since time.Time) error {
 	w := &worker{d: d}
-	status, answer := w.request("GET", fmt.Sprintf(`/events?since=1&until=%d&filters={"type":["container"]}`, time.Now().Unix()+1), "")
+	status, answer := w.request("GET", fmt.Sprintf(`/events?since=%d.%09d&until=%d&filters={"type":["container"]}`, since.Unix(), since.Nanosecond(), time.Now().Unix()+1), "")
 	if status != http.StatusOK {
 		return fmt.Errorf("the events answer %d %s", status, answer)
 	}

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"berth/test/harness"
 )
@@ -113,6 +114,7 @@ func diesAt(t *testing.T, d *harness.Daemon, point string, along bool) {
 	if err := os.WriteFile(point, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	since := time.Now()
 	all := play(d)
 	reached := func() bool {
 		_, err := os.Stat(point)
@@ -148,7 +150,7 @@ func diesAt(t *testing.T, d *harness.Daemon, point string, along bool) {
 	}
 	t.Log(name)
 	compare(t, d, all, name)
-	if err := errors.Join(handled(d), d.Empty(), told(d)); err != nil {
+	if err := errors.Join(handled(d), d.Empty(), told(d, since)); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 }

@@ -189,16 +189,17 @@ func TestWhatWasAnsweredSurvivesAKillAtAnyMoment(t *testing.T) {
 	for i := range clients {
 		all = append(all, &chooser{worker: worker{d: d}, random: rand.New(rand.NewPCG(seed, uint64(i+1)))})
 	}
-	total := moments(t)
+	total, since := moments(t), time.Now()
 	for moment := 1; moment <= total; moment++ {
 		work(d, all, int64(20+random.IntN(180)))
 		d.StartAgain()
 		round := fmt.Sprintf("moment %d of %d", moment, total)
 		holds(t, d, all, round)
 		if moment%between == 0 || moment == total {
-			if err := errors.Join(handled(d), d.Empty(), told(d)); err != nil {
+			if err := errors.Join(handled(d), d.Empty(), told(d, since)); err != nil {
 				t.Errorf("%s: %v", round, err)
 			}
+			since = time.Now()
 			for _, w := range all {
 				w.beliefs = nil
 			}
