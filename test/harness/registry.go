@@ -56,10 +56,7 @@ func (d *Dockerd) Registry(t testing.TB, port int, root string) Registry {
 
 func (r Registry) serve(t testing.TB, port int, within []string) {
 	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("there is no docker-registry: install it")
-	}
+	program := Tool(t, "docker-registry")
 	config := filepath.Join(t.TempDir(), "config.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 'localhost:%d'}\n", r.Root, port)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"berth/test/harness"
@@ -20,7 +19,7 @@ func TestTheRegistryRunsInAContainerOfOurs(t *testing.T) {
 	t.Parallel()
 	d := harness.Start(t)
 	c := d.Client(t, "berth")
-	program, err := os.ReadFile(filepath.Join(harness.Root(), "bin/berth-registry"))
+	program, err := os.ReadFile(harness.Binary(t, "berth-registry"))
 	if err != nil {
 		t.Fatal(err)
 	}

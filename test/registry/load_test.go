@@ -114,10 +114,7 @@ func peakMemory(t *testing.T, s *server) int64 {
 }
 
 func TestABlobGoesOutBySendfile(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("strace is needed to see the system calls")
-	}
+	strace := harness.Tool(t, "strace")
 	s := start(t, "--access-log", filepath.Join(t.TempDir(), "log"))
 	p := pushed{"a", "1", strings.Repeat("content", 1<<20)}
 	if !pushImage(s, p) {
