@@ -38,6 +38,26 @@ func handled(d *harness.Daemon) error {
 	return errors.Join(errs...)
 }
 
+// gone has all containers gone, and holds what was told since then against what happened. One that
+// is about to go by itself is told of when it has gone.
+func gone(d *harness.Daemon, since time.Time) error {
+	err := errors.Join(handled(d), d.Empty())
+	if err == nil {
+		soon(func() bool { err = told(d, since); return err == nil })
+	}
+	return err
+}
+
+// soon waits until something holds, for as long as a daemon may take for what it does by itself.
+func soon(holds func() bool) bool {
+	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
 // handle lets a container go on, stops it, starts it if it can be, and removes it.
 func handle(w *worker, id string) error {
 	ask := func(method, path string, wanted ...int) error {

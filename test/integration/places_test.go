@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/test/harness"
 )
@@ -20,6 +21,24 @@ func sandboxes(t *testing.T, d *harness.Daemon, n int) {
 			return fmt.Errorf("%d wait", len(got))
 		}
 		return nil
+	})
+}
+
+// demanded waits until n sandboxes wait, and starts a container from time to time: one that could not be made
+// while an address was short is tried again when the next is wanted.
+func demanded(t *testing.T, d *harness.Daemon, busybox string, n int) {
+	t.Helper()
+	last := time.Now()
+	harness.Eventually(t, "sandboxes", func() error {
+		got := len(d.Sandboxes())
+		if got >= n {
+			return nil
+		}
+		if time.Since(last) > time.Second {
+			d.Client(t, "berth").Must("run", "--rm", busybox, "true")
+			last = time.Now()
+		}
+		return fmt.Errorf("%d wait", got)
 	})
 }
 
@@ -122,7 +141,7 @@ func TestAStartThatFailsKeepsNoAddress(t *testing.T) {
 	first := c.Must("run", "-d", "-p", port+":80", busybox, "sleep", "1000")
 	for i := range 8 {
 		if i%3 == 0 {
-			sandboxes(t, d, 2)
+			demanded(t, d, busybox, 2)
 		}
 		c.Fails(127, "no such file", "run", "--rm", busybox, "/no/such/program")
 		c.Fails(125, "port is already allocated", "run", "--rm", "-p", port+":80", busybox, "true")

@@ -15,9 +15,9 @@ func changes() []Endpoint {
 			},
 			More: []string{"POST /containers/{main}/rename", "GET /containers/{main}/rename?name=x"},
 		},
-		{Name: "POST /containers/{id}/pause", Setup: setup, Before: []string{post("main", "unpause"), "GET /_ping"}, After: []string{state("main")}, Params: []Param{ids()},
+		{Name: "POST /containers/{id}/pause", Again: 5, Setup: setup, Before: []string{post("main", "unpause"), "GET /_ping"}, After: []string{state("main")}, Params: []Param{ids()},
 			More: []string{"POST /containers/{new}/pause", "POST /containers/{main}/pause", "POST /containers/{main}/pause", "GET /containers/{main}/pause"}},
-		{Name: "POST /containers/{id}/unpause", Setup: setup, Before: []string{post("main", "pause"), "GET /_ping"}, After: []string{state("main")}, Params: []Param{ids()},
+		{Name: "POST /containers/{id}/unpause", Again: 5, Setup: setup, Before: []string{post("main", "pause"), "GET /_ping"}, After: []string{state("main")}, Params: []Param{ids()},
 			More: []string{"POST /containers/{new}/unpause", "POST /containers/{main}/unpause", "GET /containers/{main}/unpause"}},
 		{
 			Name: "DELETE /containers/{id}", Setup: append(setup, made("still", `"Cmd":["sh"]`)), Before: fresh, After: []string{state("main")}, Query: []string{"force=1"},

@@ -23,6 +23,9 @@ type Endpoint struct {
 	Params []Param
 	More   []string // further requests: what is wrong with the request itself
 	Alone  bool     // tells of all containers, and so nothing may happen beside it
+	// Again is how often all is tried again where the engines differ: dockerd hears late that its containerd has
+	// paused a container, and then takes one that goes on meanwhile for paused, or the other way round.
+	Again int
 }
 
 // Param is one parameter, tried in one situation. A parameter may need several.
