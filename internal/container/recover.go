@@ -183,13 +183,14 @@ func (s recovery) seen(e *entry, l *live) Container {
 	if err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)
 	}
-	mark := s.deps.Paths.Committing(e.id)
-	if _, err := os.Stat(mark); err == nil { // nobody waits for the commit any more
-		if err := l.Group.Thaw(context.Background()); err != nil {
-			s.deps.Warn("container %s: %v", e.id, err)
+	for _, mark := range []string{s.deps.Paths.Committing(e.id), s.deps.Paths.Still(e.id)} {
+		if _, err := os.Stat(mark); err == nil { // nobody waits for the commit or the snapshot any more
+			if err := l.Group.Thaw(context.Background()); err != nil {
+				s.deps.Warn("container %s: %v", e.id, err)
+			}
+			os.Remove(mark)
+			frozen, _ = l.Group.Frozen()
 		}
-		os.Remove(mark)
-		frozen, _ = l.Group.Frozen()
 	}
 	if !frozen {
 		return e.snapshot()

@@ -27,6 +27,7 @@ import (
 	"berth/internal/login"
 	"berth/internal/network"
 	"berth/internal/server"
+	"berth/internal/snapshot"
 	"berth/internal/state"
 	"berth/internal/version"
 	"berth/internal/volume"
@@ -49,6 +50,7 @@ type Daemon struct {
 	keeper     atomic.Pointer[keeper.Client]
 	events     *event.Log
 	volumes    volumes
+	snapshots  *snapshot.Service
 	server     *server.Server
 	listeners  []net.Listener
 	stop       context.CancelFunc // ends what runs in the background
@@ -78,6 +80,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	for _, step := range []func() error{
 		d.makeDirs,
 		func() error { return d.open(ctx) },
+		func() error { return recoverSnapshots(d) },
 		func() error { return d.containers.Recover(ctx, d.keeper.Load()) },
 		func() error { d.volumes.sweep(d.warn); d.renewKeeper(ctx); return nil },
 		func() error { return writePid(d.cfg.Pidfile) },
@@ -93,7 +96,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: container.Streams{Service: d.containers}, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
 		Transfers: servedTransfers{d.images.Transfers(registries, limits), registries, servedImages{d.images, d.containers, d.events.Publish}},
-		System:    d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Explain: container.Explanations{Service: d.containers}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
+		System:    d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Beyond: server.Beyond{Explain: container.Explanations{Service: d.containers}, VolumeSnapshots: ofVolumes(d), ContainerSnapshots: ofContainers(d)}, VolumeDir: func(name string) string { return d.cfg.DataRoot + "/volumes/" + name + "/_data" },
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
 	})
@@ -176,7 +179,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	d.volumes.publish = d.events.Publish
+	d.volumes.publish, d.snapshots = d.events.Publish, snapshot.New()
 	if d.volumes.Service, err = volume.Open(d.cfg.DataRoot + "/volumes"); err != nil {
 		return err
 	}
@@ -293,6 +296,9 @@ func (d *Daemon) close() error {
 	}
 	if d.volumes.Service != nil {
 		d.volumes.Close()
+	}
+	if d.snapshots != nil {
+		d.snapshots.Close()
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())

@@ -77,6 +77,13 @@ const (
 	ExtractToDir = "extract-to-dir" // files were copied in
 	Export       = "export"
 	Commit       = "commit"
+
+	// Of volumes and containers, and berth's own.
+	Snapshot       = "snapshot"
+	SnapshotRemove = "snapshot-remove"
+	Rollback       = "rollback"
+	Clone          = "clone"
+
 	HealthStatus = "health_status: " // and the state
 	ExecCreate   = "exec_create: "   // and the command
 	ExecStart    = "exec_start: "    // and the command

@@ -9,6 +9,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/lines"
 	"berth/internal/server/show"
 
 	"github.com/distribution/reference"
@@ -21,7 +22,7 @@ func (r containerRoutes) list(c *call) error {
 	}
 	now := time.Now()
 	list := r.containers.List()
-	r.lines.forget(list)
+	r.lines.Forget(list)
 	names := imageNames{images: r.images, known: map[[2]string]string{}}
 	out, shown := append(make([]byte, 0, len(list)*1024), '['), 0
 	for i := range list {
@@ -47,16 +48,16 @@ func (r containerRoutes) list(c *call) error {
 
 // line is one container of a list in JSON.
 func (r containerRoutes) line(c *call, of *container.Container, image string, now time.Time) ([]byte, error) {
-	is := look{revision: of.Revision, health: of.Health, status: show.StatusLine(of, now), image: image, probed: c.version.Has(compat.ListHealth)}
+	is := lines.Look{Revision: of.Revision, Health: of.Health, Status: show.StatusLine(of, now), Image: image, Probed: c.version.Has(compat.ListHealth)}
 	if c.flag("size") {
-		is.revision = 0 // what is on disk changes without the container
+		is.Revision = 0 // what is on disk changes without the container
 		measured := *of
 		if err := r.measure(c.r.Context(), &measured); err != nil {
 			return nil, err
 		}
 		of = &measured
 	}
-	return r.lines.render(of.ID, is, func() any {
+	return r.lines.Render(of.ID, is, func() any {
 		out := show.Summary(of, now, c.version)
 		out.Image, out.Mounts = image, show.MountPoints(of, r.volumeDir)
 		return out

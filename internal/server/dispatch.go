@@ -16,6 +16,7 @@ type call struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	name    string // what stands for {id} or {name} in the path
+	part    string // what stands for a second one
 	version compat.Version
 	query   url.Values
 }
@@ -38,29 +39,38 @@ func newDispatcher(table []route) *dispatcher {
 			continue
 		}
 		r.before, r.after = r.path[:open], r.path[strings.IndexByte(r.path, '}')+1:]
+		if second := strings.IndexByte(r.after, '{'); second >= 0 {
+			r.middle, r.after = r.after[:second], ""
+		}
 		key := r.method + " " + firstWord(r.path)
 		d.named[key] = append(d.named[key], r)
 	}
 	for _, routes := range d.named {
 		// A longer tail first: names may hold slashes, so /x/{id} would swallow /x/{id}/logs.
-		slices.SortStableFunc(routes, func(a, b *route) int { return len(b.after) - len(a.after) })
+		slices.SortStableFunc(routes, func(a, b *route) int { return len(b.middle+b.after) - len(a.middle+a.after) })
 	}
 	return d
 }
 
-// find returns the route of a method and a path without version, and the name in it.
-// Names may hold slashes: whatever stands between the fixed parts is the name.
-func (d *dispatcher) find(method, path string) (*route, string) {
+// find returns the route of a method and a path without version, and the names in it.
+// The first may hold slashes: whatever stands between the fixed parts is the name.
+func (d *dispatcher) find(method, path string) (found *route, name, part string) {
 	if r := d.fixed[method+" "+path]; r != nil {
-		return r, ""
+		return r, "", ""
 	}
 	for _, r := range d.named[method+" "+firstWord(path)] {
 		if len(path) <= len(r.before)+len(r.after) || !strings.HasPrefix(path, r.before) || !strings.HasSuffix(path, r.after) {
 			continue
 		}
-		return r, path[len(r.before) : len(path)-len(r.after)]
+		name = path[len(r.before) : len(path)-len(r.after)]
+		if r.middle == "" {
+			return r, name, ""
+		}
+		if at := strings.LastIndex(name, r.middle); at > 0 && at+len(r.middle) < len(name) && !strings.Contains(name[at+len(r.middle):], "/") {
+			return r, name[:at], name[at+len(r.middle):]
+		}
 	}
-	return nil, ""
+	return nil, "", ""
 }
 
 func firstWord(path string) string {
@@ -79,12 +89,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // anything may be asked, as at Docker's: 200 and nothing else
 	}
 	word, path := compat.Split(r.URL.Path)
-	found, name := s.dispatch.find(r.Method, path)
+	found, name, part := s.dispatch.find(r.Method, path)
 	if found == nil {
 		writeError(w, errPageNotFound)
 		return
 	}
-	c := &call{w: w, r: r, name: name, version: compat.Max}
+	c := &call{w: w, r: r, name: name, part: part, version: compat.Max}
 	if err := serve(found, word, c); err != nil {
 		writeError(w, err)
 	}

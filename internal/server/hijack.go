@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/frames"
 
 	"github.com/moby/moby/api/types"
 )
@@ -43,7 +44,7 @@ func (t *stream) open(tty bool) (stdin io.Reader, stdout, stderr io.Writer, err 
 	if _, err := io.WriteString(conn, head.String()+"\r\n"); err != nil {
 		return nil, nil, nil, fault.Wrap(fault.Cancelled, err, "the client is gone")
 	}
-	stdout, stderr = outputs(conn, tty)
+	stdout, stderr = frames.Outputs(conn, tty)
 	t.stderr = stderr
 	t.watchHangup()
 	return drained(buffered, conn), stdout, stderr, nil

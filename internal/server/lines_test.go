@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -78,21 +77,5 @@ func TestSizesInAListAreMeasuredEachTime(t *testing.T) {
 		if got := listed(t, s, "/containers/json"); got[0].SizeRw != 0 {
 			t.Errorf("a list without sizes shows %d", got[0].SizeRw)
 		}
-	}
-}
-
-func TestLinesOfContainersThatAreGoneAreForgotten(t *testing.T) {
-	l := &lines{byID: map[string]line{}}
-	for i := range 1000 {
-		if _, err := l.render(fmt.Sprint(i), look{revision: 1}, func() any { return i }); err != nil {
-			t.Fatal(err)
-		}
-		l.forget([]container.Container{{ID: fmt.Sprint(i)}, {ID: "never listed"}})
-		if len(l.byID) > 2*2+spareLines {
-			t.Fatalf("%d lines of two containers", len(l.byID))
-		}
-	}
-	if _, ok := l.byID["999"]; !ok {
-		t.Error("the line of one that is there is gone too")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"berth/internal/fault"
 	"berth/internal/logdriver/view"
 	"berth/internal/server/compat"
+	"berth/internal/server/frames"
 
 	"github.com/moby/moby/api/types"
 )
@@ -37,7 +38,7 @@ func (r containerRoutes) logs(c *call) error {
 		c.w.Header().Set("Content-Type", kind)
 		c.w.WriteHeader(http.StatusOK)
 		out = newFlusher(c.w)
-		stdout, errs = outputs(out, tty)
+		stdout, errs = frames.Outputs(out, tty)
 		return nil, stdout, errs, nil
 	}
 	err = r.streams.Logs(ctx, c.name, opts)

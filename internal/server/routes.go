@@ -1,5 +1,7 @@
 package server
 
+import "berth/internal/server/lines"
+
 // route is one endpoint. A nil handle means that it is known and not done yet: 501.
 type route struct {
 	method string
@@ -7,14 +9,15 @@ type route struct {
 	handle func(*call) error
 
 	before, after string // the fixed parts around {x}
+	middle        string // between {x} and {y}, which ends the path and holds no slash; "" without one
 }
 
 // table is every endpoint of the Engine API.
 func table(cfg *Config, life *lifetime) []route {
-	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: &lines{byID: map[string]line{}}}
+	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: lines.New()}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
-	system, volumes := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}
+	system, volumes, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},
@@ -76,6 +79,20 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "PUT", path: "/volumes/{name}", handle: volumes.update},
 		{method: "DELETE", path: "/volumes/{name}", handle: volumes.remove},
 		{method: "POST", path: "/volumes/prune", handle: volumes.prune},
+
+		// Berth's own.
+		{method: "GET", path: "/snapshots", handle: snapshots.all},
+		{method: "POST", path: "/volumes/{name}/snapshots", handle: snapshots.ofVolume(snapshotRoutes.take)},
+		{method: "GET", path: "/volumes/{name}/snapshots", handle: snapshots.ofVolume(snapshotRoutes.list)},
+		{method: "GET", path: "/volumes/{name}/snapshots/{snapshot}", handle: snapshots.ofVolume(snapshotRoutes.inspect)},
+		{method: "DELETE", path: "/volumes/{name}/snapshots/{snapshot}", handle: snapshots.ofVolume(snapshotRoutes.remove)},
+		{method: "POST", path: "/volumes/{name}/rollback", handle: snapshots.ofVolume(snapshotRoutes.rollback)},
+		{method: "POST", path: "/volumes/{name}/clone", handle: snapshots.clone},
+		{method: "POST", path: "/containers/{id}/snapshots", handle: snapshots.ofContainer(snapshotRoutes.take)},
+		{method: "GET", path: "/containers/{id}/snapshots", handle: snapshots.ofContainer(snapshotRoutes.list)},
+		{method: "GET", path: "/containers/{id}/snapshots/{snapshot}", handle: snapshots.ofContainer(snapshotRoutes.inspect)},
+		{method: "DELETE", path: "/containers/{id}/snapshots/{snapshot}", handle: snapshots.ofContainer(snapshotRoutes.remove)},
+		{method: "POST", path: "/containers/{id}/rollback", handle: snapshots.ofContainer(snapshotRoutes.rollback)},
 
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},

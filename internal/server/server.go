@@ -23,10 +23,10 @@ type Config struct {
 	Transfers  Transfers
 	System     System
 	Events     Events
-	Explain    Explanations
 	Volumes    Volumes
 	Logins     Logins
-	VolumeDir  func(name string) string // where a volume's data is, to show it; may be nil
+	Beyond
+	VolumeDir func(name string) string // where a volume's data is, to show it; may be nil
 	// LayerSize says how many bytes a container's own layer holds, for who asks for
 	// sizes; nil means that nobody knows.
 	LayerSize func(id string) (int64, error)
@@ -34,6 +34,13 @@ type Config struct {
 	GitCommit string
 	BuildTime string
 	Log       *slog.Logger // nil means slog.Default
+}
+
+// Beyond are the services of what Docker does not have.
+type Beyond struct {
+	Explain            Explanations
+	VolumeSnapshots    VolumeSnapshots
+	ContainerSnapshots Snapshots
 }
 
 // Server answers the Engine API.

@@ -17,6 +17,7 @@ import (
 	"berth/internal/event"
 	"berth/internal/image"
 	"berth/internal/login"
+	"berth/internal/snapshot"
 	"berth/internal/volume"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -117,6 +118,22 @@ type Volumes interface {
 	Create(r volume.Request) (volume.Volume, error)           // the one that there is, if so
 	Delete(name string) error
 	Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error)
+}
+
+// Snapshots is what the border needs of the snapshots of one kind of subject, which ref names.
+type Snapshots interface {
+	Take(ctx context.Context, ref string, w snapshot.Wish) (snapshot.Snapshot, error)
+	List(ref string) ([]snapshot.Snapshot, error)
+	Get(ref, name string) (snapshot.Snapshot, error)
+	Remove(ctx context.Context, ref, name string) error
+	Rollback(ctx context.Context, ref, name string) (before snapshot.Snapshot, err error)
+	Unique(ctx context.Context, ref, name string) (bytes int64, err error) // what would be free without it
+}
+
+// VolumeSnapshots is that for volumes, of which there are clones too.
+type VolumeSnapshots interface {
+	Snapshots
+	Clone(ctx context.Context, of, name string, r volume.Request) (volume.Volume, error)
 }
 
 // Explanations is what the border needs to tell why a container is as it is.

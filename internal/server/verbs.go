@@ -8,6 +8,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/lines"
 
 	wire "github.com/moby/moby/api/types/container"
 )
@@ -21,7 +22,7 @@ type containerRoutes struct {
 	volumeDir  func(name string) string       // see Config.VolumeDir
 	layerSize  func(id string) (int64, error) // see Config.LayerSize
 	life       *lifetime
-	lines      *lines
+	lines      *lines.Cache
 }
 
 func (r containerRoutes) start(c *call) error {

@@ -46,10 +46,7 @@ func (s *Service) make(r Request, container string, durable bool) (Volume, bool,
 	if v, ok := s.take(r.Name, container); ok {
 		return v, false, wrap(s.sync(durable))
 	}
-	fresh := &Volume{
-		Name: r.Name, Dir: filepath.Join(s.root, r.Name, dataDir), Created: time.Now().UTC(),
-		Options: maps.Clone(r.Options), Labels: maps.Clone(r.Labels),
-	}
+	fresh := s.fresh(r)
 	aside, err := write(s.root, fresh)
 	if err != nil {
 		return Volume{}, false, wrap(err)
@@ -60,6 +57,14 @@ func (s *Service) make(r Request, container string, durable bool) (Volume, bool,
 		return v, false, wrap(errors.Join(err, s.sync(durable)))
 	}
 	return v, true, wrap(s.sync(durable))
+}
+
+// fresh is the volume that a request asks for.
+func (s *Service) fresh(r Request) *Volume {
+	return &Volume{
+		Name: r.Name, Dir: filepath.Join(s.root, r.Name, dataDir), Created: time.Now().UTC(),
+		Options: maps.Clone(r.Options), Labels: maps.Clone(r.Labels),
+	}
 }
 
 // sync puts the volumes' names on the disk.

@@ -3,6 +3,7 @@ package container
 
 import (
 	"berth/internal/cli/session"
+	"berth/internal/cli/snapshot"
 
 	"github.com/spf13/cobra"
 )
@@ -16,6 +17,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 	}
 	cmd.AddCommand(verbs(s)...)
 	cmd.AddCommand(NewLs(s), NewInspect(s), NewPrune(s))
+	cmd.AddCommand(snapshot.Commands(s, snapshot.Containers)...)
 	return cmd
 }
 

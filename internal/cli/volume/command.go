@@ -3,6 +3,7 @@ package volume
 
 import (
 	"berth/internal/cli/session"
+	"berth/internal/cli/snapshot"
 
 	"github.com/spf13/cobra"
 )
@@ -14,6 +15,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Short: "Manage volumes",
 		Args:  session.NoArgs,
 	}
-	cmd.AddCommand(newCreate(s), newInspect(s), newLs(s), newPrune(s), newRm(s))
+	cmd.AddCommand(newClone(s), newCreate(s), newInspect(s), newLs(s), newPrune(s), newRm(s))
+	cmd.AddCommand(snapshot.Commands(s, snapshot.Volumes)...)
 	return cmd
 }

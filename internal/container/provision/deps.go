@@ -104,3 +104,6 @@ func (p Paths) Spool(id string) string    { return p.Exec + "/spool/" + id }
 // Committing is there while a commit has paused a container. A daemon that is killed
 // meanwhile leaves both: the next one lets the container go on.
 func (p Paths) Committing(id string) string { return p.Dir(id) + "/committing" }
+
+// Still is there while a container stands still for a snapshot. It is what Committing is for a commit.
+func (p Paths) Still(id string) string { return p.Dir(id) + "/still" }

@@ -1,4 +1,5 @@
-package server
+// Package lines keeps how the containers of a list were last sent.
+package lines
 
 import (
 	"bytes"
@@ -9,35 +10,38 @@ import (
 	"berth/internal/container/health"
 )
 
-// lines are the containers of a list as they were last sent. Dashboards and scripts ask again and
+// Cache is the containers of a list as they were last sent. Dashboards and scripts ask again and
 // again, and between two answers hardly a container changes: what is made once is copied until it does.
-type lines struct {
+type Cache struct {
 	mu   sync.RWMutex
 	byID map[string]line
 }
 
+// New returns a cache that holds nothing.
+func New() *Cache { return &Cache{byID: map[string]line{}} }
+
 // line is one container in JSON.
 type line struct {
-	of   look
+	of   Look
 	json []byte // never changed
 }
 
-// look is everything that decides how a container's line reads, next to its ID.
-type look struct {
-	revision uint64        // of its snapshot
-	health   *health.State // a verdict makes a new one
-	status   string        // "Up 5 minutes": moves with the clock
-	image    string
-	probed   bool // whether the API's version shows health
+// Look is everything that decides how a container's line reads, next to its ID.
+type Look struct {
+	Revision uint64        // of its snapshot
+	Health   *health.State // a verdict makes a new one
+	Status   string        // "Up 5 minutes": moves with the clock
+	Image    string
+	Probed   bool // whether the API's version shows health
 }
 
-// render returns a container's line. make is asked when it reads otherwise than last time; a
+// Render returns a container's line. make is asked when it reads otherwise than last time; a
 // snapshot without a revision is always made.
-func (l *lines) render(id string, of look, make func() any) ([]byte, error) {
+func (l *Cache) Render(id string, of Look, make func() any) ([]byte, error) {
 	l.mu.RLock()
 	known, ok := l.byID[id]
 	l.mu.RUnlock()
-	if ok && known.of == of && of.revision != 0 {
+	if ok && known.of == of && of.Revision != 0 {
 		return known.json, nil
 	}
 	var text bytes.Buffer
@@ -47,7 +51,7 @@ func (l *lines) render(id string, of look, make func() any) ([]byte, error) {
 		return nil, err
 	}
 	made := bytes.TrimSuffix(text.Bytes(), []byte("\n"))
-	if of.revision != 0 {
+	if of.Revision != 0 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.byID[id] = line{of, made}
@@ -55,8 +59,8 @@ func (l *lines) render(id string, of look, make func() any) ([]byte, error) {
 	return made, nil
 }
 
-// forget drops the lines of containers that are gone, once they are as many as those that are there.
-func (l *lines) forget(present []container.Container) {
+// Forget drops the lines of containers that are gone, once they are as many as those that are there.
+func (l *Cache) Forget(present []container.Container) {
 	l.mu.RLock()
 	many := len(l.byID) > 2*len(present)+spareLines
 	l.mu.RUnlock()

@@ -1,4 +1,5 @@
-package server
+// Package frames writes the streams of a process to one connection, as the API documentation of attach has it.
+package frames
 
 import (
 	"encoding/binary"
@@ -71,9 +72,9 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// outputs returns the writers of stdout and stderr: one raw stream for a terminal,
+// Outputs returns the writers of stdout and stderr: one raw stream for a terminal,
 // else frames.
-func outputs(w io.Writer, tty bool) (stdout, stderr io.Writer) {
+func Outputs(w io.Writer, tty bool) (stdout, stderr io.Writer) {
 	if tty {
 		l := &locked{out: w}
 		return l, l

@@ -1,0 +1,256 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/container"
+	"berth/internal/container/notice"
+	"berth/internal/container/rootfs"
+	"berth/internal/event"
+	"berth/internal/fault"
+	"berth/internal/snapshot"
+	"berth/internal/volume"
+)
+
+// snapshots are those of one kind of subject, by its names, with their events.
+type snapshots struct {
+	*snapshot.Service
+	// subject finds one, and keeps it from being removed until release.
+	subject func(ref string) (sub snapshot.Subject, release func(), err error)
+	tell    func(sub snapshot.Subject, action string, more event.Attributes)
+}
+
+// Take takes a snapshot.
+func (s snapshots) Take(ctx context.Context, ref string, w snapshot.Wish) (snapshot.Snapshot, error) {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	defer release()
+	x, err := s.Service.Take(ctx, sub, w)
+	if err == nil {
+		s.tell(sub, event.Snapshot, described(x))
+	}
+	return x, err
+}
+
+// described is what the events of a snapshot say of it.
+func described(x snapshot.Snapshot) event.Attributes {
+	a := event.Attributes{"snapshot": x.ID}
+	if x.Name != "" {
+		a["snapshotName"] = x.Name
+	}
+	return a
+}
+
+// List returns all of one, the oldest first.
+func (s snapshots) List(ref string) ([]snapshot.Snapshot, error) {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return s.Service.List(sub.Home)
+}
+
+// Get finds a snapshot.
+func (s snapshots) Get(ref, name string) (snapshot.Snapshot, error) {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	defer release()
+	return s.Service.Get(sub, name)
+}
+
+// Unique is what of a snapshot nothing else has, in bytes.
+func (s snapshots) Unique(ctx context.Context, ref, name string) (int64, error) {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return s.Service.Unique(ctx, sub, name)
+}
+
+// Remove removes a snapshot.
+func (s snapshots) Remove(ctx context.Context, ref, name string) error {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return err
+	}
+	defer release()
+	x, err := s.Service.Remove(ctx, sub, name)
+	if err == nil {
+		s.tell(sub, event.SnapshotRemove, described(x))
+	}
+	return err
+}
+
+// Rollback puts the files back as a snapshot has them, and returns that of what they were.
+func (s snapshots) Rollback(ctx context.Context, ref, name string) (snapshot.Snapshot, error) {
+	sub, release, err := s.subject(ref)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	defer release()
+	before, to, err := s.Service.Rollback(ctx, sub, name)
+	if err == nil {
+		more := described(to)
+		more["before"] = before.ID
+		s.tell(sub, event.Rollback, more)
+	}
+	return before, err
+}
+
+// ofVolumes are the snapshots of volumes.
+func ofVolumes(d *Daemon) volumeSnapshots {
+	s := volumeSnapshots{volumes: d.volumes, stills: container.Stills{Service: d.containers}}
+	s.snapshots = snapshots{d.snapshots, s.subject, func(sub snapshot.Subject, action string, more event.Attributes) {
+		m := notice.Volume(filepath.Base(sub.Home), action)
+		maps.Copy(m.Attributes, more)
+		d.events.Publish(m)
+	}}
+	return s
+}
+
+type volumeSnapshots struct {
+	snapshots
+	volumes volumes
+	stills  container.Stills
+}
+
+func (s volumeSnapshots) subject(name string) (snapshot.Subject, func(), error) {
+	me := "snapshot " + rand.Text()
+	v, err := s.volumes.Hold(name, me)
+	if err != nil {
+		return snapshot.Subject{}, nil, err
+	}
+	release := func() { s.volumes.Release(name, me) }
+	sub := snapshot.Subject{Title: "volume " + v.Name, Home: filepath.Dir(v.Dir), Tree: filepath.Base(v.Dir)}
+	sub.Still = func(ctx context.Context, window time.Duration, do func(context.Context) error) (stood time.Duration, err error) {
+		for known := s.containers(name); ; {
+			stood, err = s.stills.Hold(ctx, known, window, do)
+			now := s.containers(name)
+			if err != nil || !slices.ContainsFunc(now, func(id string) bool { return !slices.Contains(known, id) }) {
+				return stood, err
+			}
+			known = now // somebody new may have written meanwhile
+		}
+	}
+	sub.Idle = func(ctx context.Context, do func() error) error {
+		if !s.volumes.Plain(name) {
+			return fault.New(fault.Unsupported, "volume %s has a file system of its own and cannot be rolled back; a clone of the snapshot can be made", name)
+		}
+		return s.stills.Idle(ctx, s.containers(name), "volume "+name+" is in use and cannot be rolled back", do)
+	}
+	sub.Open = func() (shut func(), err error) {
+		_, err = s.volumes.Mount(name, me)
+		return func() {
+			if err := s.volumes.Unmount(name, me); err != nil {
+				s.stills.Warn("volume %s: %v", name, err)
+			}
+		}, err
+	}
+	return sub, release, nil
+}
+
+// containers are the users of a volume that are containers.
+func (s volumeSnapshots) containers(name string) []string {
+	return slices.DeleteFunc(s.volumes.Users(name), func(user string) bool { return strings.Contains(user, " ") })
+}
+
+// Clone makes a volume that holds what another does, or a snapshot of it. It has that one's labels
+// too.
+func (s volumeSnapshots) Clone(ctx context.Context, of, name string, r volume.Request) (volume.Volume, error) {
+	sub, release, err := s.subject(of)
+	if err != nil {
+		return volume.Volume{}, err
+	}
+	defer release()
+	from, err := s.volumes.Get(of)
+	if err != nil {
+		return volume.Volume{}, err
+	}
+	labels := maps.Clone(from.Labels)
+	delete(labels, volume.AnonymousLabel)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, r.Labels)
+	r.Labels = labels
+	v, err := s.volumes.CreateFrom(r, func(home, data string) error { return s.Service.Clone(ctx, sub, name, home, data) })
+	if err != nil {
+		return volume.Volume{}, err
+	}
+	s.volumes.publish(notice.Volume(v.Name, event.Create))
+	s.tell(sub, event.Clone, event.Attributes{"clone": v.Name})
+	return v, nil
+}
+
+// ofContainers are the snapshots of containers' own layers.
+func ofContainers(d *Daemon) snapshots {
+	stills := container.Stills{Service: d.containers}
+	subject := func(ref string) (snapshot.Subject, func(), error) {
+		c, err := d.containers.Get(ref)
+		if err != nil {
+			return snapshot.Subject{}, nil, err
+		}
+		home := filepath.Join(d.cfg.DataRoot, "containers", c.ID)
+		files, err := filepath.Rel(home, rootfs.Dir(home+"/layer"))
+		if err != nil {
+			return snapshot.Subject{}, nil, fault.As(fault.Internal, err)
+		}
+		there := func(err error) error { // what is missing may have been removed just now
+			if _, gone := d.containers.Get(c.ID); errors.Is(err, os.ErrNotExist) && gone != nil {
+				return gone
+			}
+			return err
+		}
+		sub := snapshot.Subject{Title: "container " + c.Name, Home: home, Tree: files}
+		sub.Still = func(ctx context.Context, window time.Duration, do func(context.Context) error) (time.Duration, error) {
+			return stills.Hold(ctx, []string{c.ID}, window, func(ctx context.Context) error { return there(do(ctx)) })
+		}
+		sub.Idle = func(ctx context.Context, do func() error) error {
+			return stills.Idle(ctx, []string{c.ID}, "container "+c.Name+" cannot be rolled back while it runs", func() error { return there(do()) })
+		}
+		return sub, func() {}, nil
+	}
+	return snapshots{d.snapshots, subject, func(sub snapshot.Subject, action string, more event.Attributes) {
+		c, err := d.containers.Get(filepath.Base(sub.Home))
+		if err != nil {
+			return // it has been removed since
+		}
+		m := notice.Of(&c, action)
+		maps.Copy(m.Attributes, more)
+		d.events.Publish(m)
+	}}
+}
+
+// recoverSnapshots ends what a killed daemon was doing to snapshots, before anybody uses what they are of.
+func recoverSnapshots(d *Daemon) error {
+	for _, v := range d.volumes.List() {
+		if err := d.snapshots.Recover(filepath.Dir(v.Dir), filepath.Base(v.Dir)); err != nil {
+			return err
+		}
+	}
+	list, err := os.ReadDir(filepath.Join(d.cfg.DataRoot, "containers"))
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "the containers' directories cannot be listed")
+	}
+	for _, e := range list {
+		home := filepath.Join(d.cfg.DataRoot, "containers", e.Name())
+		if err := d.snapshots.Recover(home, filepath.Join("layer", filepath.Base(rootfs.Dir(home+"/layer")))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

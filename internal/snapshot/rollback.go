@@ -1,0 +1,168 @@
+//go:build linux
+
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/failpoint"
+	"berth/internal/fault"
+	"berth/internal/snapshot/tree"
+)
+
+// Rollback puts a subject's files back as a snapshot has them, by one exchange of two directories, and keeps
+// what they were as a snapshot, the first that it returns: so it can be taken back. The other is the one that
+// it has gone back to. It is durable when it returns.
+//
+// The directory of that snapshot is made before, with the files that are to be put in place in it, under
+// a name that says so, and with their inode in its record. A daemon that finds it sees by that
+// number whether the exchange has been: then the snapshot gets its name, and else it goes.
+func (s *Service) Rollback(ctx context.Context, sub Subject, ref string) (before, to Snapshot, err error) {
+	if err := sub.Idle(ctx, func() error { return nil }); err != nil { // before there is any work
+		return before, to, err
+	}
+	unlock, err := s.lock(ctx, sub.Home)
+	if err != nil {
+		return before, to, err
+	}
+	defer unlock()
+	to, err = s.Get(sub, ref)
+	if err != nil {
+		return before, to, err
+	}
+	if to.Tree != "" && to.Tree != sub.Tree {
+		return before, to, fault.New(fault.Unsupported, "%s keeps its files in another way than when %s was taken, and cannot be rolled back to it", sub.Title, ref)
+	}
+	wrap := func(err error) error {
+		return fault.Wrap(kindOf(err), err, "%s cannot be rolled back to %s", sub.Title, ref)
+	}
+	x := Snapshot{ID: newID(), Created: time.Now().UTC(), Tree: sub.Tree, Reason: "before the rollback to " + to.title()}
+	a, err := newAside(dir(sub.Home, backPrefix+x.ID))
+	if err != nil {
+		return before, to, wrap(err)
+	}
+	swapped := false
+	defer func() {
+		if a.close(); !swapped {
+			a.drop()
+		}
+	}()
+	if err := s.prepare(ctx, sub, to, a, &x); err != nil {
+		return before, to, wrap(err)
+	}
+	err = sub.Idle(ctx, func() error {
+		failpoint.At("rollback.idle")
+		swapped, err = exchange(sub, a)
+		return err
+	})
+	if err != nil {
+		return before, to, err
+	}
+	failpoint.At("rollback.exchanged")
+	return x, to, wrap(a.name(sub.Home, x.ID))
+}
+
+// title is what a user calls a snapshot.
+func (x Snapshot) title() string {
+	if x.Name != "" {
+		return x.Name
+	}
+	return x.ID[:12]
+}
+
+// prepare makes all that the exchange needs.
+func (s *Service) prepare(ctx context.Context, sub Subject, to Snapshot, a *aside, x *Snapshot) error {
+	failpoint.At("rollback.began")
+	root, pool, err := s.load(ctx, sub.Home, to, a)
+	if err != nil {
+		return err
+	}
+	if err := a.build(func(name string) error { return tree.Build(ctx, root, a.dir, name, pool) }); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(a.dir.Fd()), treeDir, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	old, err := openDir(filepath.Join(sub.Home, sub.Tree))
+	if err != nil {
+		return err
+	}
+	u, err := tree.Measure(ctx, old)
+	old.Close()
+	if err != nil {
+		return err
+	}
+	x.Bytes, x.Entries = u.Bytes, u.Entries
+	if err := write(a.path, record{*x, st.Ino}); err != nil {
+		return err
+	}
+	failpoint.At("rollback.built")
+	return a.settle()
+}
+
+// exchange puts the new files in the place of the old ones. To some file systems (xfs) a directory
+// that is renamed has changed: it gets its times back.
+func exchange(sub Subject, a *aside) (swapped bool, err error) {
+	wrap := func(err error) error {
+		return fault.Wrap(fault.Internal, err, "%s cannot be rolled back", sub.Title)
+	}
+	place, other := filepath.Join(sub.Home, sub.Tree), filepath.Join(a.path, treeDir)
+	var was, becomes unix.Stat_t
+	if err := errors.Join(unix.Lstat(place, &was), unix.Lstat(other, &becomes)); err != nil {
+		return false, wrap(err)
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, other, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE); err != nil {
+		return false, wrap(err)
+	}
+	failpoint.At("rollback.swapped")
+	err = errors.Join(dated(place, &becomes), dated(other, &was), unix.Syncfs(int(a.dir.Fd())))
+	return true, wrap(err)
+}
+
+// dated gives a directory the times that it had.
+func dated(path string, st *unix.Stat_t) error {
+	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{st.Atim, st.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// Recover ends what a killed daemon was doing to the snapshots of a home. Nobody uses them yet.
+func (s *Service) Recover(home, files string) error {
+	entries, err := os.ReadDir(filepath.Join(home, dirName))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "the snapshots cannot be listed")
+	}
+	for _, e := range entries {
+		name := e.Name()
+		path := filepath.Join(home, dirName, name)
+		id, back := strings.CutPrefix(name, backPrefix)
+		switch {
+		case back && hasBeen(path, filepath.Join(home, files)):
+			if err := (&aside{path: path}).name(home, id); err != nil {
+				return fault.Wrap(fault.Internal, err, "the rollback of %s cannot be finished", home)
+			}
+		case strings.HasPrefix(name, "."):
+			s.throw(path)
+		}
+	}
+	return nil
+}
+
+// hasBeen tells whether a rollback has made its exchange.
+func hasBeen(path, place string) bool {
+	r, err := read(path)
+	if err != nil || r.Becomes == 0 {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Lstat(place, &st) == nil && st.Ino == r.Becomes
+}

@@ -1,0 +1,180 @@
+//go:build linux
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/test/harness"
+
+	"golang.org/x/sys/unix"
+)
+
+// onFileSystem is a data root on a file system of its own, in a sparse file of so many bytes; "" is where
+// all others are.
+func onFileSystem(t *testing.T, kind string, size int64) string {
+	t.Helper()
+	base := t.TempDir()
+	image, at := filepath.Join(base, "image"), filepath.Join(base, "at")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, size); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(at, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	mkfs := map[string]string{"xfs": "mkfs.xfs -q -m reflink=1 ", "btrfs": "mkfs.btrfs -q ", "ext4": "mkfs.ext4 -q -F "}[kind]
+	if made := harness.Shell(t, mkfs+image+" && mount -o loop "+image+" "+at); made.Code != 0 {
+		t.Fatal(made)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(at, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(at, "root")
+}
+
+// writer is a program that writes each number to the file a, then to the file b, each safely on the disk before
+// the next: nobody who looks at one moment sees b ahead of a.
+const writer = `i=0; while :; do i=$((i+1)); echo $i > /v/a; sync /v/a; echo $i > /v/b; sync /v/b; done`
+
+func TestASnapshotOfAVolumeInUseIsWhatACrashWouldHaveLeft(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"xfs", "btrfs", "ext4"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := harness.Start(t, harness.WithDataRoot(onFileSystem(t, kind, 512<<20)))
+			busybox := d.Busybox()
+			c := d.Client(t, "berth")
+			c.Must("run", "-d", "--name", "writer", "-v", "data:/v", busybox, "sh", "-c", writer)
+			harness.Eventually(t, "the program writes", func() error {
+				_, err := os.Stat(filepath.Join(d.DataRoot(), "volumes/data/_data/b"))
+				return err
+			})
+			for i := range 5 {
+				c.Must("volume", "snapshot", "--name", fmt.Sprint("s", i), "data")
+				at := strings.TrimSpace(c.Must("volume", "snapshots", "-q", "--filter", fmt.Sprint("name=s", i), "data"))
+				tree := filepath.Join(d.DataRoot(), "volumes/data/snapshots", at, "tree")
+				a, b := number(t, tree+"/a"), number(t, tree+"/b")
+				// The shell empties a file before it writes: then the one is empty, and the other has the last.
+				if a >= 0 && b > a || b < 0 && a < 1 {
+					t.Errorf("a is %d and b is %d", a, b)
+				}
+			}
+			c.Prints("running", "inspect", "-f", "{{.State.Status}}", "writer")
+			c.Fails(1, "volume data is in use and cannot be rolled back: stop writer first", "volume", "rollback", "data", "s0")
+			c.Must("volume", "clone", "--label", "x=y", "data", "twin")
+			c.Prints("y", "volume", "inspect", "-f", `{{index .Labels "x"}}`, "twin")
+			c.Must("stop", "-t", "0", "writer")
+			last := c.Must("run", "--rm", "-v", "data:/v", busybox, "cat", "/v/a", "/v/b")
+			before := strings.TrimSpace(c.Must("volume", "rollback", "data", "s0"))
+			if now := c.Must("run", "--rm", "-v", "data:/v", busybox, "cat", "/v/a", "/v/b"); now == last {
+				t.Errorf("after the rollback there is %q still", now)
+			}
+			c.Must("volume", "rollback", "data", before[:12])
+			c.Prints(strings.TrimSpace(last), "run", "--rm", "-v", "data:/v", busybox, "cat", "/v/a", "/v/b")
+			c.Must("volume", "clone", "--snapshot", "s1", "data", "older")
+			c.Must("volume", "snapshots", "rm", "data", "s0", "s1")
+			if list := strings.Fields(c.Must("volume", "snapshots", "--format", "{{.Name}}", "data")); strings.Join(list, " ") != "s2 s3 s4" {
+				t.Error(list)
+			}
+			c.Must("rm", "writer")
+			c.Must("volume", "rm", "data", "twin", "older")
+		})
+	}
+}
+
+// number reads a number from a file; -1 stands for an empty one.
+func number(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) == 0 {
+		return -1
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestASnapshotOfAContainerHasItsOwnFilesAndItsRemovals(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	c.Must("run", "-d", "--name", "writer", busybox, "sh", "-c", "echo one > /file; rm /bin/ls; touch /ready; exec sleep 1000")
+	harness.Eventually(t, "the program has written", func() error {
+		if r := d.Berth("exec", "writer", "cat", "/ready"); r.Code != 0 {
+			return fmt.Errorf("%v", r)
+		}
+		return nil
+	})
+	diff := c.Must("diff", "writer")
+	id := strings.TrimSpace(c.Must("container", "snapshot", "--name", "one", "--label", "a=b", "writer"))
+	c.Must("exec", "writer", "sh", "-c", "echo two > /file; cp /bin/busybox /bin/ls; mkdir /more")
+	changed := c.Must("diff", "writer")
+	c.Fails(1, "container writer cannot be rolled back while it runs: stop writer first", "container", "rollback", "writer", "one")
+	c.Must("stop", "-t", "0", "writer")
+	before := strings.TrimSpace(c.Must("container", "rollback", "writer", id[:12]))
+	if got := c.Must("diff", "writer"); got != diff || got == changed {
+		t.Errorf("after the rollback there is %q and not %q", got, diff)
+	}
+	c.Must("start", "writer")
+	c.Prints("one", "exec", "writer", "cat", "/file")
+	c.Fails(127, "executable file not found", "exec", "writer", "ls")
+	c.Must("stop", "-t", "0", "writer")
+	c.Must("container", "rollback", "writer", before)
+	if got := c.Must("diff", "writer"); got != changed {
+		t.Errorf("after the rollback of the rollback there is %q and not %q", got, changed)
+	}
+	c.Prints("one:\n:before the rollback to one\n:before the rollback to "+before[:12], "container", "snapshots", "--format", "{{.Name}}:{{.Reason}}", "writer")
+	c.Must("rm", "writer")
+}
+
+// A snapshot says for how long those who write stood still; with large files on a file system that can clone it is a moment. BERTH_SNAPSHOT_MIB
+// says how large.
+func TestLargeFilesAreTakenInWhileItsProgramHardlyStandsStill(t *testing.T) {
+	t.Parallel()
+	size := 256
+	if word := os.Getenv("BERTH_SNAPSHOT_MIB"); word != "" {
+		var err error
+		if size, err = strconv.Atoi(word); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, kind := range []string{"xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := harness.Start(t, harness.WithDataRoot(onFileSystem(t, kind, int64(size+512)<<21)))
+			busybox := d.Busybox()
+			c := d.Client(t, "berth")
+			c.Must("run", "-d", "--name", "writer", "-v", "data:/v", busybox, "sh", "-c", writer)
+			c.Must("exec", "writer", "sh", "-c", fmt.Sprintf("for i in 1 2 3 4; do dd if=/dev/zero of=/v/big$i bs=1M count=%d 2>/dev/null; done", size/4))
+			c.Must("volume", "snapshot", "--name", "big", "data")
+			var list []struct{ Frozen, Size, UniqueSize int64 }
+			if err := json.Unmarshal([]byte(c.Must("volume", "snapshots", "inspect", "data", "big")), &list); err != nil {
+				t.Fatal(err)
+			}
+			x := list[0]
+			t.Logf("the program stood still for %v", time.Duration(x.Frozen))
+			if x.Frozen <= 0 || x.Frozen > int64(5*time.Second) || x.Size < int64(size)<<20 || x.UniqueSize > 1<<20 {
+				t.Errorf("%+v", x)
+			}
+			c.Must("rm", "-f", "writer")
+		})
+	}
+}
