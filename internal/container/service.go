@@ -1,6 +1,9 @@
 package container
 
 import (
+	"slices"
+
+	"berth/internal/container/config"
 	"fmt"
 	"os"
 	"strings"
@@ -88,15 +91,19 @@ func seen(execs *execs.Service, e *entry) Container {
 	return c
 }
 
-// Users returns the IDs of the containers made from an image and whether each runs.
+// Users returns the IDs of the containers made from an image, or that mount it, and whether each runs.
 func Users(s *Service, imageID string) map[string]bool {
 	users := map[string]bool{}
 	for _, e := range s.index.All() {
-		if c := e.snapshot(); c.ImageID == imageID {
+		if c := e.snapshot(); c.ImageID == imageID || mounts(c, imageID) {
 			users[c.ID] = c.State.Up() || c.State == Starting || c.State == Restarting
 		}
 	}
 	return users
+}
+
+func mounts(c Container, imageID string) bool {
+	return slices.ContainsFunc(c.HostConfig.Mounts, func(m config.Mount) bool { return m.ImageID == imageID })
 }
 
 // Waiting is how many sandboxes wait for containers, and what their processes

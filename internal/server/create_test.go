@@ -12,6 +12,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/restart"
 	"berth/internal/fault"
+	"berth/internal/idmap"
 	"berth/internal/server/grammar"
 	"berth/internal/server/show"
 )
@@ -55,24 +56,25 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 
 func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"Image":"x","HostConfig":{"RestartPolicy":{"Name":"always"}}}`:                                                            "",
-		`{"Image":"x","HostConfig":{"MemorySwappiness":0}}`:                                                                         "",
-		`{"Image":"x","HostConfig":{"CpuCount":1}}`:                                                                                 "HostConfig.CPUCount is not supported yet",
-		`{"Image":"x","HostConfig":{"CpuPercent":1}}`:                                                                               "HostConfig.CPUPercent is not supported yet",
-		`{"Image":"x","HostConfig":{"Cgroup":"a"}}`:                                                                                 "HostConfig.Cgroup is not supported yet",
-		`{"Image":"x","HostConfig":{"StorageOpt":{"size":"1g"}}}`:                                                                   "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"DriverOpts":{"a":"b"}}}}}`:                                  "NetworkingConfig.EndpointsConfig.DriverOpts is not supported yet",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"Links":["a:b"]}}}}`:                                         "NetworkingConfig.EndpointsConfig.Links is not supported yet",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{},"none":{}}}}`:                                              "Container cannot be connected to network endpoints: bridge, none",
-		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                  "",
-		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                       "",
-		`{"Image":"x","Healthcheck":{"Test":["TCP",":1"],"OnFailure":"stop"}}`:                                                      "",
-		`{"Image":"x","Healthcheck":{"Test":["NONE"]}}`:                                                                             "",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}`:                                                      "",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"NetworkID":"a","EndpointID":"b","IPAddress":"10.0.0.2"}}}}`: "",
-		`{"Image":"x","HostConfig":{"Runtime":"runc"}}`:                                                                             "",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`:                                                         "NetworkingConfig.EndpointsConfig for network other beside network mode bridge is not supported yet",
-		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"image","Source":"i","Target":"/b"}]}}`:                                       "HostConfig.Mounts of type image is not supported yet",
+		`{"Image":"x","HostConfig":{"RestartPolicy":{"Name":"always"}}}`:                                                                                      "",
+		`{"Image":"x","HostConfig":{"MemorySwappiness":0}}`:                                                                                                   "",
+		`{"Image":"x","HostConfig":{"CpuCount":1}}`:                                                                                                           "HostConfig.CPUCount is not supported yet",
+		`{"Image":"x","HostConfig":{"CpuPercent":1}}`:                                                                                                         "HostConfig.CPUPercent is not supported yet",
+		`{"Image":"x","HostConfig":{"Cgroup":"a"}}`:                                                                                                           "HostConfig.Cgroup is not supported yet",
+		`{"Image":"x","HostConfig":{"StorageOpt":{"size":"1g"}}}`:                                                                                             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"DriverOpts":{"a":"b"}}}}}`:                                                            "NetworkingConfig.EndpointsConfig.DriverOpts is not supported yet",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"Links":["a:b"]}}}}`:                                                                   "NetworkingConfig.EndpointsConfig.Links is not supported yet",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{},"none":{}}}}`:                                                                        "Container cannot be connected to network endpoints: bridge, none",
+		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                                            "",
+		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                                                 "",
+		`{"Image":"x","Healthcheck":{"Test":["TCP",":1"],"OnFailure":"stop"}}`:                                                                                "",
+		`{"Image":"x","Healthcheck":{"Test":["NONE"]}}`:                                                                                                       "",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}`:                                                                                "",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"NetworkID":"a","EndpointID":"b","IPAddress":"10.0.0.2"}}}}`:                           "",
+		`{"Image":"x","HostConfig":{"Runtime":"runc"}}`:                                                                                                       "",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`:                                                                                   "NetworkingConfig.EndpointsConfig for network other beside network mode bridge is not supported yet",
+		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"image","Source":"i","Target":"/b","ImageOptions":{"Subpath":"a/b"}}]}}`:                                "",
+		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"IDMapping":{"Source":"match-user","User":"33"}}}]}}`: "",
 	} {
 		w := ask(&fake{}, "POST", "/containers/create", body)
 		if want == "" {
@@ -184,6 +186,8 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 			{Type: "bind", Source: "/h", Target: "/i", ReadOnly: true, ReadOnlyAll: true},
 			{Type: "bind", Source: "/h", Target: "/j", NonRecursive: true},
 			{Type: "volume", Source: "vol", Target: "/e", NoCopy: true, Subpath: "a/b"},
+			{Type: "bind", Source: "/h", Target: "/k", IDMapping: &idmap.Mapping{Source: idmap.MatchUser, User: "www"}},
+			{Type: "image", Source: "i:1", Target: "/l", Subpath: "a/b"},
 			{Type: "tmpfs", Target: "/f", SizeBytes: 9, Mode: 0o700, Options: []string{"noexec", "uid=1"}},
 		},
 	}

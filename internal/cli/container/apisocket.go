@@ -14,6 +14,7 @@ import (
 	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 	"berth/internal/fault"
+	"berth/internal/idmap"
 
 	"github.com/moby/moby/api/types/mount"
 )
@@ -33,8 +34,8 @@ func addSocket(s *session.Session, client *engine.Client, req *engine.CreateRequ
 	if !local {
 		return nil, fault.New(fault.Invalid, "flag --use-api-socket can only be used with unix sockets: docker endpoint %s incompatible", client.Host())
 	}
-	req.HostConfig.Mounts = append(req.HostConfig.Mounts, mount.Mount{
-		Type: mount.TypeBind, Source: source, Target: socketInside, BindOptions: &mount.BindOptions{},
+	req.HostConfig.Mounts = append(req.HostConfig.Mounts, idmap.Mount{
+		Mount: mount.Mount{Type: mount.TypeBind, Source: source, Target: socketInside}, BindOptions: &idmap.BindOptions{},
 	})
 	if slices.ContainsFunc(req.Env, func(v string) bool { return strings.HasPrefix(v, "DOCKER_CONFIG=") }) {
 		return nil, nil

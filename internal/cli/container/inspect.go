@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"context"
 
 	"berth/internal/cli/engine"
@@ -40,5 +41,14 @@ func Inspect(ctx context.Context, client *engine.Client, ref string, size bool) 
 	if err != nil {
 		return format.Inspected{}, err
 	}
+	if bytes.Contains(raw, []byte(`"IDMapping"`)) { // else the fields are in Docker's order
+		return format.InspectedAs[mappedInspect](raw), nil
+	}
 	return format.InspectedAs[container.InspectResponse](raw), nil
+}
+
+// mappedInspect is an answer with mounts that have more than Docker's.
+type mappedInspect struct {
+	container.InspectResponse
+	HostConfig *engine.HostConfig
 }

@@ -65,7 +65,7 @@ func (o *Options) Request(args []string, changed func(string) bool, proxy []stri
 		return engine.CreateRequest{}, err
 	}
 	return engine.CreateRequest{
-		Config: c, HostConfig: h, Healthcheck: check,
+		Config: c, HostConfig: &engine.HostConfig{HostConfig: h, Mounts: o.mounts.Values}, Healthcheck: check,
 		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: endpoints},
 	}, nil
 }
@@ -112,7 +112,6 @@ func (o *Options) readStorage() (err error) {
 		return err
 	}
 	h.Tmpfs = opts.Tmpfs(o.lists.tmpfs.Values)
-	h.Mounts = o.mounts.Values
 	var cdi []string
 	h.Devices = []container.DeviceMapping{} // never null on the wire
 	for _, d := range o.lists.devices.Values {

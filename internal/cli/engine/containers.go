@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/idmap"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -50,11 +51,17 @@ type Healthcheck struct {
 	OnFailure string `json:",omitempty"`
 }
 
+// HostConfig is Docker's with what mounts have beyond it.
+type HostConfig struct {
+	*container.HostConfig
+	Mounts []idmap.Mount `json:",omitempty"`
+}
+
 // CreateRequest is a new container; its Healthcheck stands for that of Config.
 type CreateRequest struct {
 	*container.Config
 	Healthcheck      *Healthcheck              `json:",omitempty"`
-	HostConfig       *container.HostConfig     `json:",omitempty"`
+	HostConfig       *HostConfig               `json:",omitempty"`
 	NetworkingConfig *network.NetworkingConfig `json:",omitempty"`
 }
 

@@ -4,18 +4,17 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/docker/go-units"
 	"github.com/moby/moby/api/types/mount"
+
+	"berth/internal/idmap"
 )
 
 // Mounts is a repeated --mount flag.
-type Mounts struct{ Values []mount.Mount }
+type Mounts struct{ Values []idmap.Mount }
 
 // String returns the mounts for help output.
 func (m *Mounts) String() string {
@@ -39,8 +38,8 @@ func (m *Mounts) Set(v string) error {
 }
 
 // ParseMount reads type=bind,source=/x,target=/y,… as CSV.
-func ParseMount(value string) (mount.Mount, error) {
-	m := mount.Mount{Type: mount.TypeVolume}
+func ParseMount(value string) (idmap.Mount, error) {
+	m := idmap.Mount{Mount: mount.Mount{Type: mount.TypeVolume}}
 	value = strings.TrimSpace(value)
 	if value == "" {
 		return m, errors.New("value is empty")
@@ -66,7 +65,7 @@ func checkMountField(field, key, val string, hasValue bool) error {
 		return fmt.Errorf("invalid option '%s' in '%s': option should not have whitespace", k, field)
 	}
 	if !hasValue {
-		if slices.Contains([]string{"readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"}, strings.ToLower(key)) {
+		if slices.Contains([]string{"readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "bind-idmap", "idmap"}, strings.ToLower(key)) {
 			return nil
 		}
 		return fmt.Errorf("invalid field '%s' must be a key=value pair", field)
@@ -80,7 +79,7 @@ func checkMountField(field, key, val string, hasValue bool) error {
 	return fmt.Errorf("invalid value for '%s' in '%s': value should not have whitespace", key, field)
 }
 
-func setMountField(m *mount.Mount, field, key, val string) (err error) {
+func setMountField(m *idmap.Mount, field, key, val string) (err error) {
 	switch key {
 	case "type":
 		m.Type = mount.Type(strings.ToLower(val))
@@ -113,12 +112,12 @@ func setMountField(m *mount.Mount, field, key, val string) (err error) {
 	return err
 }
 
-func setBindField(m *mount.Mount, key, val string) (known bool, err error) {
-	if !strings.HasPrefix(key, "bind-") {
+func setBindField(m *idmap.Mount, key, val string) (known bool, err error) {
+	if !strings.HasPrefix(key, "bind-") && key != "idmap" {
 		return false, nil
 	}
 	if m.BindOptions == nil {
-		m.BindOptions = &mount.BindOptions{}
+		m.BindOptions = &idmap.BindOptions{}
 	}
 	o := m.BindOptions
 	switch key {
@@ -128,10 +127,12 @@ func setBindField(m *mount.Mount, key, val string) (known bool, err error) {
 		return true, errors.New("bind-nonrecursive is deprecated, use bind-recursive=disabled instead")
 	case "bind-create-src":
 		o.CreateMountpoint, err = mountBool(key, val)
+	case "bind-idmap", "idmap":
+		o.IDMapping, err = idmap.Parse(val)
 	case "bind-recursive":
 		switch val {
 		case "enabled":
-			if *o == (mount.BindOptions{}) {
+			if *o == (idmap.BindOptions{}) {
 				m.BindOptions = nil
 			}
 		case "disabled":
@@ -149,68 +150,6 @@ func setBindField(m *mount.Mount, key, val string) (known bool, err error) {
 	return true, err
 }
 
-func setVolumeField(m *mount.Mount, key, val string) (known bool, err error) {
-	if !strings.HasPrefix(key, "volume-") {
-		return false, nil
-	}
-	if m.VolumeOptions == nil {
-		m.VolumeOptions = &mount.VolumeOptions{}
-	}
-	o := m.VolumeOptions
-	driver := func() *mount.Driver {
-		if o.DriverConfig == nil {
-			o.DriverConfig = &mount.Driver{}
-		}
-		return o.DriverConfig
-	}
-	switch key {
-	case "volume-subpath":
-		o.Subpath = val
-	case "volume-nocopy":
-		o.NoCopy, err = mountBool(key, val)
-	case "volume-label":
-		o.Labels = withPair(o.Labels, val)
-	case "volume-driver":
-		driver().Name = val
-	case "volume-opt":
-		driver().Options = withPair(driver().Options, val)
-	default:
-		return false, nil
-	}
-	return true, err
-}
-
-func setTmpfsField(m *mount.Mount, key, val string) (known bool, err error) {
-	if m.TmpfsOptions == nil && (key == "tmpfs-size" || key == "tmpfs-mode") {
-		m.TmpfsOptions = &mount.TmpfsOptions{}
-	}
-	switch key {
-	case "tmpfs-size":
-		m.TmpfsOptions.SizeBytes, err = units.RAMInBytes(val)
-	case "tmpfs-mode":
-		var mode uint64
-		mode, err = strconv.ParseUint(val, 8, 32)
-		m.TmpfsOptions.Mode = os.FileMode(mode)
-	default:
-		return false, nil
-	}
-	if err != nil {
-		err = fmt.Errorf("invalid value for %s: %s", key, val)
-	}
-	return true, err
-}
-
-func withPair(m map[string]string, pair string) map[string]string {
-	if m == nil {
-		m = map[string]string{}
-	}
-	key, value, _ := strings.Cut(pair, "=")
-	if key != "" {
-		m[key] = value
-	}
-	return m
-}
-
 // mountBool reads a switch; none at all means true.
 func mountBool(key, val string) (bool, error) {
 	switch val {
@@ -223,7 +162,7 @@ func mountBool(key, val string) (bool, error) {
 }
 
 // checkMount refuses options that belong to another type or miss a companion.
-func checkMount(m *mount.Mount) error {
+func checkMount(m *idmap.Mount) error {
 	for _, x := range []struct {
 		name string
 		want mount.Type

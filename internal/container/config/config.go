@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/container/health"
 	"berth/internal/container/restart"
+	"berth/internal/idmap"
 )
 
 // Config is what a container was asked to be, apart from the host's side. It
@@ -128,8 +129,8 @@ type DeviceRate struct {
 
 // Mount is one user mount.
 type Mount struct {
-	Type        string // "bind", "volume", "tmpfs"
-	Source      string // host path, or volume name
+	Type        string // "bind", "volume", "tmpfs", "image"
+	Source      string // host path, volume name, or image as the user wrote it
 	Target      string // absolute path in the container
 	ReadOnly    bool
 	Propagation string // "", "rprivate", "rslave", ...
@@ -143,7 +144,10 @@ type Mount struct {
 	NonRecursive bool   `json:",omitempty"` // what is mounted below the source stays away
 	ReadOnlyTop  bool   `json:",omitempty"` // ReadOnly is not for what is mounted below
 	ReadOnlyAll  bool   `json:",omitempty"` // ReadOnly has to be for what is mounted below, or the start fails
-	Subpath      string `json:",omitempty"` // of a volume: what is mounted of it
+	Subpath      string `json:",omitempty"` // of a volume or an image: what is mounted of it
+	ImageID      string `json:",omitempty"` // of an image: which one it was at the create
+	// IDMapping says whose a bind's files are in the container; nil is whose they are on the host.
+	IDMapping *idmap.Mapping `json:",omitempty"`
 	// What a volume is made with that is not there yet.
 	Driver                      string            `json:",omitempty"`
 	DriverOptions, VolumeLabels map[string]string `json:",omitempty"`

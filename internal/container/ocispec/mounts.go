@@ -21,7 +21,7 @@ import (
 // default ones; one of the user's at the same place replaces ours. Shallow ones
 // come first, so that none hides another: /etc/hosts is seen in a user's /etc.
 func (w Wish) mounts(root *os.File, defaults []specs.Mount) ([]specs.Mount, error) {
-	list, err := w.userMounts()
+	list, err := w.userMounts(root)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func (w Wish) mounts(root *os.File, defaults []specs.Mount) ([]specs.Mount, erro
 }
 
 // userMounts are the mounts that the user asked for, in the order of the words.
-func (w Wish) userMounts() (list []specs.Mount, err error) {
+func (w Wish) userMounts(root *os.File) (list []specs.Mount, err error) {
 	for _, m := range w.HostConfig.Mounts {
-		om, err := w.mount(m)
+		om, err := w.mount(root, m)
 		if err != nil {
 			return nil, err
 		}
@@ -86,10 +86,13 @@ func resolve(root *os.File, mounts []specs.Mount) ([]specs.Mount, error) {
 	return mounts, nil
 }
 
-func (w Wish) mount(m config.Mount) (specs.Mount, error) {
+func (w Wish) mount(root *os.File, m config.Mount) (specs.Mount, error) {
 	om := specs.Mount{Destination: path.Clean(m.Target), Type: "bind", Source: m.Source}
 	switch m.Type {
 	case "bind":
+	case "image":
+		om.Source, om.Options = imageSource+m.Target, []string{"rbind", "rprivate", "ro", "rro"}
+		return om, nil
 	case "volume":
 		dir, err := w.VolumeDir(m.Source)
 		if err != nil {
@@ -128,33 +131,7 @@ func (w Wish) mount(m config.Mount) (specs.Mount, error) {
 	case m.ReadOnly:
 		om.Options = append(om.Options, "ro", "rro")
 	}
-	return om, nil
-}
-
-// shm is where POSIX has its shared memory.
-const shm = "/dev/shm"
-
-// sharesShm reports whether the container has the shared memory of another one.
-func (w Wish) sharesShm() bool { return strings.HasPrefix(w.HostConfig.IpcMode, "container:") }
-
-// SharedShm reports whether a mount of the spec is the shared memory of another container.
-func (w Wish) SharedShm(m specs.Mount) bool {
-	return w.sharesShm() && m.Type == "bind" && m.Destination == shm && m.Source == shm
-}
-
-// Within tells the directory that a mount's source may not leave, if there is one: the source is
-// a part of a volume, in which a container may have put links.
-func (w Wish) Within(m specs.Mount) (dir, below string, err error) {
-	for _, mine := range w.HostConfig.Mounts {
-		if mine.Type != "volume" || mine.Subpath == "" || m.Type != "bind" {
-			continue
-		}
-		dir, err := w.VolumeDir(mine.Source)
-		if err != nil || path.Join(dir, mine.Subpath) == m.Source {
-			return dir, mine.Subpath, err
-		}
-	}
-	return "", "", nil
+	return om, w.mapOwners(root, m, &om)
 }
 
 // tmpfs is a tmpfs mount with Docker's defaults, which the options override.

@@ -73,9 +73,10 @@ func TestMountOptionsAreDockers(t *testing.T) {
 		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, ReadOnlyAll: true}, "bind /s rbind,rprivate,ro,rro"},
 		{config.Mount{Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, NonRecursive: true}, "bind /s bind,rprivate,ro"},
 		{config.Mount{Type: "tmpfs", Target: "/t"}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate"},
+		{config.Mount{Type: "image", Source: "i:1", Target: "/t", ImageID: "sha256:1"}, "bind image on /t rbind,rprivate,ro,rro"},
 		{config.Mount{Type: "tmpfs", Target: "/t", ReadOnly: true, SizeBytes: 64, Mode: 0o1777, Options: shared}, "tmpfs tmpfs noexec,nosuid,nodev,rprivate,uid=1,ro,size=64,mode=1777"},
 	} {
-		m, err := Wish{}.mount(c.in)
+		m, err := Wish{}.mount(nil, c.in)
 		if got := m.Type + " " + m.Source + " " + strings.Join(m.Options, ","); err != nil || got != c.want {
 			t.Errorf("%+v: %s, %v", c.in, got, err)
 		}
@@ -84,13 +85,13 @@ func TestMountOptionsAreDockers(t *testing.T) {
 		t.Error("the container's own options were written to")
 	}
 	labelled := config.Mount{Type: "bind", Source: "/s", Target: "/t", Relabel: true}
-	if _, err := (Wish{Modules: runtime.Modules{SELinux: true}}).mount(labelled); !fault.Is(err, fault.Unsupported) {
+	if _, err := (Wish{Modules: runtime.Modules{SELinux: true}}).mount(nil, labelled); !fault.Is(err, fault.Unsupported) {
 		t.Errorf("where there are labels: %v", err)
 	}
-	if _, err := (Wish{}).mount(labelled); err != nil {
+	if _, err := (Wish{}).mount(nil, labelled); err != nil {
 		t.Errorf("where there are none: %v", err)
 	}
-	if _, err := (Wish{}).mount(config.Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
+	if _, err := (Wish{}).mount(nil, config.Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
 		t.Error(err)
 	}
 }

@@ -38,6 +38,9 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 		taken[path.Clean(m.Target)] = true
 		b := mount.Bind{Source: m.Source, Target: path.Clean(m.Target), ReadOnly: m.ReadOnly, Alone: m.NonRecursive}
 		switch m.Type {
+		case "image":
+			b.ReadOnly, b.Take = true, func() (*os.File, error) { return h.image(c, m) }
+			list = append(list, b)
 		case "bind":
 			list = append(list, b)
 		case "volume":

@@ -51,6 +51,10 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 			if err := bindSource(*m); err != nil {
 				return err
 			}
+		case "image":
+			if err := h.chooseImage(ctx, c, m); err != nil {
+				return err
+			}
 		case "volume":
 			name, fresh, err := h.deps.Volumes.Claim(*m, c.ID)
 			if err != nil {

@@ -57,3 +57,33 @@ func TreeIn(dir, name string, recursive bool) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
+
+// Part takes the tree at a path inside a detached mount, detached; links and ".." lead no further
+// than it. The error is NotFound when there is nothing. The kernel clones mounts only of a namespace that one is
+// in, so the mount goes for that long into one that nobody else sees.
+func Part(detached *os.File, name string) (part *os.File, err error) {
+	err = aside(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+			return os.NewSyscallError("unshare", err)
+		}
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return os.NewSyscallError("mount private", err)
+		}
+		if err := unix.MoveMount(int(detached.Fd()), "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+			return os.NewSyscallError("move_mount", err)
+		}
+		at, err := OpenIn(detached, name, unix.O_PATH)
+		if err != nil {
+			return err
+		}
+		defer at.Close()
+		part, err = reopen(int(at.Fd()), unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE, name)
+		return err
+	})
+	return part, err
+}
+
+// MakeReadOnly makes a detached mount one that nothing is written through.
+func MakeReadOnly(tree *os.File) error {
+	return setAttributes(int(tree.Fd()), unix.AT_RECURSIVE, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
+}

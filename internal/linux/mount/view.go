@@ -31,6 +31,8 @@ type Bind struct {
 	Target   string // in the view: links lead no further than its root
 	ReadOnly bool   // with all mounts below it
 	Alone    bool   // without what is mounted below it
+	// Take makes the mount, detached, when no path on the host leads to what is seen; else nil.
+	Take func() (*os.File, error)
 }
 
 // Look makes a view of a detached mount, which becomes its root: the caller's
@@ -172,8 +174,12 @@ func bindTree(b Bind) (int, error) {
 }
 
 func sourceTree(b Bind) (int, error) {
+	take := b.Take
 	if b.Below != "" {
-		tree, err := TreeIn(b.Source, b.Below, !b.Alone)
+		take = func() (*os.File, error) { return TreeIn(b.Source, b.Below, !b.Alone) }
+	}
+	if take != nil {
+		tree, err := take()
 		if err != nil {
 			return -1, err
 		}

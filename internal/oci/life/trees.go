@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"berth/internal/linux/mount"
 	"berth/internal/oci/tree"
 	"berth/internal/runtime"
 )
@@ -37,7 +38,7 @@ func (j *job) tree(m specs.Mount) (*os.File, error) {
 		if !mapped {
 			uids, gids = j.spec.Linux.UIDMappings, j.spec.Linux.GIDMappings
 		}
-		return tree.Mapped(m.Source, uids, gids, has("rbind"), has("ridmap"))
+		return mount.Mapped(m.Source, uids, gids, has("rbind"), has("ridmap"))
 	case m.Type == "tmpfs" && has("tmpcopyup"):
 		var own []string
 		for _, o := range m.Options {

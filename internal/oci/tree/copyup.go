@@ -1,5 +1,7 @@
 //go:build linux
 
+// Package tree makes detached mounts that only the host can make: a tmpfs that begins as
+// a copy of what it covers.
 package tree
 
 import (

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 
+	"berth/internal/idmap"
 	"berth/internal/server/grammar"
 )
 
@@ -79,6 +80,7 @@ func TestEveryFieldOfTheAPIIsListed(t *testing.T) {
 	}
 	walk("Config", reflect.TypeFor[container.Config]())
 	walk("HostConfig", reflect.TypeFor[container.HostConfig]())
+	walk("HostConfig.Mounts", reflect.TypeFor[idmap.Mount]())
 	walk("NetworkingConfig", reflect.TypeFor[network.NetworkingConfig]())
 	found["Config.MacAddress"] = true // which the newest types have lost
 	for name := range listed {

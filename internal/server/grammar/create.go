@@ -18,6 +18,7 @@ import (
 	"berth/internal/container/config"
 	"berth/internal/container/health"
 	"berth/internal/fault"
+	"berth/internal/idmap"
 )
 
 // Body is the body of POST /containers/create, with fields that the newest
@@ -31,9 +32,10 @@ type Body struct {
 	MacAddress       string
 }
 
-// HostConfig is Docker's, with limits that no kernel has any more.
+// HostConfig is Docker's, with limits that no kernel has any more, and what mounts have beyond Docker's.
 type HostConfig struct {
 	wire.HostConfig
+	Mounts                        []idmap.Mount
 	KernelMemory, KernelMemoryTCP int64
 }
 
@@ -98,7 +100,7 @@ func Create(body *Body) (config.CreateRequest, error) {
 		body.HostConfig = &HostConfig{}
 	}
 	mode := string(body.HostConfig.NetworkMode)
-	if err := takeHostConfig(&body.HostConfig.HostConfig, &req.HostConfig); err != nil {
+	if err := takeHostConfig(body.HostConfig, &req.HostConfig); err != nil {
 		return req, err
 	}
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {

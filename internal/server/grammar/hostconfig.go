@@ -12,7 +12,8 @@ import (
 )
 
 // takeHostConfig moves the host's part of a container out of from and refuses the rest.
-func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
+func takeHostConfig(body *HostConfig, to *config.HostConfig) error {
+	from := &body.HostConfig
 	*to = config.HostConfig{
 		AutoRemove:     take(&from.AutoRemove),
 		RestartPolicy:  restartPolicy(take(&from.RestartPolicy)),
@@ -55,7 +56,10 @@ func takeHostConfig(from *wire.HostConfig, to *config.HostConfig) error {
 		DeviceRules:    take(&from.DeviceCgroupRules),
 		Umask:          take(&from.Umask),
 	}
-	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takeMounts, takePorts, takeDevices, takeUlimits, checkExtraHosts, takeLinks, refuseOthers} {
+	if err := takeMounts(body, to); err != nil {
+		return err
+	}
+	for _, step := range []func(*wire.HostConfig, *config.HostConfig) error{takePorts, takeDevices, takeUlimits, checkExtraHosts, takeLinks, refuseOthers} {
 		if err := step(from, to); err != nil {
 			return err
 		}

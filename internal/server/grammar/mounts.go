@@ -7,15 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 
 	"berth/internal/container/config"
 	"berth/internal/fault"
+	"berth/internal/idmap"
 )
 
 // takeMounts moves mounts, those of -v first, as Docker orders them.
-func takeMounts(from *wire.HostConfig, to *config.HostConfig) error {
+func takeMounts(from *HostConfig, to *config.HostConfig) error {
 	for _, word := range to.Binds {
 		m, err := ParseBind(word)
 		if err != nil {
@@ -58,10 +58,10 @@ func checkTarget(target, kind string) error {
 	switch {
 	case target == "":
 		return badMount(kind, "field Target must not be empty")
-	case !path.IsAbs(target):
-		return badMount(kind, "invalid mount path: '%s' mount path must be absolute", target)
 	case path.Clean(target) == "/":
 		return badMount(kind, "invalid specification: destination can't be '/'")
+	case !path.IsAbs(target):
+		return badMount(kind, "invalid mount path: '%s' mount path must be absolute", target)
 	case strings.ContainsRune(target, 0):
 		return badMount(kind, "invalid mount path: it holds a NUL byte")
 	}
@@ -72,8 +72,8 @@ func badMount(kind, format string, args ...any) error {
 	return fault.New(fault.Invalid, "invalid mount config for type %q: %s", kind, fmt.Sprintf(format, args...))
 }
 
-// parseMount reads one --mount.
-func parseMount(from *mount.Mount) (config.Mount, error) {
+// parseMount reads one --mount. What is wrong is looked for in Docker's order.
+func parseMount(from *idmap.Mount) (config.Mount, error) {
 	m := config.Mount{
 		Type:     string(take(&from.Type)),
 		Source:   take(&from.Source),
@@ -84,10 +84,10 @@ func parseMount(from *mount.Mount) (config.Mount, error) {
 	case "", mount.ConsistencyDefault, mount.ConsistencyFull, mount.ConsistencyCached, mount.ConsistencyDelegated:
 		from.Consistency = ""
 	}
-	if err := takeMountType(from, &m); err != nil {
+	if err := checkTarget(m.Target, m.Type); err != nil {
 		return m, err
 	}
-	if err := checkTarget(m.Target, m.Type); err != nil {
+	if err := takeMountType(from, &m); err != nil {
 		return m, err
 	}
 	m.Target = path.Clean(m.Target)
@@ -95,10 +95,7 @@ func parseMount(from *mount.Mount) (config.Mount, error) {
 }
 
 // takeMountType takes the options that belong to the type of a mount.
-func takeMountType(from *mount.Mount, m *config.Mount) error {
-	if err := foreignOptions(from, m.Type); err != nil {
-		return err
-	}
+func takeMountType(from *idmap.Mount, m *config.Mount) error {
 	switch m.Type {
 	case "bind":
 		return takeBind(from, m)
@@ -107,7 +104,7 @@ func takeMountType(from *mount.Mount, m *config.Mount) error {
 	case "tmpfs":
 		return takeTmpfs(from, m)
 	case "image":
-		return fault.New(fault.Unsupported, "HostConfig.Mounts of type image is not supported yet")
+		return takeImage(from, m)
 	case "cluster":
 		return fault.New(fault.Unsupported, "HostConfig.Mounts of type cluster needs a swarm, which this engine is not part of")
 	}
@@ -115,15 +112,15 @@ func takeMountType(from *mount.Mount, m *config.Mount) error {
 }
 
 // foreignOptions refuses options of another type than the mount's.
-func foreignOptions(from *mount.Mount, kind string) error {
+func foreignOptions(from *idmap.Mount, kind string) error {
 	for _, o := range []struct {
 		kind, field string
 		set         bool
 	}{
 		{"bind", "BindOptions", from.BindOptions != nil},
 		{"volume", "VolumeOptions", from.VolumeOptions != nil},
-		{"tmpfs", "TmpfsOptions", from.TmpfsOptions != nil},
 		{"image", "ImageOptions", from.ImageOptions != nil},
+		{"tmpfs", "TmpfsOptions", from.TmpfsOptions != nil},
 	} {
 		if o.set && o.kind != kind {
 			return badMount(kind, "field %s must not be specified", o.field)
@@ -132,51 +129,18 @@ func foreignOptions(from *mount.Mount, kind string) error {
 	return nil
 }
 
-func takeBind(from *mount.Mount, m *config.Mount) error {
-	if m.Source == "" {
-		return badMount("bind", "field Source must not be empty")
+func takeVolume(from *idmap.Mount, m *config.Mount) error {
+	if err := foreignOptions(from, m.Type); err != nil {
+		return err
 	}
-	if !path.IsAbs(m.Source) {
-		return badMount("bind", "invalid mount path: '%s' mount path must be absolute", m.Source)
-	}
-	if o := from.BindOptions; o != nil {
-		m.Propagation = string(take(&o.Propagation))
-		if m.Propagation != "" && !slices.Contains(mount.Propagations, mount.Propagation(m.Propagation)) {
-			return badMount("bind", "invalid propagation mode: %s", m.Propagation)
-		}
-		m.Create, m.NonRecursive = take(&o.CreateMountpoint), take(&o.NonRecursive)
-		m.ReadOnlyTop, m.ReadOnlyAll = take(&o.ReadOnlyNonRecursive), take(&o.ReadOnlyForceRecursive)
-		if err := checkReadOnly(m); err != nil {
-			return err
-		}
-		return refuseUnder("HostConfig.Mounts.BindOptions", o, finishSource(m))
-	}
-	return finishSource(m)
-}
-
-// checkReadOnly refuses senseless wishes about what is mounted below a bind's source.
-func checkReadOnly(m *config.Mount) error {
-	switch {
-	case m.ReadOnlyTop && m.ReadOnlyAll:
-		return badMount("bind", "ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot both be set")
-	case m.ReadOnlyTop && !m.ReadOnly:
-		return badMount("bind", "ReadOnlyNonRecursive is only for a mount that is ReadOnly")
-	case m.ReadOnlyAll && !m.ReadOnly:
-		return badMount("bind", "ReadOnlyForceRecursive is only for a mount that is ReadOnly")
-	case m.ReadOnlyAll && m.NonRecursive:
-		return badMount("bind", "ReadOnlyForceRecursive and NonRecursive cannot both be set")
-	case m.ReadOnlyAll && m.Propagation != "" && m.Propagation != string(mount.PropagationRPrivate):
-		return badMount("bind", "ReadOnlyForceRecursive needs the propagation rprivate: writable mounts could come in later")
-	}
-	return nil
-}
-
-func takeVolume(from *mount.Mount, m *config.Mount) error {
 	if m.Source == "" && m.ReadOnly {
 		return badMount("volume", "must not set ReadOnly mode when using anonymous volumes")
 	}
 	if o := from.VolumeOptions; o != nil {
 		m.NoCopy, m.Subpath = take(&o.NoCopy), take(&o.Subpath)
+		if m.Subpath != "" && m.Source == "" {
+			return badMount("volume", "must not set Subpath when using anonymous volumes")
+		}
 		if m.Subpath != "" && !filepath.IsLocal(m.Subpath) {
 			return badMount("volume", "subpath must be a relative path within the volume")
 		}
@@ -190,7 +154,10 @@ func takeVolume(from *mount.Mount, m *config.Mount) error {
 	return finishSource(m)
 }
 
-func takeTmpfs(from *mount.Mount, m *config.Mount) error {
+func takeTmpfs(from *idmap.Mount, m *config.Mount) error {
+	if err := foreignOptions(from, m.Type); err != nil {
+		return err
+	}
 	if m.Source != "" {
 		return badMount("tmpfs", "field Source must not be specified")
 	}

@@ -10,6 +10,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/container/config"
 	"berth/internal/container/health"
+	"berth/internal/idmap"
 	"berth/internal/server/compat"
 	"berth/internal/server/grammar"
 )
@@ -17,7 +18,14 @@ import (
 // inspect is Docker's answer with what is beyond it in the configuration.
 type inspect struct {
 	*wire.InspectResponse
-	Config shownConfig
+	HostConfig *ShownHostConfig
+	Config     shownConfig
+}
+
+// ShownHostConfig is Docker's with what mounts have beyond it.
+type ShownHostConfig struct {
+	*wire.HostConfig
+	Mounts []idmap.Mount `json:",omitempty"`
 }
 
 type shownConfig struct {
@@ -40,7 +48,7 @@ func healthcheck(c *health.Check) *grammar.HealthConfig {
 func Inspect(c *container.Container, volumeDir func(name string) string, v compat.Version) any {
 	answer := inspectResponse(c)
 	answer.Mounts = MountPoints(c, volumeDir)
-	extended := inspect{InspectResponse: answer, Config: shownConfig{answer.Config, healthcheck(c.Config.Healthcheck)}}
+	extended := inspect{InspectResponse: answer, HostConfig: hostConfigOf(c), Config: shownConfig{answer.Config, healthcheck(c.Config.Healthcheck)}}
 	if v.Has(compat.NoLegacyNetwork) {
 		return extended
 	}
@@ -65,7 +73,6 @@ func inspectResponse(c *container.Container) *wire.InspectResponse {
 		Driver:          c.Driver,
 		Platform:        "linux",
 		ExecIDs:         c.Execs,
-		HostConfig:      hostConfigOf(c),
 		SizeRw:          c.SizeRw,
 		SizeRootFs:      c.SizeRootFs,
 		Config:          wireConfig(&c.Config),

@@ -22,7 +22,7 @@ func MountPoints(c *container.Container, volumeDir func(name string) string) []w
 			Source:      m.Source,
 			Destination: m.Target,
 			Mode:        cmp.Or(m.ModeWords, bindMode(c.HostConfig.Binds, m.Target)),
-			RW:          !m.ReadOnly,
+			RW:          !m.ReadOnly && m.Type != "image",
 			Propagation: mount.Propagation(m.Propagation),
 		}
 		switch m.Type {
@@ -31,6 +31,8 @@ func MountPoints(c *container.Container, volumeDir func(name string) string) []w
 			if volumeDir != nil {
 				p.Source = volumeDir(m.Source)
 			}
+		case "image":
+			p.Name, p.Propagation = m.Source, mount.PropagationRPrivate
 		case "bind":
 			p.Propagation = cmp.Or(p.Propagation, mount.PropagationRPrivate)
 		}

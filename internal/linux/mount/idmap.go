@@ -1,10 +1,9 @@
 //go:build linux
 
-// Package tree makes detached mounts that only the host can make: a bind whose
-// owners are mapped, and a tmpfs that begins as a copy of what it covers.
-package tree
+package mount
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
@@ -16,10 +15,10 @@ import (
 	"berth/internal/fault"
 )
 
-// Mapped is the tree at a path with its owners mapped: with all mounts in it
+// Mapped is the tree at a path, detached, with its owners mapped: with all mounts in it
 // when all is set, of which only the first is mapped unless deep is set too.
 func Mapped(source string, uids, gids []specs.LinuxIDMapping, all, deep bool) (*os.File, error) {
-	flags, attrFlags := uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), uint(unix.AT_EMPTY_PATH)
+	flags, attrFlags := uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC), uint(0)
 	if all {
 		flags |= unix.AT_RECURSIVE
 	}
@@ -34,14 +33,28 @@ func Mapped(source string, uids, gids []specs.LinuxIDMapping, all, deep bool) (*
 	users, err := userNS(uids, gids)
 	if err == nil {
 		defer users.Close()
-		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd())}
-		err = unix.MountSetattr(fd, "", attrFlags, &attr)
+		err = setAttributes(fd, attrFlags, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd())})
 	}
 	if err != nil {
 		tree.Close()
-		return nil, fault.Wrap(fault.Unsupported, err, "The owners of %s cannot be mapped", source)
+		return nil, unmappable(source, err, all && deep)
 	}
 	return tree, nil
+}
+
+// unmappable says in words what the kernel says by a number.
+func unmappable(source string, err error, deep bool) error {
+	var errno syscall.Errno
+	_ = errors.As(err, &errno)
+	switch {
+	case errno == unix.EINVAL && deep:
+		return fault.Wrap(fault.Unsupported, err, "The owners of %s cannot be mapped: its file system, or that of something mounted below it, does not support ID-mapped mounts", source)
+	case errno == unix.EINVAL:
+		return fault.Wrap(fault.Unsupported, err, "The owners of %s cannot be mapped: its file system does not support ID-mapped mounts", source)
+	case errno == unix.EPERM:
+		return fault.Wrap(fault.Unsupported, err, "The owners of %s cannot be mapped: they are already, or its file system belongs to another user namespace", source)
+	}
+	return fault.Wrap(fault.Unsupported, err, "The owners of %s cannot be mapped", source)
 }
 
 // userNS makes a user namespace with mappings. It takes a process to make one:
