@@ -38,6 +38,7 @@ func allowed() map[string][]string {
 		"internal/image":           append([]string{"internal/archive", "internal/remote"}, linux...),
 		"internal/network":         linux,
 		"internal/chunk":           linux,
+		"internal/backup":          append([]string{"internal/chunk", "internal/remote"}, linux...),
 		"internal/volume":          append([]string{"internal/chunk"}, linux...),
 		"internal/snapshot":        append([]string{"internal/chunk"}, linux...),
 		"internal/delegate":        append([]string{"internal/program"}, ground...),

@@ -170,10 +170,6 @@ func (s *scan) unchanged(n node, old int) bool {
 		e.Attr.Modified == timespec(n.st.Mtim) && settled(e.Seen.Changed, s.earlier.m.Started)
 }
 
-// settled tells whether a change was long enough before a scan that a later one has
-// another time: clocks of file systems tick as slowly as once in two seconds.
-func settled(changed, scanned Time) bool { return changed.Sec < scanned.Sec-2 }
-
 // reuse adds a file as it was.
 func (s *scan) reuse(old int, name string, depth int) {
 	e := s.earlier.m.Entries[old]

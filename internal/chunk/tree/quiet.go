@@ -1,0 +1,30 @@
+package tree
+
+import "reflect"
+
+// Quiet tells whether nothing was changed between the beginning of a scan and the end of a later one of the same directory: then both
+// are what was there at one moment, though nobody was stopped.
+//
+// Everything is what it was, by its times too, and those are older than the first scan. A write through a shared mapping may
+// leave the time of one shortly before; but a scan begins by writing back what was written, and from
+// then on the next write to a page sets a new time.
+func Quiet(earlier, later *Manifest) bool {
+	if len(earlier.Entries) != len(later.Entries) {
+		return false
+	}
+	for i := range earlier.Entries {
+		a, b := &earlier.Entries[i], &later.Entries[i]
+		if a.Name != b.Name || a.Depth != b.Depth || a.Kind != b.Kind || a.Target != b.Target || a.Size != b.Size ||
+			a.Seen != b.Seen || !reflect.DeepEqual(a.Attr, b.Attr) {
+			return false
+		}
+		if a.Kind != Link && !settled(b.Seen.Changed, earlier.Started) {
+			return false
+		}
+	}
+	return true
+}
+
+// settled tells whether a change was long enough before a scan that a later one has
+// another time: clocks of file systems tick as slowly as once in two seconds.
+func settled(changed, scanned Time) bool { return changed.Sec < scanned.Sec-2 }
