@@ -16,11 +16,13 @@ import (
 )
 
 const (
-	recordFile = "volume.json"
-	dataDir    = "_data"
-	trashDir   = ".trash"
-	newPrefix  = ".new-"
-	fillPrefix = ".fill-"
+	recordFile   = "volume.json"
+	dataDir      = "_data"
+	trashDir     = ".trash"
+	newPrefix    = ".new-"
+	fillPrefix   = ".berth-fill-"   // a copy that is being made
+	filledPrefix = ".berth-filled-" // one that is complete, and is being moved into its volume
+	copyDir      = "copy"
 )
 
 // record is what volume.json says.
@@ -51,9 +53,8 @@ func Open(root string) (*Service, error) {
 				return nil, fault.Wrap(fault.Internal, err, "the volume %s cannot be read", name)
 			}
 			s.volumes[name] = v
-			left, _ := filepath.Glob(filepath.Join(root, name, fillPrefix+"*"))
-			for _, dir := range left {
-				s.throw(dir)
+			if err := settleAll(filepath.Join(root, name), v.Dir); err != nil {
+				return nil, fault.Wrap(fault.Internal, err, "the volume %s cannot be filled to its end", name)
 			}
 		}
 	}

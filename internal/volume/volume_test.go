@@ -107,7 +107,7 @@ func TestWhatAKilledDaemonLeftHalfDoneGoesAtTheNextStart(t *testing.T) {
 	s := open(t)
 	v, _, err := s.Create(Request{Name: "data"})
 	must(t, err)
-	for _, dir := range []string{"/.new-1/_data", "/.trash/x/_data", "/data/.fill-1/copy"} {
+	for _, dir := range []string{"/.new-1/_data", "/.trash/x/_data", "/data/.berth-fill-1/copy"} {
 		must(t, os.MkdirAll(s.root+dir, 0o755))
 	}
 	must(t, os.MkdirAll(s.root+"/older/_data", 0o755)) // of a version without records

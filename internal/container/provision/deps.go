@@ -60,8 +60,9 @@ type Volumes interface {
 	// Claim makes the volume of a mount if it is not there; its name is new if the mount gives none.
 	Claim(m config.Mount, container string) (name string, fresh bool, err error)
 	Release(name, container string)
-	// Fill copies a directory into a volume that holds nothing. It closes what source opens, if anything.
-	Fill(name string, source func() (*os.File, error)) error
+	// Fill copies a directory into a volume that holds nothing. It closes what source opens, if anything:
+	// the directory, and those that it is shown of if an overlay shows it.
+	Fill(ctx context.Context, name string, source func() (dir *os.File, beneath []*os.File, err error)) error
 	Remove(name string) error
 	// Mount returns the directory of a volume; until Unmount it is there for the user, a run or a view.
 	Mount(name, user string) (dir string, err error)

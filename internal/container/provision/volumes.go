@@ -113,23 +113,50 @@ func (h Storage) fill(ctx context.Context, c record.Container) error {
 		if m.Type != "volume" || m.NoCopy || m.Subpath != "" { // a part of it has to be there already
 			continue
 		}
-		err := h.deps.Volumes.Fill(m.Source, func() (_ *os.File, err error) {
+		err := h.deps.Volumes.Fill(ctx, m.Source, func() (_ *os.File, beneath []*os.File, err error) {
 			if root == nil {
 				if root, err = h.mountRoot(ctx, c); err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 			}
 			src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)
 			if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
-				return nil, nil
+				return nil, nil, nil
 			}
-			return src, fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+			if err != nil {
+				return nil, nil, fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
+			}
+			return src, h.beneath(ctx, c, root, m.Target), nil
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// beneath opens a directory of a container's file system in each layer of the image that has it, the top-most
+// first. What cannot be found there is only copied where it could be shared.
+func (h Storage) beneath(ctx context.Context, c record.Container, root *os.File, target string) (dirs []*os.File) {
+	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	if err != nil {
+		return nil
+	}
+	if target, err = mount.ResolveIn(root, target); err != nil {
+		return nil
+	}
+	for _, lower := range lowers {
+		layer, err := os.Open(lower)
+		if err != nil {
+			continue
+		}
+		dir, err := mount.OpenIn(layer, target, unix.O_PATH|unix.O_DIRECTORY)
+		layer.Close()
+		if err == nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
 }
 
 // mountRoot mounts the container's file system, detached from the host's tree.
