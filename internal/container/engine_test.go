@@ -478,7 +478,7 @@ func (f *fakeNetworks) Hosts(config.HostConfig, Endpoint, ...string) ([]byte, er
 // testVolumes are real ones, made for mounts.
 type testVolumes struct{ *volume.Service }
 
-func (v testVolumes) Claim(m config.Mount, container string) (string, bool, error) {
+func (v testVolumes) Claim(m config.Mount, container string) (provision.Claimed, error) {
 	made, fresh, err := v.Service.Claim(volume.Request{Name: m.Source}, container)
-	return made.Name, fresh, err
+	return provision.Claimed{Name: made.Name, Fresh: fresh}, err
 }

@@ -115,7 +115,7 @@ func (s snapshots) Rollback(ctx context.Context, ref, name string) (snapshot.Sna
 func ofVolumes(d *Daemon) volumeSnapshots {
 	s := volumeSnapshots{volumes: d.volumes, stills: container.Stills{Service: d.containers}}
 	s.snapshots = snapshots{d.snapshots, s.subject, func(sub snapshot.Subject, action string, more event.Attributes) {
-		m := notice.Volume(filepath.Base(sub.Home), action)
+		m := notice.Volume(filepath.Base(sub.Home), volume.Local, action)
 		maps.Copy(m.Attributes, more)
 		d.events.Publish(m)
 	}}
@@ -135,6 +135,10 @@ func (s volumeSnapshots) subject(name string) (snapshot.Subject, func(), error) 
 		return snapshot.Subject{}, nil, err
 	}
 	release := func() { s.volumes.Release(name, me) }
+	if v.Foreign() {
+		release()
+		return snapshot.Subject{}, nil, fault.New(fault.Unsupported, "volume %s is of the driver %s: snapshots are of volumes of the local driver", name, v.Driver)
+	}
 	sub := snapshot.Subject{Title: "volume " + v.Name, Home: filepath.Dir(v.Dir), Tree: filepath.Base(v.Dir)}
 	sub.Still = func(ctx context.Context, window time.Duration, do func(context.Context) error) (stood time.Duration, err error) {
 		for known := s.containers(name); ; {
@@ -191,7 +195,7 @@ func (s volumeSnapshots) Clone(ctx context.Context, of, name string, r volume.Re
 	if err != nil {
 		return volume.Volume{}, err
 	}
-	s.volumes.publish(notice.Volume(v.Name, event.Create))
+	s.volumes.publish(notice.Volume(v.Name, v.Driver, event.Create))
 	s.tell(sub, event.Clone, event.Attributes{"clone": v.Name})
 	return v, nil
 }
@@ -238,6 +242,9 @@ func ofContainers(d *Daemon) snapshots {
 // recoverSnapshots ends what a killed daemon was doing to snapshots, before anybody uses what they are of.
 func recoverSnapshots(d *Daemon) error {
 	for _, v := range d.volumes.List() {
+		if v.Foreign() {
+			continue
+		}
 		if err := d.snapshots.Recover(filepath.Dir(v.Dir), filepath.Base(v.Dir)); err != nil {
 			return err
 		}

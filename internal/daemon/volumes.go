@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
+	"berth/internal/container/provision"
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/volume"
@@ -18,29 +19,34 @@ type volumes struct {
 }
 
 // Claim makes the volume of a container's mount.
-func (s volumes) Claim(m config.Mount, container string) (string, bool, error) {
+func (s volumes) Claim(m config.Mount, container string) (provision.Claimed, error) {
 	r := volume.Request{Name: m.Source, Driver: m.Driver, Options: m.DriverOptions, Labels: m.VolumeLabels}
 	if m.Anonymous {
 		r = r.Unnamed()
 	}
 	v, fresh, err := s.Service.Claim(r, container)
-	return v.Name, fresh, err
+	got := provision.Claimed{Name: v.Name, Fresh: fresh}
+	if v.Foreign() {
+		got.Keeper = v.Driver
+	}
+	return got, err
 }
 
 // Create makes a volume.
 func (s volumes) Create(r volume.Request) (volume.Volume, error) {
 	v, fresh, err := s.Service.Create(r)
 	if fresh {
-		s.publish(notice.Volume(v.Name, event.Create))
+		s.publish(notice.Volume(v.Name, v.Driver, event.Create))
 	}
 	return v, err
 }
 
 // Delete removes a volume that nobody uses.
 func (s volumes) Delete(name string) error {
+	was, _ := s.Get(name)
 	err := s.Remove(name)
 	if err == nil {
-		s.publish(notice.Volume(name, event.Destroy))
+		s.publish(notice.Volume(name, was.Driver, event.Destroy))
 	}
 	return err
 }
@@ -53,7 +59,7 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		if len(s.Users(v.Name)) > 0 || len(v.Options) > 0 || !matches(v) {
+		if len(s.Users(v.Name)) > 0 || !v.Plain() || !matches(v) {
 			continue
 		}
 		size, err := s.Size(ctx, v)
@@ -75,6 +81,22 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
 	size, err := treeSize(ctx, v.Dir)
 	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
+}
+
+// Survey is List with what plugins have, and why some do not say.
+func (s volumes) Survey() ([]volume.Volume, []string) {
+	return volume.Foreign{Service: s.Service}.Survey()
+}
+
+// Lookup is Get with what a plugin says of its volume.
+func (s volumes) Lookup(name string) (volume.Volume, error) {
+	return volume.Foreign{Service: s.Service}.Lookup(name)
+}
+
+// dir is where a volume's data is, as far as is known without asking anybody.
+func (s volumes) dir(name string) string {
+	v, _ := s.Get(name)
+	return v.Dir
 }
 
 // sweep unmounts what no container uses of what an earlier daemon has mounted.

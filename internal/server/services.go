@@ -112,7 +112,8 @@ type Logins interface {
 // Volumes is what the border needs of the volumes.
 type Volumes interface {
 	List() []volume.Volume
-	Get(name string) (volume.Volume, error)
+	Survey() (list []volume.Volume, warnings []string)        // List, and what plugins say
+	Lookup(name string) (volume.Volume, error)                // a plugin may be asked
 	Users(name string) []string                               // the containers that have it
 	Size(ctx context.Context, v volume.Volume) (int64, error) // bytes in its files
 	Create(r volume.Request) (volume.Volume, error)           // the one that there is, if so

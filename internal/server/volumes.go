@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"berth/internal/fault"
@@ -26,7 +27,9 @@ func (r volumeRoutes) list(c *call) error {
 		return err
 	}
 	out := volume.ListResponse{Volumes: []volume.Volume{}}
-	for _, v := range r.volumes.List() {
+	list, warnings := r.volumes.Survey()
+	out.Warnings = warnings
+	for _, v := range list {
 		if !volumeMatches(f, v) || asked && dangling == (len(r.volumes.Users(v.Name)) > 0) {
 			continue
 		}
@@ -44,15 +47,11 @@ func volumeMatches(f filters, v store.Volume) bool {
 		found, err := regexp.MatchString(word, v.Name)
 		named = named || err == nil && found || strings.Contains(v.Name, word)
 	}
-	local := len(drivers) == 0
-	for _, word := range drivers {
-		local = local || word == store.Local
-	}
-	return named && local && labelsMatch(f["label"], v.Labels)
+	return named && (len(drivers) == 0 || slices.Contains(drivers, v.Driver)) && labelsMatch(f["label"], v.Labels)
 }
 
 func (r volumeRoutes) inspect(c *call) error {
-	v, err := r.volumes.Get(c.name)
+	v, err := r.volumes.Lookup(c.name)
 	return c.json(show.Volume(v), err)
 }
 

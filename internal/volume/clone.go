@@ -24,6 +24,9 @@ func (s *Service) CreateFrom(r Request, fill func(home, data string) error) (_ V
 	if err := r.check(); err != nil {
 		return Volume{}, err
 	}
+	if r.Driver != "" && r.Driver != Local {
+		return Volume{}, fault.New(fault.Unsupported, "create %s: a clone cannot be of another driver than local", r.Name)
+	}
 	if len(r.Options) > 0 {
 		return Volume{}, fault.New(fault.Unsupported, "create %s: a clone cannot have options of the local driver", r.Name)
 	}
@@ -55,5 +58,5 @@ func (s *Service) CreateFrom(r Request, fill func(home, data string) error) (_ V
 	if !isNew {
 		return Volume{}, taken
 	}
-	return v, wrap(s.sync(true))
+	return v, wrap(syncDir(s.root))
 }

@@ -36,15 +36,23 @@ func (s *Service) Claim(r Request, container string) (v Volume, fresh bool, err 
 
 // make makes a volume that is not there, and notes its user.
 func (s *Service) make(r Request, container string, durable bool) (Volume, bool, error) {
-	if r.Name == "" {
+	named := r.Name != ""
+	if !named {
 		r = r.Unnamed()
+	}
+	driver, err := Foreign{s}.choose(r, named)
+	if err != nil {
+		return Volume{}, false, err
+	}
+	if r.Driver = driver; driver != Local {
+		return Foreign{s}.make(r, container)
 	}
 	if err := r.check(); err != nil {
 		return Volume{}, false, err
 	}
 	wrap := func(err error) error { return fault.Wrap(fault.Internal, err, "create %s", r.Name) }
 	if v, ok := s.take(r.Name, container); ok {
-		return v, false, wrap(s.sync(durable))
+		return v, false, wrap(syncIf(durable, s.root))
 	}
 	fresh := s.fresh(r)
 	aside, err := write(s.root, fresh)
@@ -54,25 +62,25 @@ func (s *Service) make(r Request, container string, durable bool) (Volume, bool,
 	v, isNew, err := s.appear(fresh, aside, container)
 	if err != nil || !isNew {
 		s.throw(aside)
-		return v, false, wrap(errors.Join(err, s.sync(durable)))
+		return v, false, wrap(errors.Join(err, syncIf(durable, s.root)))
 	}
-	return v, true, wrap(s.sync(durable))
+	return v, true, wrap(syncIf(durable, s.root))
 }
 
 // fresh is the volume that a request asks for.
 func (s *Service) fresh(r Request) *Volume {
 	return &Volume{
-		Name: r.Name, Dir: filepath.Join(s.root, r.Name, dataDir), Created: time.Now().UTC(),
+		Name: r.Name, Driver: Local, Scope: Local, Dir: filepath.Join(s.root, r.Name, dataDir), Created: time.Now().UTC(),
 		Options: maps.Clone(r.Options), Labels: maps.Clone(r.Labels),
 	}
 }
 
-// sync puts the volumes' names on the disk.
-func (s *Service) sync(durable bool) error {
+// syncIf puts a directory's entries on the disk.
+func syncIf(durable bool, dir string) error {
 	if !durable {
 		return nil
 	}
-	return syncDir(s.root)
+	return syncDir(dir)
 }
 
 // take is the volume of a name if it is there, with one more user.
@@ -105,7 +113,7 @@ func (s *Service) appear(v *Volume, aside, container string) (_ Volume, isNew bo
 	if there, ok := s.take(v.Name, container); ok {
 		return there, false, nil
 	}
-	if err := os.Rename(aside, filepath.Join(s.root, v.Name)); err != nil {
+	if err := os.Rename(aside, home(s.root, v.Name)); err != nil {
 		return Volume{}, false, err
 	}
 	s.mu.Lock()
@@ -131,9 +139,6 @@ func (r Request) Unnamed() Request {
 
 // check is about what is asked for, before anything is made.
 func (r *Request) check() error {
-	if r.Driver != "" && r.Driver != Local {
-		return fault.New(fault.NotFound, "create %s: error looking up volume plugin %s: plugin %q not found", r.Name, r.Driver, r.Driver)
-	}
 	if err := check(r.Name); err != nil {
 		return err
 	}

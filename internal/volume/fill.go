@@ -40,6 +40,14 @@ func (s *Service) Fill(ctx context.Context, name string, source Source) (err err
 		return fault.Wrap(fault.Internal, err, "the volume %s cannot be filled", name)
 	}
 	me := "fill " + rand.Text()
+	if v, err := s.Get(name); err == nil && v.Foreign() { // which is not mounted for nothing
+		from, beneath, err := source()
+		if err != nil || from == nil {
+			return err
+		}
+		source = func() (*os.File, []*os.File, error) { return from, beneath, nil }
+		defer func() { closeAll(append(beneath, from)) }()
+	}
 	dir, err := s.Mount(name, me)
 	if err != nil {
 		return err
@@ -50,7 +58,7 @@ func (s *Service) Fill(ctx context.Context, name string, source Source) (err err
 		return wrap(err)
 	}
 	defer data.Close()
-	aside, alone := s.aside(name, me)
+	aside, alone := asideOf(s, name, me)
 	if !alone {
 		return nil
 	}
@@ -66,11 +74,15 @@ func (s *Service) Fill(ctx context.Context, name string, source Source) (err err
 	if err != nil || from == nil {
 		return err
 	}
-	defer from.Close()
-	for _, below := range beneath {
-		defer below.Close()
-	}
+	defer closeAll(append(beneath, from))
 	return wrap(pour(ctx, from, data, aside, beneath))
+}
+
+// closeAll closes what may have been closed before.
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // openDir opens a directory, and no link to one.
@@ -78,12 +90,15 @@ func openDir(path string) (*os.File, error) {
 	return os.OpenFile(path, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 }
 
-// aside is where on the volume's file system a copy is made; false when it is the
+// asideOf is where on the volume's file system a copy is made; false when it is the
 // volume itself, and others than me use it.
-func (s *Service) aside(name, me string) (dir string, ok bool) {
+func asideOf(s *Service, name, me string) (dir string, ok bool) {
 	v, _ := s.Get(name)
-	if len(v.Options) == 0 {
+	if v.Plain() {
 		return filepath.Dir(v.Dir), true
+	}
+	if v.Foreign() {
+		return v.Dir, s.references.alone(name, me)
 	}
 	m := s.mounts.get(name)
 	m.mu.Lock()

@@ -41,8 +41,11 @@ func (m *mounts) get(name string) *mounted {
 // learns of the run.
 func (s *Service) Mount(name, container string) (dir string, err error) {
 	v, err := s.Get(name)
-	if err != nil || len(v.Options) == 0 {
+	if err != nil || v.Plain() {
 		return v.Dir, err
+	}
+	if v.Foreign() {
+		return referring{Foreign{s}}.mount(&v, container)
 	}
 	d, err := parseOptions(v.Options)
 	if err != nil {
@@ -79,8 +82,11 @@ func (d device) over(dir string) error {
 // Unmount is the end of a container's run. What its last user leaves is unmounted.
 func (s *Service) Unmount(name, container string) error {
 	v, err := s.Get(name)
-	if err != nil || len(v.Options) == 0 {
+	if err != nil || v.Plain() {
 		return nil // what was removed meanwhile was unmounted for that
+	}
+	if v.Foreign() {
+		return referring{Foreign{s}}.unmount(&v, container)
 	}
 	m := s.mounts.get(name)
 	m.mu.Lock()
@@ -94,7 +100,7 @@ func (s *Service) Unmount(name, container string) error {
 
 // release ends a volume's mount, whoever uses it: no container has the volume any more.
 func (s *Service) release(v *Volume) error {
-	if len(v.Options) == 0 {
+	if v.Plain() {
 		return nil
 	}
 	m := s.mounts.get(v.Name)
@@ -105,10 +111,14 @@ func (s *Service) release(v *Volume) error {
 }
 
 // Sweep unmounts what a daemon that was killed has left mounted and no container
-// uses. Those that run have been told of by Mount.
+// uses. Those that run have been told of by Mount. Plugins are told afterwards, when they answer.
 func (s *Service) Sweep() error {
+	defer referring{Foreign{s}}.settle()
 	var errs []error
 	for _, v := range s.List() {
+		if v.Foreign() {
+			continue
+		}
 		errs = append(errs, s.Unmount(v.Name, ""))
 	}
 	return errors.Join(errs...)

@@ -23,6 +23,8 @@ const (
 	fillPrefix   = ".berth-fill-"   // a copy that is being made
 	filledPrefix = ".berth-filled-" // one that is complete, and is being moved into its volume
 	copyDir      = "copy"
+	mountsDir    = "mounts" // who has a plugin's volume mounted: see reference.go
+	newSuffix    = ".new"
 )
 
 // record is what volume.json says.
@@ -30,6 +32,9 @@ type record struct {
 	Created time.Time
 	Options map[string]string `json:",omitempty"`
 	Labels  map[string]string `json:",omitempty"`
+	Driver  string            `json:",omitempty"` // "" is the local one
+	Scope   string            `json:",omitempty"` // of a plugin's
+	Name    string            `json:",omitempty"` // of a plugin's
 }
 
 // Open returns the volumes under root (<data-root>/volumes), made if missing.
@@ -39,6 +44,7 @@ func Open(root string) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{root: root, volumes: map[string]*Volume{}, users: map[string]map[string]bool{}, mounts: mounts{of: map[string]*mounted{}}}
+	s.references.of, s.references.closed = map[[2]string]*reference{}, make(chan struct{})
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the volumes cannot be listed")
@@ -47,12 +53,16 @@ func Open(root string) (*Service, error) {
 		switch name := e.Name(); {
 		case name == trashDir || strings.HasPrefix(name, newPrefix):
 			s.throw(filepath.Join(root, name))
-		case e.IsDir() && check(name) == nil:
+		case e.IsDir() && (check(name) == nil || strings.HasPrefix(name, spelledMark)):
 			v, err := read(filepath.Join(root, name))
 			if err != nil {
 				return nil, fault.Wrap(fault.Internal, err, "the volume %s cannot be read", name)
 			}
-			s.volumes[name] = v
+			s.volumes[v.Name] = v
+			s.references.read(v, filepath.Join(root, name, mountsDir))
+			if v.Foreign() {
+				continue
+			}
 			if err := settleAll(filepath.Join(root, name), v.Dir); err != nil {
 				return nil, fault.Wrap(fault.Internal, err, "the volume %s cannot be filled to its end", name)
 			}
@@ -63,7 +73,7 @@ func Open(root string) (*Service, error) {
 
 // read reads a volume's directory. One without a record is of an earlier version.
 func read(home string) (*Volume, error) {
-	v := &Volume{Name: filepath.Base(home), Dir: filepath.Join(home, dataDir)}
+	v := &Volume{Name: filepath.Base(home), Driver: Local, Scope: Local, Dir: filepath.Join(home, dataDir)}
 	p, err := os.ReadFile(filepath.Join(home, recordFile))
 	if errors.Is(err, os.ErrNotExist) {
 		info, err := os.Stat(home)
@@ -81,7 +91,17 @@ func read(home string) (*Volume, error) {
 		return nil, err
 	}
 	v.Created, v.Options, v.Labels = r.Created, r.Options, r.Labels
+	if r.Driver != "" {
+		v.Name, v.Driver, v.Scope, v.Dir = r.Name, r.Driver, r.Scope, ""
+	}
 	return v, nil
+}
+
+func recordOf(v *Volume) record {
+	if v.Foreign() {
+		return record{v.Created, v.Options, v.Labels, v.Driver, v.Scope, v.Name}
+	}
+	return record{Created: v.Created, Options: v.Options, Labels: v.Labels}
 }
 
 // write makes a volume's directory aside, under a name that no volume has, and
@@ -95,7 +115,7 @@ func write(root string, v *Volume) (aside string, err error) {
 			os.RemoveAll(aside)
 		}
 	}()
-	p, err := json.Marshal(record{v.Created, v.Options, v.Labels})
+	p, err := json.Marshal(recordOf(v))
 	if err != nil {
 		return "", err
 	}
@@ -103,8 +123,10 @@ func write(root string, v *Volume) (aside string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.Mkdir(filepath.Join(aside, dataDir), 0o755); err != nil {
-		return "", errors.Join(err, f.Close())
+	if !v.Foreign() {
+		if err := os.Mkdir(filepath.Join(aside, dataDir), 0o755); err != nil {
+			return "", errors.Join(err, f.Close())
+		}
 	}
 	if _, err = f.Write(p); err == nil {
 		err = f.Sync()

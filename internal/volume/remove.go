@@ -27,6 +27,9 @@ func (s *Service) Release(name, container string) {
 // Remove removes a volume that no container has. It is gone from the disk's names
 // when this returns; its data goes in the background.
 func (s *Service) Remove(name string) error {
+	if v, err := s.Get(name); err == nil && v.Foreign() {
+		return Foreign{s}.remove(name, false)
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	v, err := s.forget(name)
@@ -53,6 +56,15 @@ func (s *Service) Remove(name string) error {
 func (s *Service) forget(name string) (*Volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	v, err := s.unused(name)
+	if err == nil {
+		delete(s.volumes, name)
+	}
+	return v, err
+}
+
+// unused finds a volume that no container has; the caller holds mu.
+func (s *Service) unused(name string) (*Volume, error) {
 	v := s.volumes[name]
 	switch {
 	case v == nil:
@@ -60,6 +72,5 @@ func (s *Service) forget(name string) (*Volume, error) {
 	case len(s.users[name]) > 0:
 		return nil, fault.New(fault.Conflict, "remove %s: volume is in use - [%s]", name, strings.Join(slices.Sorted(maps.Keys(s.users[name])), ", "))
 	}
-	delete(s.volumes, name)
 	return v, nil
 }

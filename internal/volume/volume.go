@@ -20,7 +20,7 @@ import (
 	"berth/internal/fault"
 )
 
-// Local is the name of the only driver.
+// Local is the name of the driver that the engine itself is.
 const Local = "local"
 
 // AnonymousLabel marks, with an empty value, a volume that nobody gave a name.
@@ -29,10 +29,13 @@ const AnonymousLabel = "com.docker.volume.anonymous"
 // Volume is one volume as it is. Its maps are not changed.
 type Volume struct {
 	Name    string
-	Dir     string // where its data is, or is mounted
+	Driver  string // Local, or a plugin's name
+	Scope   string // "local" or "global"
+	Dir     string // where its data is, or is mounted; of a plugin's, "" while nobody knows
 	Created time.Time
 	Options map[string]string // of the local driver: type, device, o
 	Labels  map[string]string
+	Status  map[string]any // what a plugin says of it, where it has been asked
 }
 
 // Anonymous tells whether nobody gave the volume its name.
@@ -50,8 +53,11 @@ type Service struct {
 	volumes  map[string]*Volume
 	users    map[string]map[string]bool // containers that have a volume, by its name
 
-	mounts mounts
-	trash  sync.WaitGroup // removals of data that nobody sees any more
+	mounts     mounts
+	drivers    Drivers // nil when there are none but the local one
+	names      names   // of plugins' volumes that are being changed
+	references references
+	trash      sync.WaitGroup // removals of data that nobody sees any more
 }
 
 // List returns all volumes in the order of their names.
@@ -83,8 +89,14 @@ func (s *Service) Users(name string) []string {
 	return slices.Sorted(maps.Keys(s.users[name]))
 }
 
+// Use makes known which drivers there are besides the local one, before anything else is asked.
+func (s *Service) Use(d Drivers) { s.drivers = d }
+
 // Close waits for the removals that are under way.
-func (s *Service) Close() { s.trash.Wait() }
+func (s *Service) Close() {
+	s.references.close()
+	s.trash.Wait()
+}
 
 // check is about the names that people give. They are names of directories too.
 func check(name string) error {
@@ -103,5 +115,5 @@ const maxName = 255
 // Plain reports whether a volume is its directory, with nothing to be mounted.
 func (s *Service) Plain(name string) bool {
 	v, err := s.Get(name)
-	return err == nil && len(v.Options) == 0
+	return err == nil && v.Plain()
 }

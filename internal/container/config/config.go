@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 
 	"berth/internal/container/health"
@@ -151,11 +152,15 @@ type Mount struct {
 	// What a volume is made with that is not there yet.
 	Driver                      string            `json:",omitempty"`
 	DriverOptions, VolumeLabels map[string]string `json:",omitempty"`
+	Keeper                      string            `json:",omitempty"` // the plugin that has the volume; "" is the local driver
 	Relabel                     bool              `json:",omitempty"` // z or Z: for SELinux the source becomes the container's
 	From                        string            `json:",omitempty"` // the container whose mount it is (VolumesFrom)
 	// ModeWords are the words of -v or of VolumesFrom, for inspect.
 	ModeWords string `json:",omitempty"`
 }
+
+// VolumeDriver is the driver that has the mount's volume.
+func (m *Mount) VolumeDriver() string { return cmp.Or(m.Keeper, "local") }
 
 // PortBinding publishes a container port on a host port.
 type PortBinding struct {

@@ -47,7 +47,7 @@ func Joined(c *record.Container, at record.Endpoint) []event.Message {
 			continue
 		}
 		list = append(list, event.Message{Type: event.Volume, Action: event.Mount, ID: m.Source, Attributes: event.Attributes{
-			"driver": "local", "container": c.ID, "destination": path.Clean(m.Target), "read/write": strconv.FormatBool(!m.ReadOnly), "propagation": "",
+			"driver": m.VolumeDriver(), "container": c.ID, "destination": path.Clean(m.Target), "read/write": strconv.FormatBool(!m.ReadOnly), "propagation": "",
 		}})
 	}
 	return list
@@ -76,15 +76,15 @@ func Left(c *record.Container, was record.Endpoint) []event.Message {
 	list := networks(c, was, event.Disconnect)
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" {
-			list = append(list, event.Message{Type: event.Volume, Action: event.Unmount, ID: m.Source, Attributes: event.Attributes{"driver": "local", "container": c.ID}})
+			list = append(list, event.Message{Type: event.Volume, Action: event.Unmount, ID: m.Source, Attributes: event.Attributes{"driver": m.VolumeDriver(), "container": c.ID}})
 		}
 	}
 	return list
 }
 
 // Volume is an event of a volume's own.
-func Volume(name, action string) event.Message {
-	return event.Message{Type: event.Volume, Action: action, ID: name, Attributes: event.Attributes{"driver": "local"}}
+func Volume(name, driver, action string) event.Message {
+	return event.Message{Type: event.Volume, Action: action, ID: name, Attributes: event.Attributes{"driver": driver}}
 }
 
 // Pruned is the event of a prune that has made room, in bytes.

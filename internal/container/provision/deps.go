@@ -58,7 +58,7 @@ type Connection struct {
 // container has claimed, until it is released.
 type Volumes interface {
 	// Claim makes the volume of a mount if it is not there; its name is new if the mount gives none.
-	Claim(m config.Mount, container string) (name string, fresh bool, err error)
+	Claim(m config.Mount, container string) (Claimed, error)
 	Release(name, container string)
 	// Fill copies a directory into a volume that holds nothing. It closes what source opens, if anything:
 	// the directory, and those that it is shown of if an overlay shows it.
@@ -68,6 +68,13 @@ type Volumes interface {
 	Mount(name, user string) (dir string, err error)
 	Unmount(name, user string) error
 	Plain(name string) bool // nothing is mounted for it
+}
+
+// Claimed is the volume of a mount.
+type Claimed struct {
+	Name   string
+	Keeper string // the plugin that has it; "" is the local driver
+	Fresh  bool   // it was made for this
 }
 
 // Deps is what a Host works with.

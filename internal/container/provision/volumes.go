@@ -56,15 +56,15 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 				return err
 			}
 		case "volume":
-			name, fresh, err := h.deps.Volumes.Claim(*m, c.ID)
+			got, err := h.deps.Volumes.Claim(*m, c.ID)
 			if err != nil {
 				return err
 			}
-			m.Source = name
-			if fresh {
-				h.deps.Publish(notice.Volume(name, event.Create))
+			m.Source, m.Keeper = got.Name, got.Keeper
+			if got.Fresh {
+				h.deps.Publish(notice.Volume(m.Source, m.VolumeDriver(), event.Create))
 			}
-			undo.Add(func() { h.leaveVolume(name, c.ID, fresh) })
+			undo.Add(func() { h.leaveVolume(*m, c.ID, got.Fresh) })
 		}
 	}
 	c.HostConfig.Mounts = mounts
@@ -78,7 +78,7 @@ func (h Storage) KeepVolumes(c record.Container, running bool) {
 		if m.Type != "volume" {
 			continue
 		}
-		_, _, err := h.deps.Volumes.Claim(m, c.ID)
+		_, err := h.deps.Volumes.Claim(m, c.ID)
 		if err == nil && running {
 			_, err = h.deps.Volumes.Mount(m.Source, c.ID)
 		}
@@ -174,21 +174,21 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 func (h Storage) LeaveVolumes(c record.Container, remove bool) {
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" {
-			h.leaveVolume(m.Source, c.ID, remove && m.Anonymous)
+			h.leaveVolume(m, c.ID, remove && m.Anonymous)
 		}
 	}
 }
 
-func (h Storage) leaveVolume(name, container string, remove bool) {
-	h.deps.Volumes.Release(name, container)
+func (h Storage) leaveVolume(m config.Mount, container string, remove bool) {
+	h.deps.Volumes.Release(m.Source, container)
 	if !remove {
 		return
 	}
-	switch err := h.deps.Volumes.Remove(name); {
+	switch err := h.deps.Volumes.Remove(m.Source); {
 	case err == nil:
-		h.deps.Publish(notice.Volume(name, event.Destroy))
+		h.deps.Publish(notice.Volume(m.Source, m.VolumeDriver(), event.Destroy))
 	case !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound):
-		h.deps.Warn("volume %s: %v", name, err)
+		h.deps.Warn("volume %s: %v", m.Source, err)
 	}
 }
 

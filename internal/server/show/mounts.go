@@ -27,7 +27,7 @@ func MountPoints(c *container.Container, volumeDir func(name string) string) []w
 		}
 		switch m.Type {
 		case "volume":
-			p.Name, p.Source, p.Driver = m.Source, "", "local"
+			p.Name, p.Source, p.Driver = m.Source, "", m.VolumeDriver()
 			if volumeDir != nil {
 				p.Source = volumeDir(m.Source)
 			}
