@@ -4,24 +4,33 @@ package snapshot
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"berth/internal/failpoint"
 	"berth/internal/fault"
-	"berth/internal/snapshot/tree"
 )
 
-// load takes the files of a snapshot in, which nobody changes.
-func (s *Service) load(ctx context.Context, home string, x Snapshot, a *aside) (*tree.Node, *tree.Pool, error) {
-	from, err := openDir(filepath.Join(dir(home, x.ID), treeDir))
+// unfold makes the files of a snapshot, which is in a directory and nobody changes, at a name in another. Contents may be on their way
+// there in a.
+func unfold(ctx context.Context, of string, a *aside, into *os.File, name string) error {
+	m, err := manifest(of)
 	if err != nil {
-		return nil, nil, err
+		return err
+	}
+	if m != nil {
+		return restore(ctx, filepath.Dir(of), m, into, name)
+	}
+	from, err := openDir(filepath.Join(of, treeDir))
+	if err != nil {
+		return err
 	}
 	defer from.Close()
-	pool := a.pooled()
-	r := tree.NewReader(from, pool)
-	_, err = r.Last(ctx)
-	return r.Root(), pool, err
+	c := newClones(from, a)
+	if err := c.last(ctx); err != nil {
+		return err
+	}
+	return c.build(ctx, into, name)
 }
 
 // Clone makes a subject's files anew at a name in a directory of the same file system, that nobody else can
@@ -43,26 +52,34 @@ func (s *Service) Clone(ctx context.Context, sub Subject, ref string, into strin
 		return wrap(err)
 	}
 	defer to.Close()
-	var root *tree.Node
-	var pool *tree.Pool
 	if ref == "" {
-		root, pool, err = s.capture(ctx, sub, a, &Snapshot{})
+		err = s.cloneNow(ctx, sub, a, to, name)
 	} else {
 		x, err := s.Get(sub, ref)
 		if err != nil {
 			return err
 		}
-		root, pool, err = s.load(ctx, sub.Home, x, a)
-		if err != nil {
+		if err = unfold(ctx, dir(sub.Home, x.ID), a, to, name); err != nil {
 			return wrap(err)
 		}
-	}
-	if err == nil {
-		err = tree.Build(ctx, root, to, name, pool)
 	}
 	failpoint.At("clone.built")
 	if err == nil {
 		err = a.settle()
 	}
 	return wrap(err)
+}
+
+// cloneNow is Clone of what a subject has now.
+func (s *Service) cloneNow(ctx context.Context, sub Subject, a *aside, to *os.File, name string) error {
+	from, shut, err := sub.open()
+	if err != nil {
+		return err
+	}
+	defer shut()
+	c := newClones(from, a)
+	if err := s.capture(ctx, sub, c, &Snapshot{}); err != nil {
+		return err
+	}
+	return c.build(ctx, to, name)
 }

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
-	"berth/internal/snapshot/tree"
 )
 
 const (
@@ -43,7 +42,7 @@ func (s *Service) List(home string) ([]Snapshot, error) {
 	}
 	var list []Snapshot
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == chunksDir {
 			continue
 		}
 		r, err := read(filepath.Join(home, dirName, e.Name()))
@@ -139,15 +138,19 @@ func (a *aside) drop() {
 	os.RemoveAll(a.path)
 }
 
-// build makes a tree in it, and puts everything on the disk.
-func (a *aside) build(b func(name string) error) error {
-	if err := b(treeDir); err != nil {
-		return err
+// done is the last before it gets its name: its record is written, and all of it is on the disk.
+func (a *aside) done(r record) error {
+	err := write(a.path, r)
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(a.path, poolDir))
 	}
-	return os.RemoveAll(filepath.Join(a.path, poolDir))
+	if err == nil {
+		err = a.settle()
+	}
+	return err
 }
 
-// settle writes everything in it to the disk.
+// settle writes everything on its file system to the disk.
 func (a *aside) settle() error {
 	return os.NewSyscallError("syncfs", unix.Syncfs(int(a.dir.Fd())))
 }
@@ -168,6 +171,3 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(f.Sync(), f.Close())
 }
-
-// pooled is the store of contents of what is being made in it.
-func (a *aside) pooled() *tree.Pool { return tree.NewPool(a.pool) }

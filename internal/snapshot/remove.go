@@ -31,7 +31,7 @@ func (s *Service) Remove(ctx context.Context, sub Subject, ref string) (Snapshot
 		return Snapshot{}, fault.Wrap(fault.Internal, err, "the snapshot %s cannot be removed", ref)
 	}
 	s.throw(gone)
-	return x, nil
+	return x, fault.Wrap(fault.Internal, collect(sub.Home), "what only the snapshot %s had cannot be removed", ref)
 }
 
 // throw removes what has no snapshot's name any more. Recover tries it again.

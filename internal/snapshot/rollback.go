@@ -80,11 +80,7 @@ func (x Snapshot) title() string {
 // prepare makes all that the exchange needs.
 func (s *Service) prepare(ctx context.Context, sub Subject, to Snapshot, a *aside, x *Snapshot) error {
 	failpoint.At("rollback.began")
-	root, pool, err := s.load(ctx, sub.Home, to, a)
-	if err != nil {
-		return err
-	}
-	if err := a.build(func(name string) error { return tree.Build(ctx, root, a.dir, name, pool) }); err != nil {
+	if err := unfold(ctx, dir(sub.Home, to.ID), a, a.dir, treeDir); err != nil {
 		return err
 	}
 	var st unix.Stat_t
@@ -101,11 +97,8 @@ func (s *Service) prepare(ctx context.Context, sub Subject, to Snapshot, a *asid
 		return err
 	}
 	x.Bytes, x.Entries = u.Bytes, u.Entries
-	if err := write(a.path, record{*x, st.Ino}); err != nil {
-		return err
-	}
 	failpoint.At("rollback.built")
-	return a.settle()
+	return a.done(record{*x, st.Ino})
 }
 
 // exchange puts the new files in the place of the old ones. To some file systems (xfs) a directory
@@ -141,6 +134,7 @@ func (s *Service) Recover(home, files string) error {
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "the snapshots cannot be listed")
 	}
+	left := false
 	for _, e := range entries {
 		name := e.Name()
 		path := filepath.Join(home, dirName, name)
@@ -151,10 +145,14 @@ func (s *Service) Recover(home, files string) error {
 				return fault.Wrap(fault.Internal, err, "the rollback of %s cannot be finished", home)
 			}
 		case strings.HasPrefix(name, "."):
+			left = true
 			s.throw(path)
 		}
 	}
-	return nil
+	if !left {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, collect(home), "what snapshots have left in %s cannot be removed", home)
 }
 
 // hasBeen tells whether a rollback has made its exchange.

@@ -6,13 +6,15 @@
 // writing; then those are frozen for as long as it takes to look at everything once more and to take in what
 // has changed since. So a snapshot is what a crash at one moment would have left: of two writes
 // that follow each other it never has the second without the first. Contents are clones, which share
-// their blocks with the files they are of, where the file system can do that (btrfs, xfs with reflink), else
-// copies.
+// their blocks with the files they are of, where the file system can do that (btrfs, xfs with reflink). Elsewhere
+// they are kept in pieces, of which each is kept once for all snapshots of a subject.
 //
 // On the disk:
 //
 //	<home>/snapshots/<id>/snapshot.json   what is known of it
-//	<home>/snapshots/<id>/tree/           the files
+//	<home>/snapshots/<id>/tree/           the files, or
+//	<home>/snapshots/<id>/manifest        what they are made of: package chunk/tree
+//	<home>/snapshots/chunks/              the pieces of that
 //	<home>/snapshots/.new-*               being made: nobody's if the daemon is killed
 //	<home>/snapshots/.back-<id>           a rollback under way: see rollback.go
 //	<home>/snapshots/.gone-*              being removed

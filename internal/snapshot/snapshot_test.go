@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,18 @@ func TestASnapshotHasEverythingThatTheTreeHas(t *testing.T) {
 	}
 }
 
-func (l *lab) files(id string) string { return filepath.Join(dir(l.home, id), treeDir) }
+// files is where the files of a snapshot are: in it, or in a clone where it is in pieces.
+func (l *lab) files(id string) string {
+	l.t.Helper()
+	there := filepath.Join(dir(l.home, id), treeDir)
+	if _, err := os.Lstat(there); err == nil {
+		return there
+	}
+	there = filepath.Join(l.home, "files of "+id)
+	l.must(os.RemoveAll(there))
+	l.must(l.s.Clone(l.t.Context(), l.sub, id, l.home, filepath.Base(there)))
+	return there
+}
 
 func TestWhatIsWrittenBetweenThePassesIsInTheSnapshot(t *testing.T) {
 	l := newLab(t, t.TempDir())
@@ -119,6 +131,7 @@ func (l *lab) holds(n int) {
 	if !errors.Is(err, os.ErrNotExist) {
 		l.must(err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == chunksDir })
 	if len(list) != n || len(entries) != n {
 		l.t.Errorf("there are %d snapshots, and %v", len(list), entries)
 	}
@@ -328,7 +341,11 @@ func TestASnapshotTakesWhatItDoesNotShare(t *testing.T) {
 				t.Errorf("%+v", x)
 			}
 			if kind == "ext4" {
-				size(12, 13)
+				size(0, 1) // a piece is kept once, and packed
+				y, err := l.s.Take(t.Context(), l.sub, Wish{})
+				l.must(err)
+				x = y
+				size(0, 0)
 				return
 			}
 			size(0, 0)

@@ -14,7 +14,6 @@ import (
 
 	"berth/internal/failpoint"
 	"berth/internal/fault"
-	"berth/internal/snapshot/tree"
 )
 
 const (
@@ -49,19 +48,23 @@ func (s *Service) Take(ctx context.Context, sub Subject, w Wish) (_ Snapshot, er
 	}
 	defer a.drop() // what has another name by then stays
 	failpoint.At("snapshot.began")
-	root, pool, err := s.capture(ctx, sub, a, &x)
+	from, shut, err := sub.open()
 	if err != nil {
 		return Snapshot{}, failed(err, sub)
 	}
-	u := root.Usage()
-	x.Bytes, x.Entries = u.Bytes, u.Entries
-	err = a.build(func(name string) error { return tree.Build(ctx, root, a.dir, name, pool) })
+	defer shut()
+	in, err := intakeFor(sub.Home, from, a)
+	if err != nil {
+		return Snapshot{}, failed(err, sub)
+	}
+	defer in.close()
+	err = s.capture(ctx, sub, in, &x)
+	if err == nil {
+		x.Bytes, x.Entries, err = in.keep(ctx, a)
+	}
 	failpoint.At("snapshot.built")
 	if err == nil {
-		err = write(a.path, record{Snapshot: x})
-	}
-	if err == nil {
-		err = a.settle()
+		err = a.done(record{Snapshot: x})
 	}
 	failpoint.At("snapshot.settled")
 	if err == nil {
@@ -84,48 +87,46 @@ func kindOf(err error) fault.Kind {
 	return fault.KindOf(err)
 }
 
-// capture takes a subject's files in, those that are written to meanwhile again.
-func (s *Service) capture(ctx context.Context, sub Subject, a *aside, x *Snapshot) (*tree.Node, *tree.Pool, error) {
+// open opens a subject's files.
+func (sub Subject) open() (from *os.File, shut func(), err error) {
+	opened := func() {}
 	if sub.Open != nil {
-		shut, err := sub.Open()
-		if err != nil {
+		if opened, err = sub.Open(); err != nil {
 			return nil, nil, err
 		}
-		defer shut()
 	}
-	from, err := openDir(filepath.Join(sub.Home, sub.Tree))
+	from, err = openDir(filepath.Join(sub.Home, sub.Tree))
 	if err != nil {
+		opened()
 		return nil, nil, err
 	}
-	defer from.Close()
-	pool := a.pooled()
-	r := tree.NewReader(from, pool)
+	return from, func() { from.Close(); opened() }, nil
+}
+
+// capture takes a subject's files in, those that are written to meanwhile again.
+func (s *Service) capture(ctx context.Context, sub Subject, in intake, x *Snapshot) (err error) {
 	for range tries {
-		if err := ahead(ctx, r, from); err != nil {
-			return nil, nil, err
+		if err := ahead(ctx, in); err != nil {
+			return err
 		}
 		failpoint.At("snapshot.ahead")
 		x.Frozen, err = sub.Still(ctx, window, func(ctx context.Context) error {
 			failpoint.At("snapshot.still")
 			x.Created = time.Now().UTC()
-			_, err := r.Last(ctx)
-			return err
+			return in.last(ctx)
 		})
 		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 			break
 		}
 	}
 	failpoint.At("snapshot.captured")
-	return r.Root(), pool, err
+	return err
 }
 
 // ahead takes in what there is, until little is left to take in.
-func ahead(ctx context.Context, r *tree.Reader, from *os.File) error {
-	if !tree.Timed(from) {
-		return nil
-	}
+func ahead(ctx context.Context, in intake) error {
 	for range tries {
-		w, err := r.Ahead(ctx)
+		w, err := in.ahead(ctx)
 		if err != nil || w.Files <= fewFiles && w.Bytes <= fewBytes {
 			return err
 		}

@@ -29,6 +29,13 @@ func (s *Service) Unique(ctx context.Context, sub Subject, ref string) (int64, e
 		}
 		return fault.Wrap(fault.KindOf(err), err, "the size of the snapshot %s cannot be found", ref)
 	}
+	if m, err := manifest(dir(sub.Home, x.ID)); m != nil || err != nil {
+		if err != nil {
+			return 0, wrap(err)
+		}
+		n, err := alone(sub.Home, m)
+		return n, wrap(err)
+	}
 	from, err := openDir(filepath.Join(dir(sub.Home, x.ID), treeDir))
 	if err != nil {
 		return 0, wrap(err)

@@ -33,7 +33,9 @@ type belief struct {
 	pids    int64  // the limit that it was given last; 0 for none
 	code    *int   // the exit code that was answered last; nil while none was
 	doubted bool
-	wild    bool // it changes its state by itself: nothing is believed of it but that it can be handled
+
+	snapshots []string // that were answered, by their paths
+	wild      bool     // it changes its state by itself: nothing is believed of it but that it can be handled
 }
 
 // worker is a client that keeps its beliefs. Once the daemon does not answer, it does nothing any more.

@@ -150,6 +150,9 @@ func diesAt(t *testing.T, d *harness.Daemon, point string, along bool) {
 	}
 	t.Log(name)
 	compare(t, d, all, name)
+	if err := kept(d, all); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
 	if err := gone(d, since); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}

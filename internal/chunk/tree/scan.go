@@ -34,10 +34,11 @@ type Options struct {
 // Files are read in the order of the walk by one goroutine, others compute digests and put. A small file shares a
 // piece with those beside it.
 func Scan(ctx context.Context, dir *os.File, to Sink, o Options) (*Manifest, error) {
+	started := Now() // before the sync, which may take long: a page that it has written early may be written to again before its end
 	if err := unix.Syncfs(int(dir.Fd())); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the file system cannot be synced")
 	}
-	s := &scan{m: &Manifest{Started: Now()}, o: o, links: map[inode]int{}}
+	s := &scan{m: &Manifest{Started: started}, o: o, links: map[inode]int{}}
 	if o.Read == nil {
 		s.o.Read = func(int64) {}
 	}
