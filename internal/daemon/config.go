@@ -56,6 +56,7 @@ type Defaults struct {
 type ImagesConfig struct {
 	Budget budget.Budget // what they may take of the disk
 	Driver rootfs.Driver // of containers' file systems; "" is the best that works
+	Layer  layerValue    // what each container's own layer may hold
 	Served servedValue   // as a registry
 }
 
@@ -130,6 +131,7 @@ func options() []option {
 		{"log-opt", "", "log-opts", "Default log driver options for containers", func(c *Config) pflag.Value { return &c.LogOpts }},
 		{"disk-budget", "", "disk-budget", `What images may take of the disk ("20GB"), or all files of its file system ("80%"): beyond it unused images are evicted`, func(c *Config) pflag.Value { return (*budgetValue)(&c.Images.Budget) }},
 		{"storage-driver", "s", "storage-driver", "How containers' file systems are made: overlay2, fuse-overlayfs, or vfs, which copies; without it the first that works", func(c *Config) pflag.Value { return (*driverValue)(&c.Images.Driver) }},
+		{"storage-opt", "", "storage-opts", "Storage driver options: overlay2.size=SIZE is what each container's own files may take", func(c *Config) pflag.Value { return &c.Images.Layer }},
 		{"registry", "", "registry", `Serve the images as a registry, as JSON: {"listen": "0.0.0.0:5000"} and berth-registry's flags of TLS and access`, func(c *Config) pflag.Value { return &c.Images.Served }},
 		{"init", "", "init", "Run an init in the container to forward signals and reap processes", boolean(func(c *Config) *bool { return &c.Init })},
 		{"warm-sandboxes", "", "warm-sandboxes", "Sandboxes that wait for the next containers while containers are being started; 0 for none", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Warm) }},
@@ -163,12 +165,12 @@ fixed-cidr fixed-cidr-v6 host-gateway-ip icc init-path ip ip-forward
 ip-forward-no-drop ip-masq ip6tables iptables ipv6 log-format
 metrics-addr network-control-plane-mtu
 network-diagnostic-port no-new-privileges node-generic-resource nri-opts raw-logs restart
-rootless seccomp-profile selinux-enabled storage-opt swarm-default-advertise-addr
+rootless seccomp-profile selinux-enabled swarm-default-advertise-addr
 userland-proxy userland-proxy-path userns-remap`
 
 // unsupportedKeys are the keys that are not just a flag's name.
 const unsupportedKeys = `authorization-plugins builder cdi-spec-dirs containerd-plugin-namespace default-address-pools default-network-opts
-default-ulimits dns-opts exec-opts features host-gateway-ips node-generic-resources storage-opts swarm-raft-election-tick swarm-raft-heartbeat-tick`
+default-ulimits dns-opts exec-opts features host-gateway-ips node-generic-resources swarm-raft-election-tick swarm-raft-heartbeat-tick`
 
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.

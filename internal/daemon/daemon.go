@@ -187,7 +187,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
-		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Driver: d.driver, Cgroups: d.cgroups,
+		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Driver: d.driver, LayerSize: int64(d.cfg.Images.Layer), Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,

@@ -14,7 +14,12 @@ import (
 
 // layerSize is what a container's own layer holds.
 func (d *Daemon) layerSize(id string) (int64, error) {
-	size, err := treeSize(context.Background(), rootfs.Dir(filepath.Join(d.cfg.DataRoot, "containers", id, "layer")))
+	dir, release, err := rootfs.Dir(filepath.Join(d.cfg.DataRoot, "containers", id, "layer"))
+	if err != nil {
+		return 0, fault.Wrap(fault.Internal, ignoreGone(err), "the size of the container's layer cannot be found")
+	}
+	defer release()
+	size, err := treeSize(context.Background(), dir)
 	return size, fault.Wrap(fault.Internal, err, "the size of the container's layer cannot be found")
 }
 

@@ -209,7 +209,11 @@ func ofContainers(d *Daemon) snapshots {
 			return snapshot.Subject{}, nil, err
 		}
 		home := filepath.Join(d.cfg.DataRoot, "containers", c.ID)
-		files, err := filepath.Rel(home, rootfs.Dir(home+"/layer"))
+		place, plain := rootfs.Place(home + "/layer")
+		if !plain {
+			return snapshot.Subject{}, nil, fault.New(fault.Unsupported, "the files of container %s have a size of their own (--storage-opt): there are no snapshots of such", c.Name)
+		}
+		files, err := filepath.Rel(home, place)
 		if err != nil {
 			return snapshot.Subject{}, nil, fault.As(fault.Internal, err)
 		}
@@ -255,7 +259,11 @@ func recoverSnapshots(d *Daemon) error {
 	}
 	for _, e := range list {
 		home := filepath.Join(d.cfg.DataRoot, "containers", e.Name())
-		if err := d.snapshots.Recover(home, filepath.Join("layer", filepath.Base(rootfs.Dir(home+"/layer")))); err != nil {
+		place, plain := rootfs.Place(home + "/layer")
+		if !plain {
+			continue
+		}
+		if err := d.snapshots.Recover(home, filepath.Join("layer", filepath.Base(place))); err != nil {
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ func senseless() []string {
 		none(`"Tmpfs":{"t":""}`), none(`"Tmpfs":{"/":""}`), none(`"Tmpfs":{"/t":"bogus"}`),
 		none(`"PidMode":"container:nope"`), none(`"IpcMode":"container:nope"`), none(`"CgroupnsMode":"bogus"`),
 		none(`"GroupAdd":["-1"]`), none(`"GroupAdd":["99999999999"]`),
-		none(`"StorageOpt":{"size":"10G"}`), none(`"StorageOpt":{"x":"10G"}`), none(`"Links":["a:b:c"]`), none(`"VolumesFrom":["nope"]`), none(`"VolumesFrom":["nope:q"]`), none(`"VolumesFrom":[""]`),
+		none(`"StorageOpt":{"x":"10G"}`), none(`"Links":["a:b:c"]`), none(`"VolumesFrom":["nope"]`), none(`"VolumesFrom":["nope:q"]`), none(`"VolumesFrom":[""]`),
 		none(`"Isolation":"hyperv"`), none(`"IOMaximumIOps":1`), none(`"IOMaximumBandwidth":1`),
 		none(`"ExtraHosts":["a"]`), none(`"ExtraHosts":["a:"]`), none(`"ExtraHosts":["a:b"]`), none(`"ExtraHosts":[":1.2.3.4"]`),
 		none(`"Binds":["/etc:/b:bogus"]`), none(`"Binds":["/etc:/b:ro,rw"]`), none(`"Binds":["/etc:/b:nocopy"]`), none(`"Binds":["vol:/b:rshared"]`), none(`"Binds":["a"]`), none(`"Binds":["a:b"]`),

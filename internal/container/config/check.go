@@ -35,6 +35,7 @@ func Check(req *CreateRequest) error {
 		func() error { return checkModes(h) },
 		func() error { return checkNames(c, h) },
 		func() error { _, err := DeviceRules(h.DeviceRules); return err },
+		func() error { _, err := h.LayerSize(0); return err },
 	} {
 		if err := f(); err != nil {
 			return err

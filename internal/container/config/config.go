@@ -89,6 +89,7 @@ type HostConfig struct {
 	DeviceRules    []string          `json:",omitempty"` // "c 1:3 rwm"
 	Links          []Link            `json:",omitempty"` // of the default network
 	Umask          *uint32           `json:",omitempty"`
+	StorageOpt     map[string]string `json:",omitempty"` // "size": see LayerSize
 }
 
 // Resources are the limits that the control groups enforce; zero means none.

@@ -13,10 +13,11 @@ func (s *Service) Changes(ctx context.Context, ref string) ([]archive.Change, er
 	if err != nil {
 		return nil, err
 	}
-	layer, err := s.host.Storage().Layer(ctx, e.Snapshot())
+	layer, release, err := s.host.Storage().Layer(ctx, e.Snapshot())
 	if err != nil {
-		return nil, err
+		return nil, gone(err, e.Snapshot().ID)
 	}
+	defer release()
 	list, err := layer.Changes(ctx)
 	return list, gone(err, e.Snapshot().ID)
 }

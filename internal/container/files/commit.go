@@ -59,10 +59,11 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (s
 		return "", err
 	}
 	c := e.Snapshot()
-	layer, err := s.host.Storage().Layer(ctx, c)
+	layer, release, err := s.host.Storage().Layer(ctx, c)
 	if err != nil {
-		return "", err
+		return "", gone(err, c.ID)
 	}
+	defer release()
 	req := CommitRequest{CommitOptions: opts, Parent: c.ImageID, CreatedBy: strings.Join(c.Config.Cmd, " "), Own: imageConfig(c)}
 	done, err := s.commits.Commit(ctx, req, func(w io.Writer) error { return s.packLayer(ctx, e, layer, opts.Pause, w) })
 	if err != nil {

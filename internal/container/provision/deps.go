@@ -79,15 +79,16 @@ type Claimed struct {
 
 // Deps is what a Host works with.
 type Deps struct {
-	Images   Images
-	Networks Networks
-	Volumes  Volumes
-	Driver   rootfs.Driver                  // of containers' file systems
-	Keeper   func() (*keeper.Client, error) // the live connection
-	Cgroups  cgroup.Hierarchy
-	Paths    Paths
-	Runtimes map[string]delegate.Runtime // other OCI runtimes, by name
-	Warm     int                         // sandboxes of each kind that wait while containers are being started
+	Images    Images
+	Networks  Networks
+	Volumes   Volumes
+	Driver    rootfs.Driver                  // of containers' file systems
+	LayerSize int64                          // of their own layers, in bytes, unless they say; 0 is none
+	Keeper    func() (*keeper.Client, error) // the live connection
+	Cgroups   cgroup.Hierarchy
+	Paths     Paths
+	Runtimes  map[string]delegate.Runtime // other OCI runtimes, by name
+	Warm      int                         // sandboxes of each kind that wait while containers are being started
 	// DefaultRuntime is for containers that name none; "" is our own.
 	DefaultRuntime string
 	Publish        func(event.Message)              // tells of what has happened; it waits for nobody

@@ -42,7 +42,7 @@ func (h Storage) sweepDirectories(known map[string]bool) {
 	}
 	h.Later(func() {
 		for _, path := range stray {
-			if err := os.RemoveAll(path); err != nil {
+			if err := unmake(path); err != nil {
 				h.deps.Warn("%v", err)
 			}
 		}

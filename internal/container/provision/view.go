@@ -69,8 +69,11 @@ func (h Storage) Unbind(c record.Container) { h.unmountVolumes(c, viewer(c)) }
 // viewer is the user of volumes who looks at a container's files.
 func viewer(c record.Container) string { return "view of " + c.ID }
 
-// Layer is the container's own layer and the image's below it.
-func (h Storage) Layer(ctx context.Context, c record.Container) (archive.Layer, error) {
+// Layer is the container's own layer and the image's below it, to be read until release is called.
+func (h Storage) Layer(ctx context.Context, c record.Container) (layer archive.Layer, release func(), err error) {
 	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
-	return h.deps.Driver.Layer(lowers, h.deps.Paths.Dir(c.ID)+"/layer"), err
+	if err != nil {
+		return archive.Layer{}, nil, err
+	}
+	return h.deps.Driver.Layer(lowers, h.deps.Paths.Dir(c.ID)+"/layer")
 }

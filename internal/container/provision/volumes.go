@@ -211,16 +211,16 @@ func (h Storage) unmountVolumes(c record.Container, user string) {
 func (h Storage) ThrowAway(id string) error {
 	trash := h.deps.Paths.Data + "/.trash"
 	if err := os.MkdirAll(trash, 0o700); err != nil {
-		return os.RemoveAll(h.deps.Paths.Dir(id))
+		return unmake(h.deps.Paths.Dir(id))
 	}
 	to := trash + "/" + id
 	if err := os.Rename(h.deps.Paths.Dir(id), to); os.IsNotExist(err) {
 		return nil
 	} else if err != nil {
-		return os.RemoveAll(h.deps.Paths.Dir(id))
+		return unmake(h.deps.Paths.Dir(id))
 	}
 	h.Later(func() {
-		if err := os.RemoveAll(to); err != nil {
+		if err := unmake(to); err != nil {
 			h.deps.Warn("%s: %v", to, err)
 		}
 	})

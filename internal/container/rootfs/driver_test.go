@@ -101,7 +101,10 @@ func TestEveryDriverShowsTheLayersAndKeepsChanges(t *testing.T) {
 			must(os.Remove(at + "/etc/b"))
 			must(os.WriteFile(at+"/new", []byte("new"), 0o644))
 			must(os.MkdirAll(at+"/dir/in", 0o755))
-			changes, err := d.Layer(lowers, layer).Changes(context.Background())
+			own, release, err := d.Layer(lowers, layer)
+			must(err)
+			defer release()
+			changes, err := own.Changes(context.Background())
 			must(err)
 			var seen []string
 			for _, c := range changes {
@@ -110,7 +113,10 @@ func TestEveryDriverShowsTheLayersAndKeepsChanges(t *testing.T) {
 			if want := []string{"A/dir", "A/dir/in", "C/etc", "C/etc/a", "D/etc/b", "A/new"}; !reflect.DeepEqual(seen, want) {
 				t.Errorf("changes %q", seen)
 			}
-			if text, err := os.ReadFile(Dir(layer) + "/new"); string(text) != "new" || err != nil {
+			dir, done, err := Dir(layer)
+			must(err)
+			defer done()
+			if text, err := os.ReadFile(dir + "/new"); string(text) != "new" || err != nil {
 				t.Errorf("the container's own files: %q, %v", text, err)
 			}
 			if below, _ := os.ReadFile(base + "/bottom/etc/a"); string(below) != "a" {

@@ -6,12 +6,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 
 	"berth/internal/archive"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
+	"berth/internal/space"
 )
 
 // wholeDir is, in a container's layer, the copy of everything; while it is being made it has another name.
@@ -22,8 +24,22 @@ const (
 
 // Mount makes a container's file system, detached from the host's tree: of the image's layers, the top-most first, and the
 // container's own, a directory with upper and work in it. A container that has once been copied stays a copy, whatever
-// the driver is later. options are the kernel's overlay's.
-func (d Driver) Mount(ctx context.Context, lowers []string, layer string, options []string) (*os.File, error) {
+// the driver is later. options are the kernel's overlay's. A layer with a size is at its place for as long as it is
+// mounted from there: the kernel, or fuse-overlayfs, has it after that.
+func (d Driver) Mount(ctx context.Context, lowers []string, layer string, options []string) (root *os.File, err error) {
+	err = space.Within(layer, func() (err error) {
+		if space.Imaged(layer) {
+			if err := makeUpper(layer); err != nil {
+				return err
+			}
+		}
+		root, err = d.mount(ctx, lowers, layer, options)
+		return err
+	})
+	return root, err
+}
+
+func (d Driver) mount(ctx context.Context, lowers []string, layer string, options []string) (*os.File, error) {
 	if d != Copies && !copied(layer) {
 		return d.overlay(lowers, layer, options)
 	}
@@ -33,20 +49,70 @@ func (d Driver) Mount(ctx context.Context, lowers []string, layer string, option
 	return mount.TreeIn(layer, wholeDir, false)
 }
 
-// Layer is what a container has of its own.
-func (d Driver) Layer(lowers []string, layer string) archive.Layer {
-	if copied(layer) {
-		return archive.Layer{Upper: layer + wholeDir, Lowers: lowers, Whole: true}
+// Layer is what a container has of its own, and can be read until release is called.
+func (d Driver) Layer(lowers []string, layer string) (_ archive.Layer, release func(), err error) {
+	dir, release, err := Dir(layer)
+	if err != nil {
+		return archive.Layer{}, nil, err
 	}
-	return archive.Layer{Upper: layer + "/upper", Lowers: lowers, Marked: d == Fuse}
+	if path.Base(dir) == path.Base(wholeDir) {
+		return archive.Layer{Upper: dir, Lowers: lowers, Whole: true}, release, nil
+	}
+	return archive.Layer{Upper: dir, Lowers: lowers, Marked: d == Fuse}, release, nil
 }
 
-// Dir is where a container's own files are.
-func Dir(layer string) string {
-	if copied(layer) {
-		return layer + wholeDir
+// Dir is where a container's own files are, until release is called.
+func Dir(layer string) (dir string, release func(), err error) {
+	o, err := space.Open(layer)
+	if err != nil {
+		return "", nil, err
 	}
-	return layer + "/upper"
+	if copied(o.Path) {
+		return o.Path + wholeDir, o.Close, nil
+	}
+	if space.Imaged(layer) {
+		err = makeUpper(o.Path)
+	}
+	return o.Path + "/upper", o.Close, err
+}
+
+// Place is where in its layer a container's own files are; false when they are not in the layer's file system, or under
+// a quota of their own, so that nothing can be moved there or away.
+func Place(layer string) (dir string, plain bool) {
+	if copied(layer) {
+		return layer + wholeDir, !space.Sized(layer)
+	}
+	return layer + "/upper", !space.Sized(layer)
+}
+
+// Make makes a container's layer. With a size, in bytes, it holds no more than that; 0 is none.
+func Make(layer string, size int64) error {
+	if err := os.Mkdir(layer, 0o710); err != nil {
+		return err
+	}
+	if size > 0 {
+		if err := space.Make(layer, size); err != nil {
+			return err
+		}
+		if space.Imaged(layer) {
+			return nil // the rest is made where the image is mounted
+		}
+	}
+	return makeUpper(layer)
+}
+
+// makeUpper makes what an overlay needs in a layer, unless it is there. In an image it is made whenever that is mounted:
+// so nobody has to wait until it is on the disk.
+func makeUpper(layer string) error {
+	for _, d := range []struct {
+		name string
+		mode os.FileMode
+	}{{"/upper", 0o755}, {"/work", 0o711}} {
+		if err := os.Mkdir(layer+d.name, d.mode); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func copied(layer string) bool {

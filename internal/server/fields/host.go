@@ -108,7 +108,7 @@ func otherRows() []Row {
 		honoured("HostConfig.ConsoleSize", "of the terminal, from its first moment"),
 		{Name: "HostConfig.Annotations", How: Honoured, What: "other runtimes are told of them", Test: shown},
 		refused("HostConfig.Cgroup", "another container's control group is nothing that Docker ever gave", `{"HostConfig":{"Cgroup":"container:a"}}`, "HostConfig.Cgroup is not supported yet"),
-		refused("HostConfig.StorageOpt", "a layer has no quota", `{"HostConfig":{"StorageOpt":{"size":"1g"}}}`, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"),
+		honoured("HostConfig.StorageOpt", "size of the container's own layer, on any file system").by("TestALayerWithASizeHoldsThatMuchThroughEverything"),
 		honoured("HostConfig.Runtime", "a configured OCI runtime; runc is the name of our own too"),
 		kept("HostConfig.Isolation", "default; Windows' are refused"),
 		honoured("HostConfig.Init", "a first process that reaps and passes signals on").by("TestInitRunsDockerInitAsPid1AndTheDaemonsKeySetsTheDefault"),

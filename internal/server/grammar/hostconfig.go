@@ -55,6 +55,7 @@ func takeHostConfig(body *HostConfig, to *config.HostConfig) error {
 		Annotations:    take(&from.Annotations),
 		DeviceRules:    take(&from.DeviceCgroupRules),
 		Umask:          take(&from.Umask),
+		StorageOpt:     take(&from.StorageOpt),
 	}
 	if err := takeMounts(body, to); err != nil {
 		return err

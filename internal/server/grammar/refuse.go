@@ -1,9 +1,7 @@
 package grammar
 
 import (
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 
 	wire "github.com/moby/moby/api/types/container"
@@ -73,12 +71,6 @@ func refuseOthers(from *wire.HostConfig, to *config.HostConfig) error {
 	if requests := take(&from.DeviceRequests); len(requests) > 0 {
 		r := requests[0]
 		return fault.New(fault.Invalid, "could not select device driver %q with capabilities: %v", r.Driver, r.Capabilities)
-	}
-	if keys := slices.Sorted(maps.Keys(from.StorageOpt)); len(keys) > 0 {
-		if keys[0] != "size" {
-			return fault.New(fault.Invalid, "Unknown option %s", keys[0])
-		}
-		return fault.New(fault.Unsupported, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
 	}
 	switch {
 	case to.VolumeDriver != "" && to.VolumeDriver != "local":

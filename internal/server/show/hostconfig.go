@@ -52,6 +52,7 @@ func HostConfig(h *config.HostConfig) *ShownHostConfig {
 		ContainerIDFile: h.IDFile,
 		Annotations:     h.Annotations,
 		Umask:           h.Umask,
+		StorageOpt:      h.StorageOpt,
 	}
 	if out.LogConfig.Config == nil {
 		out.LogConfig.Config = map[string]string{}
