@@ -26,6 +26,19 @@ type snapshots struct {
 	// subject finds one, and keeps it from being removed until release.
 	subject func(ref string) (sub snapshot.Subject, release func(), err error)
 	tell    func(sub snapshot.Subject, action string, more event.Attributes)
+	homes   func() []string // of all
+}
+
+// Usage is what all snapshots take, in bytes.
+func (s snapshots) Usage(ctx context.Context) (sum int64, err error) {
+	for _, home := range s.homes() {
+		n, err := s.Service.Usage(ctx, home)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 // Take takes a snapshot.
@@ -118,6 +131,13 @@ func ofVolumes(d *Daemon) volumeSnapshots {
 		m := notice.Volume(filepath.Base(sub.Home), volume.Local, action)
 		maps.Copy(m.Attributes, more)
 		d.events.Publish(m)
+	}, func() (homes []string) {
+		for _, v := range d.volumes.List() {
+			if !v.Foreign() {
+				homes = append(homes, filepath.Dir(v.Dir))
+			}
+		}
+		return homes
 	}}
 	return s
 }
@@ -240,6 +260,11 @@ func ofContainers(d *Daemon) snapshots {
 		m := notice.Of(&c, action)
 		maps.Copy(m.Attributes, more)
 		d.events.Publish(m)
+	}, func() (homes []string) {
+		for _, c := range d.containers.List() {
+			homes = append(homes, filepath.Join(d.cfg.DataRoot, "containers", c.ID))
+		}
+		return homes
 	}}
 }
 

@@ -14,7 +14,8 @@ import (
 // diskRoutes are the handlers about the disk.
 type diskRoutes struct {
 	containerRoutes
-	volumes Volumes
+	volumes   Volumes
+	snapshots snapshotServices
 }
 
 // usage answers what objects take of the disk.
@@ -35,7 +36,7 @@ func (r diskRoutes) usage(c *call) error {
 	for _, part := range []struct {
 		of   system.DiskUsageObject
 		read func(*call, *show.DiskUsage) error
-	}{{system.ImageObject, r.readImages}, {system.ContainerObject, r.readContainers}, {system.VolumeObject, r.readVolumes}} {
+	}{{system.ImageObject, r.readImages}, {system.ContainerObject, r.readContainers}, {system.VolumeObject, r.readVolumes}, {show.SnapshotObject, r.readSnapshots}} {
 		if !wanted[part.of] {
 			continue
 		}
@@ -48,7 +49,7 @@ func (r diskRoutes) usage(c *call) error {
 
 // diskTypes are the kinds of objects that are asked for; all without a word.
 func diskTypes(c *call) (map[system.DiskUsageObject]bool, error) {
-	all := map[system.DiskUsageObject]bool{system.ContainerObject: true, system.ImageObject: true, system.VolumeObject: true, system.BuildCacheObject: true}
+	all := map[system.DiskUsageObject]bool{system.ContainerObject: true, system.ImageObject: true, system.VolumeObject: true, system.BuildCacheObject: true, show.SnapshotObject: true}
 	words, asked := c.query["type"]
 	if !asked || !c.version.Has(compat.DiskUsageTypes) {
 		return all, nil
@@ -90,6 +91,21 @@ func (r diskRoutes) readContainers(c *call, u *show.DiskUsage) error {
 		u.Containers = append(u.Containers, show.DiskContainer{Summary: *line, Up: show.Up(&list[i])})
 	}
 	u.HasContainers = true
+	return nil
+}
+
+// readSnapshots measures all snapshots, of which a stock client knows nothing.
+func (r diskRoutes) readSnapshots(c *call, u *show.DiskUsage) (err error) {
+	if u.Snapshots, err = r.snapshots.list(c, nil, true); err != nil || len(u.Snapshots) == 0 {
+		return err
+	}
+	for _, kind := range []Snapshots{r.snapshots.volumes, r.snapshots.containers} {
+		n, err := kind.Usage(c.r.Context())
+		if err != nil {
+			return err
+		}
+		u.SnapshotBytes += n
+	}
 	return nil
 }
 

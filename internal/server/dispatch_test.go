@@ -195,3 +195,23 @@ func TestAnswersHaveAngleBracketsAndAmpersandsAsTheyAre(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestASecondNameEndsThePathAndHoldsNoSlash(t *testing.T) {
+	d := newDispatcher([]route{
+		{method: "DELETE", path: "/volumes/{name}"},
+		{method: "DELETE", path: "/volumes/{name}/snapshots/{snapshot}"},
+	})
+	for path, want := range map[string][3]string{
+		"/volumes/a":                        {"/volumes/{name}", "a", ""},
+		"/volumes/a/snapshots/b":            {"/volumes/{name}/snapshots/{snapshot}", "a", "b"},
+		"/volumes/a/snapshots/":             {"/volumes/{name}", "a/snapshots/", ""},
+		"/volumes//snapshots/b":             {"/volumes/{name}", "/snapshots/b", ""},
+		"/volumes/a/snapshots/b/c":          {"/volumes/{name}", "a/snapshots/b/c", ""},
+		"/volumes/snapshots/x/snapshots/yy": {"/volumes/{name}/snapshots/{snapshot}", "snapshots/x", "yy"},
+	} {
+		r, name, part := d.find("DELETE", path)
+		if r == nil || r.path != want[0] || name != want[1] || part != want[2] {
+			t.Errorf("%s: %+v %q %q", path, r, name, part)
+		}
+	}
+}

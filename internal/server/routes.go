@@ -53,7 +53,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/images/{name}/unprotect", handle: images.unprotect}, // berth's own
 		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
 		{method: "GET", path: "/containers/{id}/explain", handle: explainRoutes{cfg.Explain}.explain}, // berth's own
-		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes}.usage},
+		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes, snapshots}.usage},
 		{method: "POST", path: "/auth", handle: authRoutes{cfg.Logins}.check},
 		{method: "GET", path: "/info", handle: system.info},
 		{method: "GET", path: "/version", handle: system.versions},

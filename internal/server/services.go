@@ -129,6 +129,7 @@ type Snapshots interface {
 	Remove(ctx context.Context, ref, name string) error
 	Rollback(ctx context.Context, ref, name string) (before snapshot.Snapshot, err error)
 	Unique(ctx context.Context, ref, name string) (bytes int64, err error) // what would be free without it
+	Usage(ctx context.Context) (bytes int64, err error)                    // of all
 }
 
 // VolumeSnapshots is that for volumes, of which there are clones too.

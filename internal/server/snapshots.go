@@ -74,7 +74,7 @@ func (r snapshotRoutes) take(c *call) error {
 func (r snapshotRoutes) inspect(c *call) error {
 	x, err := r.snapshots.Get(c.name, c.part)
 	out, err := r.show(c.name, x, err)
-	if err == nil {
+	if err == nil && c.flag("size") {
 		err = r.measure(c, c.name, &out)
 	}
 	return c.json(out, err)
@@ -103,12 +103,12 @@ func (r snapshotRoutes) list(c *call) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.of(c, c.name, f)
+	out, err := r.of(c, c.name, f, c.flag("size"))
 	return c.json(out, err)
 }
 
 // of is the snapshots of one subject that match.
-func (r snapshotRoutes) of(c *call, ref string, f filters) ([]show.Snapshot, error) {
+func (r snapshotRoutes) of(c *call, ref string, f filters, size bool) ([]show.Snapshot, error) {
 	list, err := r.snapshots.List(ref)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (r snapshotRoutes) of(c *call, ref string, f filters) ([]show.Snapshot, err
 			continue
 		}
 		out, err := r.show(ref, x, nil)
-		if err == nil {
+		if err == nil && size {
 			err = r.measure(c, ref, &out)
 		}
 		switch {
@@ -133,11 +133,8 @@ func (r snapshotRoutes) of(c *call, ref string, f filters) ([]show.Snapshot, err
 	return shown, nil
 }
 
-// measure finds what a snapshot has alone, for who asks.
+// measure finds what a snapshot has alone.
 func (r snapshotRoutes) measure(c *call, ref string, out *show.Snapshot) error {
-	if !c.flag("size") {
-		return nil
-	}
 	size, err := r.snapshots.Unique(c.r.Context(), ref, out.ID)
 	out.UniqueSize = &size
 	return err
@@ -162,6 +159,11 @@ func (r snapshotServices) all(c *call) error {
 			return fault.New(fault.Invalid, "invalid filter 'type=%s'", kind)
 		}
 	}
+	out, err := r.list(c, f, c.flag("size"))
+	return c.json(out, err)
+}
+
+func (r snapshotServices) list(c *call, f filters, size bool) ([]show.Snapshot, error) {
 	shown := []show.Snapshot{}
 	for _, part := range []struct {
 		kind   string
@@ -172,18 +174,21 @@ func (r snapshotServices) all(c *call) error {
 			continue
 		}
 		for _, ref := range part.refs {
-			out, err := part.routes.of(c, ref, f)
+			out, err := part.routes.of(c, ref, f, size)
 			if err != nil && !fault.Is(err, fault.NotFound) {
-				return err
+				return nil, err
 			}
 			shown = append(shown, out...)
 		}
 	}
-	return c.json(shown, nil)
+	return shown, nil
 }
 
 func (r snapshotServices) volumeNames(f filters) (names []string) {
 	for _, v := range r.every.List() {
+		if v.Foreign() {
+			continue // a plugin's
+		}
 		if len(f["volume"]) > 0 && slices.Contains(f["volume"], v.Name) || len(f["volume"])+len(f["container"]) == 0 {
 			names = append(names, v.Name)
 		}

@@ -36,14 +36,47 @@ func (s *Service) Unique(ctx context.Context, sub Subject, ref string) (int64, e
 		n, err := alone(sub.Home, m)
 		return n, wrap(err)
 	}
-	from, err := openDir(filepath.Join(dir(sub.Home, x.ID), treeDir))
+	n, err := unsharedBelow(ctx, dir(sub.Home, x.ID))
+	return n, wrap(err)
+}
+
+// unsharedBelow is what the tree of a snapshot does not share with anything.
+func unsharedBelow(ctx context.Context, snapshot string) (int64, error) {
+	from, err := openDir(filepath.Join(snapshot, treeDir))
 	if err != nil {
-		return 0, wrap(err)
+		return 0, err
 	}
 	defer from.Close()
 	var c counter
 	_, err = tree.NewReader(from, &c).Last(ctx)
-	return c.bytes.Load(), wrap(err)
+	return c.bytes.Load(), err
+}
+
+// Usage is what all snapshots in a home take of the disk together, in bytes, as far as they do not share it with
+// anything else.
+func (s *Service) Usage(ctx context.Context, home string) (sum int64, err error) {
+	list, err := s.List(home)
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range list {
+		m, err := manifest(dir(home, x.ID))
+		if err == nil && m == nil {
+			var n int64
+			n, err = unsharedBelow(ctx, dir(home, x.ID))
+			sum += n
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // it has just been removed
+			return 0, fault.Wrap(fault.KindOf(err), err, "the size of the snapshots in %s cannot be found", home)
+		}
+	}
+	pieces, err := filepath.Glob(filepath.Join(home, dirName, chunksDir, "[0-9a-f][0-9a-f]", "*"))
+	for _, p := range pieces {
+		if info, err := os.Lstat(p); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum, err
 }
 
 // counter is a store that keeps nothing and adds up what files do not share.

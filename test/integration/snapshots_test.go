@@ -179,3 +179,101 @@ func TestLargeFilesAreTakenInWhileItsProgramHardlyStandsStill(t *testing.T) {
 		})
 	}
 }
+
+func TestSnapshotsAreListedMeasuredToldOfAndRefusedByName(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	if shown := c.Must("system", "df"); strings.Contains(shown, "Snapshots") {
+		t.Errorf("there are snapshots: %s", shown)
+	}
+	c.Must("run", "--name", "user", "-v", "data:/v", busybox, "sh", "-c", "head -c 3000000 /dev/urandom > /v/random; echo text > /v/text; echo own > /own")
+	id := strings.TrimSpace(c.Must("volume", "snapshot", "--name", "one", "--label", "a=b", "data"))
+	c.Must("volume", "snapshot", "data")
+	own := strings.TrimSpace(c.Must("container", "snapshot", "user"))
+
+	c.Prints(id, "volume", "snapshots", "-q", "--filter", "label=a=b")
+	c.Prints("one data 3MB", "volume", "snapshots", "--filter", "name=on", "--format", "{{.Name}} {{.Volume}} {{.Size}}", "data")
+	c.Prints(own, "container", "snapshots", "-q")
+	c.Prints("", "volume", "snapshots", "-q", "--filter", "volume=other")
+	c.Prints("2", "volume", "snapshots", "inspect", "-f", "{{.Entries}}", "data", id[:12])
+	table := strings.Fields(strings.SplitN(c.Must("volume", "snapshots", "-s", "data"), "\n", 2)[0])
+	if strings.Join(table, " ") != "SNAPSHOT ID NAME VOLUME NAME CREATED SIZE UNIQUE SIZE" {
+		t.Error(table)
+	}
+	if shown := c.Must("system", "df", "--format", "{{.Type}} {{.TotalCount}}"); !strings.Contains(shown, "Snapshots 3") {
+		t.Error(shown)
+	}
+	if shown := c.Must("system", "df", "-v"); !strings.Contains(shown, "Snapshots space usage") || !strings.Contains(shown, id[:12]) {
+		t.Error(shown)
+	}
+	if shown := d.Docker("system", "df"); shown.Code != 0 || strings.Contains(shown.Stdout, "Snapshots") {
+		t.Errorf("a stock client is told %v", shown)
+	}
+
+	for _, bad := range []struct {
+		says string
+		args []string
+	}{
+		{"get nobody: no such volume", []string{"volume", "snapshot", "nobody"}},
+		{"No such container: nobody", []string{"container", "snapshot", "nobody"}},
+		{"volume data has a snapshot one already", []string{"volume", "snapshot", "--name", "one", "data"}},
+		{"invalid snapshot name", []string{"volume", "snapshot", "--name", "../x", "data"}},
+		{"volume data has no snapshot two", []string{"volume", "rollback", "data", "two"}},
+		{"volume data has no snapshot two", []string{"volume", "clone", "--snapshot", "two", "data", "copy"}},
+		{"volume data has no snapshot two", []string{"volume", "snapshots", "rm", "data", "two"}},
+		{"there is a volume of this name already", []string{"volume", "clone", "data", "data"}},
+		{"includes invalid characters", []string{"volume", "clone", "data", "../copy"}},
+		{"invalid filter 'color'", []string{"volume", "snapshots", "--filter", "color=red"}},
+	} {
+		c.Fails(1, bad.says, bad.args...)
+	}
+
+	before := strings.TrimSpace(c.Must("volume", "rollback", "data", "one"))
+	c.Must("volume", "snapshots", "rm", "data", "one")
+	c.Must("volume", "clone", "data", "copy")
+	told := c.Must("events", "--since", "1", "--until", fmt.Sprint(time.Now().Unix()+1), "--filter", "type=volume", "--format", "{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.snapshot}} {{.Actor.Attributes.before}}")
+	for _, want := range []string{"snapshot data " + id, "rollback data " + id + " " + before, "snapshot-remove data " + id, "create copy", "clone data"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the events have no %q: %s", want, told)
+		}
+	}
+	c.Must("rm", "user")
+	c.Must("volume", "rm", "data", "copy")
+}
+
+func TestWhoIsPausedByItsUserStaysPausedThroughASnapshot(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	c := d.Client(t, "berth")
+	c.Must("run", "-d", "--name", "still", "-v", "data:/v", d.Busybox(), "sleep", "1000")
+	c.Must("run", "-d", "--name", "runs", "-v", "data:/v", "busybox", "sleep", "1000")
+	c.Must("pause", "still")
+	c.Must("volume", "snapshot", "data")
+	c.Must("container", "snapshot", "still")
+	c.Prints("paused running", "inspect", "-f", "{{.State.Status}} "+c.Must("inspect", "-f", "{{.State.Status}}", "runs"), "still")
+	c.Must("exec", "runs", "true")
+	c.Must("unpause", "still")
+	c.Must("exec", "still", "true")
+	c.Must("rm", "-f", "still", "runs")
+	c.Must("volume", "rm", "data")
+}
+
+func TestAVolumeWithAFileSystemOfItsOwnIsSnapshottedAndClonedButNotRolledBack(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	c := d.Client(t, "berth")
+	c.Must("volume", "create", "-o", "type=tmpfs", "-o", "device=tmpfs", "ram")
+	c.Must("run", "-d", "--name", "user", "-v", "ram:/v", d.Busybox(), "sh", "-c", "echo kept > /v/file; touch /v/done; exec sleep 1000")
+	harness.Eventually(t, "the program has written", func() error {
+		_, err := os.Stat(filepath.Join(d.DataRoot(), "volumes/ram/_data/done"))
+		return err
+	})
+	c.Must("volume", "snapshot", "--name", "one", "ram")
+	c.Must("rm", "-f", "user")
+	c.Fails(1, "volume ram has a file system of its own and cannot be rolled back", "volume", "rollback", "ram", "one")
+	c.Must("volume", "clone", "--snapshot", "one", "ram", "copy")
+	c.Prints("kept", "run", "--rm", "-v", "copy:/v", "busybox", "cat", "/v/file")
+	c.Must("volume", "rm", "ram", "copy")
+}

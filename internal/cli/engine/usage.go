@@ -25,6 +25,7 @@ type DiskUsage struct {
 	Containers Usage[container.Summary]
 	Volumes    Usage[volume.Volume]
 	BuildCache Usage[build.CacheRecord]
+	Snapshots  *Usage[Snapshot] // nil where there are none, as at other daemons than berth's
 }
 
 // diskAnswer has both forms of the answer: from API 1.52 on the daemon adds up,
@@ -36,6 +37,11 @@ type diskAnswer struct {
 	Containers []container.Summary
 	Volumes    []volume.Volume
 	BuildCache []build.CacheRecord
+
+	SnapshotUsage *struct {
+		TotalCount, TotalSize, Reclaimable int64
+		Items                              []Snapshot
+	}
 }
 
 // DiskUsage asks what is taken of the disk.
@@ -46,7 +52,7 @@ func (x System) DiskUsage(ctx context.Context, verbose bool) (DiskUsage, error) 
 	if err := x.c.json(ctx, request{method: http.MethodGet, path: "/system/df", query: q}, &a); err != nil {
 		return DiskUsage{}, err
 	}
-	u := DiskUsage{imageUsage(a), containerUsage(a.Containers), volumeUsage(a.Volumes), cacheUsage(a.BuildCache)}
+	u := DiskUsage{imageUsage(a), containerUsage(a.Containers), volumeUsage(a.Volumes), cacheUsage(a.BuildCache), nil}
 	if v := a.ImageUsage; v != nil {
 		u.Images = Usage[image.Summary]{v.TotalCount, v.ActiveCount, v.TotalSize, v.Reclaimable, v.Items}
 	}
@@ -58,6 +64,9 @@ func (x System) DiskUsage(ctx context.Context, verbose bool) (DiskUsage, error) 
 	}
 	if v := a.BuildCacheUsage; v != nil {
 		u.BuildCache = Usage[build.CacheRecord]{v.TotalCount, v.ActiveCount, v.TotalSize, v.Reclaimable, v.Items}
+	}
+	if v := a.SnapshotUsage; v != nil {
+		u.Snapshots = &Usage[Snapshot]{Total: v.TotalCount, Size: v.TotalSize, Reclaimable: v.Reclaimable, Items: v.Items}
 	}
 	return u, nil
 }

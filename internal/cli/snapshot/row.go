@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -19,9 +20,29 @@ type Row struct {
 	trunc bool
 }
 
+// DiskTable is the table of what snapshots take.
+const DiskTable = "table {{.ID}}\t{{.Name}}\t{{.Of}}\t{{.CreatedSince}}\t{{.Size}}\t{{.UniqueSize}}"
+
+// Write writes a line for each of the snapshots.
+func Write(w io.Writer, template string, list []engine.Snapshot) error {
+	rows := make([]*Row, 0, len(list))
+	for _, x := range list {
+		rows = append(rows, &Row{x, true})
+	}
+	return format.Write(w, template, header(), rows)
+}
+
+// Of is what the snapshot is of.
+func (r *Row) Of() string {
+	if r.x.Volume != "" {
+		return r.x.Volume
+	}
+	return r.Container()
+}
+
 func header() format.Header {
 	return format.Header{
-		"ID": "SNAPSHOT ID", "Name": "NAME", "Volume": "VOLUME NAME", "Container": "CONTAINER ID", "CreatedAt": "CREATED AT", "CreatedSince": "CREATED",
+		"ID": "SNAPSHOT ID", "Name": "NAME", "Volume": "VOLUME NAME", "Of": "OF", "Container": "CONTAINER ID", "CreatedAt": "CREATED AT", "CreatedSince": "CREATED",
 		"Size": "SIZE", "UniqueSize": "UNIQUE SIZE", "Entries": "ENTRIES", "Labels": "LABELS", "Reason": "REASON", "Frozen": "FROZEN",
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"berth/internal/cli/format"
 	"berth/internal/cli/image"
 	"berth/internal/cli/listing"
+	"berth/internal/cli/snapshot"
 
 	"github.com/docker/go-units"
 )
@@ -41,12 +42,16 @@ func (t *Total) Reclaimable() string {
 
 func totals(u engine.DiskUsage) []*Total {
 	i, c, v, b := u.Images, u.Containers, u.Volumes, u.BuildCache
-	return []*Total{
+	list := []*Total{
 		{"Images", i.Total, i.Active, i.Size, i.Reclaimable, true},
 		{"Containers", c.Total, c.Active, c.Size, c.Reclaimable, true},
 		{"Local Volumes", v.Total, v.Active, v.Size, v.Reclaimable, true},
 		{"Build Cache", b.Total, b.Active, b.Size, b.Reclaimable, false},
 	}
+	if x := u.Snapshots; x != nil {
+		list = append(list, &Total{"Snapshots", x.Total, x.Active, x.Size, x.Reclaimable, true})
+	}
+	return list
 }
 
 // Write shows a line for every kind.
@@ -90,7 +95,11 @@ func WriteAll(out io.Writer, text string, u engine.DiskUsage) error {
 		o.BuildCache = append(o.BuildCache, &Cache{r, isTable})
 	}
 	if text == "" || text == "table" {
-		return tables(out, o, u.BuildCache.Size)
+		if err := tables(out, o, u.BuildCache.Size); err != nil || u.Snapshots == nil {
+			return err
+		}
+		_, _ = io.WriteString(out, "\nSnapshots space usage:\n\n")
+		return snapshot.Write(out, snapshot.DiskTable, u.Snapshots.Items)
 	}
 	tmpl, err := format.Parse(format.Template(longFormat(text)))
 	if err != nil {

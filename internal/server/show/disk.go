@@ -21,6 +21,27 @@ type DiskUsage struct {
 	Volumes       []volume.Volume
 	HasVolumes    bool
 	Caches        bool // those of builds, of which there are none
+	Snapshots     []Snapshot
+	SnapshotBytes int64
+}
+
+// SnapshotObject is the kind of object that only berth has.
+const SnapshotObject system.DiskUsageObject = "snapshot"
+
+// snapshotUsage is what an answer says of snapshots, where there are any.
+type snapshotUsage struct {
+	SnapshotUsage *snapshotTotals `json:",omitempty"`
+}
+
+type snapshotTotals struct {
+	TotalCount, TotalSize, Reclaimable int64
+	Items                              []Snapshot `json:",omitempty"`
+}
+
+// ownUsage is an answer of today with what is berth's own.
+type ownUsage struct {
+	*system.DiskUsage
+	snapshotUsage
 }
 
 // DiskContainer is a container with its sizes.
@@ -45,6 +66,7 @@ type legacyUsage struct {
 	BuildCache  []build.CacheRecord `json:"BuildCache,omitzero"`
 	BuilderSize *int64              `json:"BuilderSize,omitempty"`
 	*system.DiskUsage
+	snapshotUsage
 }
 
 // Show is the answer to GET /system/df.
@@ -66,8 +88,9 @@ func (u *DiskUsage) Show(f DiskForm) any {
 			legacy.BuilderSize = new(int64)
 		}
 	}
-	if !f.Legacy {
-		return out
+	own := u.snapshots(f)
+	if legacy.snapshotUsage = own; !f.Legacy {
+		return ownUsage{out, own}
 	}
 	if f.Version.Has(compat.DiskUsageVerbose) {
 		legacy.DiskUsage = out
@@ -130,6 +153,17 @@ func (u *DiskUsage) containers(f DiskForm, legacy *legacyUsage) *wire.DiskUsage 
 		out.Items = legacy.Containers
 	}
 	return out
+}
+
+func (u *DiskUsage) snapshots(f DiskForm) (own snapshotUsage) {
+	if len(u.Snapshots) == 0 {
+		return own
+	}
+	own.SnapshotUsage = &snapshotTotals{TotalCount: int64(len(u.Snapshots)), TotalSize: u.SnapshotBytes, Reclaimable: u.SnapshotBytes}
+	if f.Verbose {
+		own.SnapshotUsage.Items = u.Snapshots
+	}
+	return own
 }
 
 func (u *DiskUsage) volumes(f DiskForm, legacy *legacyUsage) *volume.DiskUsage {
