@@ -18,26 +18,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the tests' Debian has beside its essential packages, and what its
-// packages leave out: an image needs no manuals.
-const (
-	debianPackages = "nginx-light,procps"
-	debianExcluded = "/usr/share/man/* /usr/share/doc/* /usr/share/locale/* /usr/share/info/*"
-)
+// debian is a Debian of the tests': what it has beside its essential packages, and what of its
+// packages it leaves out.
+type debian struct {
+	name, variant, packages, excluded string
+	hooks                             []string // commands on the host, whose $1 is its root
+}
+
+// served is a Debian of minimal size with a server in it. An image needs no manuals.
+func served() debian {
+	return debian{name: "debian", variant: "minbase", packages: "nginx-light,procps",
+		excluded: "/usr/share/man/* /usr/share/doc/* /usr/share/locale/* /usr/share/info/*"}
+}
+
+// databases is PostgreSQL, Redis and what they need to run, unpacked and no more: nothing of it has
+// been configured. Both run as user 70, who has a directory /data; of PostgreSQL only the compiler of
+// queries is missing.
+func databases() debian {
+	return debian{name: "databases", variant: "extract", packages: "bash,coreutils,dash,sed,grep,postgresql,redis-server",
+		excluded: "/usr/share/man/* /usr/share/doc/* /usr/share/locale/* /usr/share/info/* /usr/share/i18n/* /usr/share/perl* /usr/lib/*/perl* " +
+			"/usr/lib/postgresql/*/lib/bitcode/* /usr/lib/*/libLLVM* /usr/lib/*/libz3*",
+		hooks: []string{
+			`printf 'root:x:0:0:root:/root:/bin/bash\ndata:x:70:70::/tmp:/bin/bash\n' >"$1/etc/passwd"`,
+			`mkdir -p "$1/data" && chown 70:70 "$1/data" && ln -s $(cd "$1" && ls -d usr/lib/postgresql/*/bin) "$1/pg"`,
+		}}
+}
 
 // DebianTar is the path of the root file system of a real Debian, as a tar. It
 // is made by mmdebstrap from the host's own mirrors, and kept in .cache below
 // the checkout; test processes that need it at the same time make it once.
 func DebianTar(t testing.TB) string {
 	t.Helper()
+	return served().tar(t)
+}
+
+func (d debian) tar(t testing.TB) string {
+	t.Helper()
 	cache := filepath.Join(Root(), ".cache")
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	suite, sources := debianSources(t)
-	key := sha256.Sum256([]byte(suite + sources + debianPackages + debianExcluded))
-	path := filepath.Join(cache, fmt.Sprintf("debian-%s-%x.tar", suite, key[:4]))
-	lock, err := os.OpenFile(filepath.Join(cache, "debian.lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o644)
+	key := sha256.Sum256([]byte(suite + sources + d.packages + d.excluded + strings.Join(d.hooks, "")))
+	path := filepath.Join(cache, fmt.Sprintf("%s-%s-%x.tar", d.name, suite, key[:4]))
+	lock, err := os.OpenFile(filepath.Join(cache, d.name+".lock"), os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,20 +72,23 @@ func DebianTar(t testing.TB) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	if err := makeDebian(t, suite, sources, path); err != nil {
+	if err := d.make(t, suite, sources, path); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-func makeDebian(t testing.TB, suite, sources, path string) error {
+func (d debian) make(t testing.TB, suite, sources, path string) error {
 	list := path + ".sources"
 	part := path + ".part.tar"
 	defer os.Remove(list)
 	defer os.Remove(part)
-	args := []string{"--quiet", "--variant=minbase", "--include=" + debianPackages}
-	for _, pattern := range strings.Fields(debianExcluded) {
+	args := []string{"--quiet", "--variant=" + d.variant, "--include=" + d.packages}
+	for pattern := range strings.FieldsSeq(d.excluded) {
 		args = append(args, "--dpkgopt=path-exclude="+pattern)
+	}
+	for _, hook := range d.hooks {
+		args = append(args, "--extract-hook="+hook)
 	}
 	args = append(args, suite, part)
 	if sources != "" {

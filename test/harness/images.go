@@ -21,7 +21,7 @@ import (
 
 // images are those that a daemon has been given.
 type images struct {
-	busybox, debian sync.Once
+	busybox, debian, databases sync.Once
 }
 
 // Busybox imports a small image with the usual commands, once a daemon, and
@@ -38,15 +38,26 @@ func (d *Daemon) Busybox() string {
 // returns its name.
 func (d *Daemon) Debian() string {
 	d.t.Helper()
-	d.images.debian.Do(func() {
-		f, err := os.Open(DebianTar(d.t))
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		defer f.Close()
-		d.Import("debian", f, `CMD ["bash"]`)
-	})
+	d.images.debian.Do(func() { d.importTar("debian", DebianTar(d.t), `CMD ["bash"]`) })
 	return "debian"
+}
+
+// Databases imports a PostgreSQL, below /pg, and a Redis, once a daemon, and returns the image's name.
+func (d *Daemon) Databases() string {
+	d.t.Helper()
+	d.images.databases.Do(func() {
+		d.importTar("databases", databases().tar(d.t), `CMD ["bash"]`, "USER 70:70", "ENV PATH=/pg:/usr/sbin:/usr/bin:/sbin:/bin")
+	})
+	return "databases"
+}
+
+func (d *Daemon) importTar(name, path string, changes ...string) {
+	f, err := os.Open(path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer f.Close()
+	d.Import(name, f, changes...)
 }
 
 // Import makes an image of a root file system's tar.
