@@ -183,7 +183,7 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 			{Type: "bind", Source: "/h", Target: "/g", ReadOnly: true, ReadOnlyTop: true},
 			{Type: "bind", Source: "/h", Target: "/i", ReadOnly: true, ReadOnlyAll: true},
 			{Type: "bind", Source: "/h", Target: "/j", NonRecursive: true},
-			{Type: "volume", Source: "vol", Target: "/e", NoCopy: true, Subpath: "a/b"},
+			{Type: "volume", Source: "vol", Target: "/e", NoCopy: true, Subpath: "a/b", ModeWords: "z"},
 			{Type: "bind", Source: "/h", Target: "/k", IDMapping: &idmap.Mapping{Source: idmap.MatchUser, User: "www"}},
 			{Type: "image", Source: "i:1", Target: "/l", Subpath: "a/b"},
 			{Type: "tmpfs", Target: "/f", SizeBytes: 9, Mode: 0o700, Options: []string{"noexec", "uid=1"}},
@@ -196,6 +196,13 @@ func TestWhatIsShownCanBeCreatedAgain(t *testing.T) {
 	f := &fake{}
 	if w := ask(f, "POST", "/containers/create", `{"Image":"x","HostConfig":`+string(text)+`}`); w.Code != 201 {
 		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for i := range f.created.HostConfig.Mounts {
+		m := &f.created.HostConfig.Mounts[i]
+		if m.Said == nil != (i == 0) { // the first is a bind's
+			t.Errorf("%s was said as %s", m.Target, m.Said)
+		}
+		m.Said = nil
 	}
 	if !reflect.DeepEqual(f.created.HostConfig, want) {
 		t.Errorf("got  %+v\nwant %+v", f.created.HostConfig, want)

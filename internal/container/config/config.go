@@ -4,6 +4,7 @@ package config
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/netip"
 
 	"berth/internal/container/health"
@@ -156,8 +157,10 @@ type Mount struct {
 	Keeper                      string            `json:",omitempty"` // the plugin that has the volume; "" is the local driver
 	Relabel                     bool              `json:",omitempty"` // z or Z: for SELinux the source becomes the container's
 	From                        string            `json:",omitempty"` // the container whose mount it is (VolumesFrom)
-	// ModeWords are the words of -v or of VolumesFrom, for inspect.
+	// ModeWords are what Docker shows in the place of words that -v does not have; for inspect.
 	ModeWords string `json:",omitempty"`
+	// Said is a --mount as its user has said it, on the wire; for inspect.
+	Said json.RawMessage `json:",omitempty"`
 }
 
 // VolumeDriver is the driver that has the mount's volume.

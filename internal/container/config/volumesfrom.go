@@ -23,9 +23,7 @@ func Inherit(h *HostConfig, find func(name string) (id string, mounts []Mount, e
 		}
 		for _, m := range mounts {
 			m.From, m.ReadOnly, m.NoCopy = id, m.ReadOnly || slices.Contains(mode, "ro"), true
-			if len(mode) > 0 {
-				m.ModeWords = strings.Join(mode, ",")
-			}
+			m.ModeWords, m.Said = "", nil // Docker shows none
 			all = append(without(all, m.Target), m)
 		}
 	}
@@ -49,17 +47,19 @@ func parseVolumesFrom(word string) (name string, mode []string, err error) {
 		return "", nil, fault.New(fault.Invalid, "volumes-from specification cannot be an empty string")
 	}
 	name, words, found := strings.Cut(word, ":")
-	if !found {
+	if !found || words == "" {
 		return name, nil, nil
 	}
 	mode = strings.Split(words, ",")
-	for i, w := range mode {
-		if !slices.Contains([]string{"ro", "rw", "z", "Z"}, w) || slices.Contains(mode[:i], w) {
+	for _, sort := range [][]string{{"ro", "rw"}, {"z", "Z"}, {"consistent", "cached", "delegated"}} {
+		if len(slices.DeleteFunc(slices.Clone(mode), func(w string) bool { return !slices.Contains(sort, w) })) > 1 {
 			return "", nil, fault.New(fault.Invalid, "invalid mode: %s", words)
 		}
 	}
-	if slices.Contains(mode, "ro") && slices.Contains(mode, "rw") {
-		return "", nil, fault.New(fault.Invalid, "invalid mode: %s", words)
+	for _, w := range mode {
+		if !slices.Contains([]string{"ro", "rw", "z", "Z", "consistent", "cached", "delegated"}, w) {
+			return "", nil, fault.New(fault.Invalid, "invalid mode: %s", words)
+		}
 	}
 	return name, mode, nil
 }

@@ -29,8 +29,8 @@ func TestMountsOfOthersComeBeforeOnesOwn(t *testing.T) {
 			{Type: "bind", Source: "/h", Target: "/b", ReadOnly: true, NoCopy: true, From: "id-one"}, own,
 		}},
 		{[]string{"one:rw", "two:ro,z"}, []Mount{
-			{Type: "bind", Source: "/h", Target: "/b", ReadOnly: true, NoCopy: true, From: "id-one", ModeWords: "rw"},
-			{Type: "volume", Source: "w", Target: "/v", ReadOnly: true, NoCopy: true, From: "id-two", ModeWords: "ro,z"}, own,
+			{Type: "bind", Source: "/h", Target: "/b", ReadOnly: true, NoCopy: true, From: "id-one"},
+			{Type: "volume", Source: "w", Target: "/v", ReadOnly: true, NoCopy: true, From: "id-two"}, own,
 		}},
 	} {
 		h := HostConfig{VolumesFrom: c.words, Mounts: []Mount{own}}
@@ -39,8 +39,8 @@ func TestMountsOfOthersComeBeforeOnesOwn(t *testing.T) {
 		}
 	}
 	for word, want := range map[string]string{
-		"": "volumes-from specification cannot be an empty string", "none": "No such container: none", "one:q": "invalid mode: q", "one:": "invalid mode: ",
-		"one:ro,rw": "invalid mode: ro,rw", "one:nocopy": "invalid mode: nocopy", "one:z,z": "invalid mode: z,z",
+		"": "volumes-from specification cannot be an empty string", "none": "No such container: none", "one:q": "invalid mode: q",
+		"one:ro,rw": "invalid mode: ro,rw", "one:nocopy": "invalid mode: nocopy", "one:z,z": "invalid mode: z,z", "one:z,Z": "invalid mode: z,Z", "one:rslave": "invalid mode: rslave",
 	} {
 		if err := Inherit(&HostConfig{VolumesFrom: []string{word}}, find); !fault.Is(err, fault.Invalid) || err.Error() != want {
 			t.Errorf("%q: %v", word, err)

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ func (w Warmth) begin(b *sandbox, c record.Container) {
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" && !w.deps.Volumes.Plain(m.Source) {
 			return
+		}
+		if _, err := os.Stat(m.Source); m.Type == "bind" && err != nil {
+			return // a start makes it, or says what is wrong
 		}
 	}
 	a := &ahead{c: c, p: &Prepared{io: &stdio.Streams{}, box: b}, done: make(chan struct{})}

@@ -121,6 +121,9 @@ func beside(work func() error) (end func() error) {
 // furnish mounts the root and makes the spec and, unless somebody else does or
 // has, the control group: all that needs no network.
 func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) error {
+	if err := h.Storage().makeSources(c); err != nil {
+		return err
+	}
 	root, err := h.Storage().mountRoot(ctx, c)
 	if err != nil {
 		return err

@@ -37,8 +37,9 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 		taken[path.Clean(t)] = true
 	}
 	for _, target := range c.Config.Volumes {
-		if !taken[path.Clean(target)] {
-			mounts = append(mounts, config.Mount{Type: "volume", Target: target})
+		target = path.Join("/", target) // an image's may be relative
+		if !taken[target] {
+			mounts, taken[target] = append(mounts, config.Mount{Type: "volume", Target: target}), true
 		}
 	}
 	if err := h.nameVolumes(c.ID, mounts); err != nil {
@@ -48,6 +49,9 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 		m := &mounts[i]
 		switch m.Type {
 		case "bind":
+			if m.Create {
+				continue // its source is made at a start
+			}
 			if err := bindSource(*m); err != nil {
 				return err
 			}
@@ -119,9 +123,15 @@ func (h Storage) fill(ctx context.Context, c record.Container) error {
 					return nil, nil, err
 				}
 			}
+			if err := placesIn(root, m.Target); err != nil {
+				return nil, nil, err
+			}
 			src, err := mount.OpenIn(root, m.Target, unix.O_PATH|unix.O_DIRECTORY)
-			if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			switch {
+			case errors.Is(err, os.ErrNotExist):
 				return nil, nil, nil
+			case errors.Is(err, unix.ENOTDIR):
+				return nil, nil, fault.New(fault.Invalid, "source %s is not directory", m.Target)
 			}
 			if err != nil {
 				return nil, nil, fault.Wrap(fault.Internal, err, "the volume for %s cannot be filled", m.Target)
@@ -129,6 +139,33 @@ func (h Storage) fill(ctx context.Context, c record.Container) error {
 			return src, h.beneath(ctx, c, root, m.Target), nil
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placesIn makes the places for the network's files in a volume that is filled from where they are: a start could not make
+// them in a volume that is read-only.
+func placesIn(root *os.File, target string) error {
+	if path.Clean(target) != "/etc" {
+		return nil
+	}
+	for _, name := range []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"} {
+		if err := mount.MakePlace(root, name, false); err != nil {
+			return fault.Wrap(fault.Internal, err, "the place of %s cannot be made", name)
+		}
+	}
+	return nil
+}
+
+// makeSources makes the sources of binds that are missing and are to be made, at a start, as Docker does.
+func (h Storage) makeSources(c record.Container) error {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type != "bind" || !m.Create {
+			continue
+		}
+		if err := bindSource(m); err != nil {
 			return err
 		}
 	}

@@ -63,6 +63,11 @@ const (
 	PullPlatform
 	PushPlatform
 	PruneAnonymous
+	NonRecursiveBinds
+	CreateMountpoint
+	RecursiveReadOnly
+	VolumeSubpath
+	ImageMounts
 )
 
 // changes is the one place that knows which version brought what.
@@ -104,6 +109,11 @@ var changes = [...]struct {
 	ManyPlatforms:        {52, "save and load take several platforms; before, one"},
 	ListIdentity:         {54, "image list takes identity"},
 	PruneAnonymous:       {42, "a prune of volumes takes anonymous ones only, unless it says all"},
+	NonRecursiveBinds:    {40, "create takes BindOptions.NonRecursive; before, it is not looked at"},
+	CreateMountpoint:     {42, "create takes BindOptions.CreateMountpoint; before, it is not looked at"},
+	RecursiveReadOnly:    {44, "read-only binds are so with what is mounted below; before, by themselves"},
+	VolumeSubpath:        {45, "create takes VolumeOptions.Subpath; before, it is refused"},
+	ImageMounts:          {48, "create takes mounts of images; before, they are refused"},
 	Attestations:         {55, "images tell what is attested of them"},
 	PullPlatform:         {32, "pull takes a platform"},
 	PushPlatform:         {46, "push takes a platform"},

@@ -42,11 +42,17 @@ func ParseBind(word string) (config.Mount, error) {
 	}
 	m.Target = path.Clean(m.Target)
 	applyMode(&m, words)
+	if m.Type == "volume" && words == "" {
+		m.ModeWords = volumeMode
+	}
 	if foreign := foreignWord(&m); foreign != "" {
 		return m, fault.Wrap(fault.Invalid, badMount(m.Type, "field %s must not be specified", foreign), "invalid volume specification: '%s'", word)
 	}
 	return m, finishSource(&m)
 }
+
+// volumeMode is what inspect shows of a volume whose user has said nothing, as Docker's does: it is shared.
+const volumeMode = "z"
 
 // applyMode sets what the words after the second colon say. The consistency words are for
 // Docker Desktop: nothing to do here.
@@ -127,7 +133,7 @@ func modeSort(word string) string {
 		return "label"
 	case "nocopy":
 		return "copy"
-	case "consistent", "cached", "delegated", "default":
+	case "consistent", "cached", "delegated":
 		return "consistency"
 	}
 	if slices.Contains(mount.Propagations, mount.Propagation(word)) {

@@ -16,7 +16,7 @@ func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
 		"/h:/c:ro,Z,rshared": {Type: "bind", Source: "/h", Target: "/c", Create: true, ReadOnly: true, Propagation: "rshared", Relabel: true},
 		"name:/c:nocopy":     {Type: "volume", Source: "name", Target: "/c", NoCopy: true},
 		"name:/c:ro,cached":  {Type: "volume", Source: "name", Target: "/c", ReadOnly: true},
-		"/c":                 {Type: "volume", Target: "/c", Anonymous: true},
+		"/c":                 {Type: "volume", Target: "/c", Anonymous: true, ModeWords: "z"},
 	} {
 		got, err := ParseBind(word)
 		if err != nil || !reflect.DeepEqual(got, want) {

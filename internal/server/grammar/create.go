@@ -146,10 +146,10 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 	}
 	slices.Sort(to.ExposedPorts)
 	for target := range take(&from.Volumes) {
-		if err := checkTarget(target, "volume"); err != nil {
+		if err := checkTarget(path.Join("/", target), "volume"); err != nil {
 			return err
 		}
-		to.Volumes = append(to.Volumes, path.Clean(target))
+		to.Volumes = append(to.Volumes, target)
 	}
 	slices.Sort(to.Volumes)
 	return refuseRest("Config", from)

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"encoding/json"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -74,7 +75,12 @@ func badMount(kind, format string, args ...any) error {
 
 // parseMount reads one --mount. What is wrong is looked for in Docker's order.
 func parseMount(from *idmap.Mount) (config.Mount, error) {
+	said, err := json.Marshal(from)
+	if err != nil {
+		return config.Mount{}, fault.As(fault.Invalid, err)
+	}
 	m := config.Mount{
+		Said:     said,
 		Type:     string(take(&from.Type)),
 		Source:   take(&from.Source),
 		Target:   take(&from.Target),
@@ -130,6 +136,7 @@ func foreignOptions(from *idmap.Mount, kind string) error {
 }
 
 func takeVolume(from *idmap.Mount, m *config.Mount) error {
+	m.ModeWords = volumeMode
 	if err := foreignOptions(from, m.Type); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 
@@ -12,14 +13,21 @@ import (
 )
 
 // wireMounts shows the mounts of --mount: those that no -v word stands for.
-func wireMounts(h *config.HostConfig) []idmap.Mount {
-	var out []idmap.Mount
+func wireMounts(h *config.HostConfig) []json.RawMessage {
+	var out []json.RawMessage
 	for i := range h.Mounts {
 		m := &h.Mounts[i]
-		if m.Anonymous || m.From != "" || fromBind(h.Binds, m.Target) {
+		if m.Said == nil && (m.Anonymous || m.From != "" || fromBind(h.Binds, m.Target)) {
 			continue
 		}
-		out = append(out, wireMount(m))
+		said := m.Said
+		if said == nil { // one that an earlier daemon has recorded
+			var err error
+			if said, err = json.Marshal(wireMount(m)); err != nil {
+				continue // it has no value that JSON does not
+			}
+		}
+		out = append(out, said)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"encoding/json"
 	"time"
 
 	wire "github.com/moby/moby/api/types/container"
@@ -10,7 +11,6 @@ import (
 	"berth/internal/container"
 	"berth/internal/container/config"
 	"berth/internal/container/health"
-	"berth/internal/idmap"
 	"berth/internal/server/compat"
 	"berth/internal/server/grammar"
 )
@@ -25,7 +25,7 @@ type inspect struct {
 // ShownHostConfig is Docker's with what mounts have beyond it.
 type ShownHostConfig struct {
 	*wire.HostConfig
-	Mounts []idmap.Mount `json:",omitempty"`
+	Mounts []json.RawMessage `json:",omitempty"`
 }
 
 type shownConfig struct {

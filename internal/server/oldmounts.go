@@ -1,0 +1,58 @@
+package server
+
+import (
+	"berth/internal/container/config"
+	"berth/internal/fault"
+	"berth/internal/idmap"
+	"berth/internal/server/compat"
+	"berth/internal/server/grammar"
+)
+
+// oldMounts does with the mounts of a create what its version of the API does: of options that are newer, some
+// are not looked at, and those that somebody relies on are refused.
+func oldMounts(v compat.Version, h *grammar.HostConfig) error {
+	if h == nil {
+		return nil
+	}
+	for _, m := range h.Mounts {
+		if m.Type == "image" && !v.Has(compat.ImageMounts) {
+			return fault.New(fault.Invalid, "Mount type \"image\" needs API v1.48 or newer")
+		}
+		if o := m.VolumeOptions; o != nil && o.Subpath != "" && !v.Has(compat.VolumeSubpath) {
+			return fault.New(fault.Invalid, "VolumeOptions.Subpath needs API v1.45 or newer")
+		}
+		if m.BindOptions == nil {
+			continue
+		}
+		if err := oldBind(v, m.BindOptions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func oldBind(v compat.Version, o *idmap.BindOptions) error {
+	if !v.Has(compat.NonRecursiveBinds) {
+		o.NonRecursive = false
+	}
+	if !v.Has(compat.CreateMountpoint) {
+		o.CreateMountpoint = false
+	}
+	if v.Has(compat.RecursiveReadOnly) {
+		return nil
+	}
+	if o.ReadOnlyForceRecursive {
+		return fault.New(fault.Invalid, "BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer")
+	}
+	o.ReadOnlyNonRecursive = false
+	return nil
+}
+
+// oldReadOnly lets the read-only binds of an older create be so by themselves.
+func oldReadOnly(v compat.Version, mounts []config.Mount) {
+	for i := range mounts {
+		if m := &mounts[i]; m.Type == "bind" && m.ReadOnly && !v.Has(compat.RecursiveReadOnly) {
+			m.ReadOnlyTop = true
+		}
+	}
+}
