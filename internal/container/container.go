@@ -22,6 +22,7 @@ type (
 	Wanted     = record.Wanted
 	Place      = provision.Place
 	Connection = provision.Connection
+	Wish       = provision.Wish
 	Paths      = provision.Paths
 )
 

@@ -107,7 +107,7 @@ func (e *engine) boot() {
 	volumes, err := volume.Open(e.dir + "/volumes")
 	e.must(err)
 	e.Service = New(Deps{Store: e.store, Events: e.events, Deps: provision.Deps{
-		Images: fakeImages{e.dir + "/image"}, Networks: e.net, Volumes: testVolumes{volumes},
+		Images: fakeImages{e.dir + "/image"}, Networks: e.net, NetFiles: e.net, Volumes: testVolumes{volumes},
 		Keeper:  func() (*keeper.Client, error) { return e.held.Load(), nil },
 		Cgroups: e.cgroups, Warn: e.warn, Publish: e.events.Publish, Warm: e.warm, Init: e.init,
 		Paths: Paths{Data: e.dir + "/containers", Exec: e.dir + "/exec", CgroupParent: e.parent},
@@ -403,7 +403,7 @@ func (f *fakeNetworks) Reserve(ctx context.Context) (Place, error) {
 	return fakePlace{ns}, err
 }
 
-func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.PortBinding, at Place) (*Connection, error) {
+func (f *fakeNetworks) Connect(ctx context.Context, c Container, w Wish) (*Connection, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.refuse != nil {
@@ -411,8 +411,8 @@ func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.
 	}
 	var ns *os.File
 	var err error
-	if at != nil {
-		ns = at.NetNS()
+	if w.At != nil {
+		ns = w.At.NetNS()
 	} else if f.full {
 		return nil, fault.New(fault.Unavailable, "no available IPv4 addresses")
 	} else if ns, err = f.ConnectNone(ctx); err != nil {
@@ -421,12 +421,18 @@ func (f *fakeNetworks) Connect(ctx context.Context, c Container, ports []config.
 	f.next++
 	id := fmt.Sprintf("endpoint%d", f.next)
 	f.live[id] = true
-	conn := &Connection{ID: c.ID, Name: c.Name, NetNS: ns, Endpoint: Endpoint{
-		Network: "bridge", EndpointID: id, Ports: ports,
+	conn := &Connection{ID: c.ID, Name: c.Name, NetNS: ns, Endpoints: []Endpoint{{
+		Network: "bridge", EndpointID: id, Ports: w.Ports,
 		Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(f.next >> 8), byte(f.next)}), 16),
-	}}
+	}}}
 	return conn, nil
 }
+
+func (f *fakeNetworks) Find(ref string) (id, name string, leadsOut bool, err error) {
+	return "", "", false, fault.New(fault.NotFound, "network %s not found", ref)
+}
+
+func (f *fakeNetworks) Lead(*os.File, Endpoint) error { return nil }
 
 func (f *fakeNetworks) ConnectNone(context.Context) (*os.File, error) {
 	return netns.New(func(*os.File) error { return netns.Loopback() })
@@ -447,7 +453,7 @@ func (f *fakeNetworks) Restore(_ context.Context, running []Connection) error {
 	defer f.mu.Unlock()
 	clear(f.live)
 	for _, c := range running {
-		f.live[c.Endpoint.EndpointID] = true
+		f.live[c.Endpoints[0].EndpointID] = true
 		for _, h := range c.Holds {
 			h.Close()
 		}
@@ -471,7 +477,7 @@ func (f *fakeNetworks) ResolvConf(config.HostConfig) ([]byte, error) {
 	return []byte("nameserver " + cmp.Or(f.server, "8.8.8.8") + "\n"), nil
 }
 
-func (f *fakeNetworks) Hosts(config.HostConfig, Endpoint, ...string) ([]byte, error) {
+func (f *fakeNetworks) Hosts(config.HostConfig, []Endpoint, ...string) ([]byte, error) {
 	return []byte("127.0.0.1 localhost\n"), nil
 }
 

@@ -135,7 +135,7 @@ func TestAnEndWithoutADaemonIsToldOnceWhateverTheDaemonHadDone(t *testing.T) {
 			e.must(err)
 			endsAway(e, id)
 			c.Run.ExitCode = 5
-			for _, m := range append(notice.Ended(&c, false), notice.Left(&c, c.Endpoint)...) {
+			for _, m := range append(notice.Ended(&c, false), notice.Left(&c, c.Endpoints)...) {
 				e.events.Publish(m)
 			}
 		}, want: "die 5, network disconnect, volume unmount, destroy"},

@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
+	"berth/internal/container/record"
 	"berth/internal/container/restart"
 	"berth/internal/container/stdio"
 	"berth/internal/event"
@@ -75,7 +76,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		n, err := l.Group.OOMKills()
 		oom = err == nil && n > 0
 	}
-	endpoint := e.snapshot().Endpoint
+	before := e.snapshot()
 	plan, ev := afterExit(e.snapshot(), l, exit), Exit
 	if l.passing.Load() || s.leaving.Load() {
 		plan = restart.Plan{Why: "the daemon ends"}
@@ -85,7 +86,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	}
 	c, err := e.step(ev, func(c *Container) {
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished, c.Run.OOMKilled = 0, exit.Code, exit.Time.UTC(), oom
-		c.Endpoint = Endpoint{Network: endpoint.Network, NetworkID: endpoint.NetworkID}
+		c.Endpoints = record.Left(before.Endpoints)
 		if l.stopping.Load() {
 			c.Wanted = WantedDown
 		}
@@ -103,7 +104,7 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 	e.live.Store(nil)
 	e.hub.Settle()
 	failpoint.At("exit.shown")
-	s.recordEnd(e, len(endpoint.Ports) > 0, client)
+	s.recordEnd(e, len(before.Published()) > 0, client)
 	failpoint.At("exit.recorded")
 	l.telling.Lock() // who sends a signal tells of it first
 	l.endTold = true
@@ -113,9 +114,9 @@ func (s runs) exited(e *entry, l *live, exit keeper.Exit, client *keeper.Client)
 		s.tells.All(notice.Ended(&c, l.oomTold))
 	}
 	failpoint.At("exit.told")
-	s.host.Release(c, endpoint, l.Holdings)
+	s.host.Release(c, before.Endpoints, l.Holdings)
 	if !told {
-		s.tells.All(notice.Left(&c, endpoint))
+		s.tells.All(notice.Left(&c, before.Endpoints))
 	}
 	if a := l.stopper.Load(); a != nil {
 		s.tells.By(a, c, event.Stop)

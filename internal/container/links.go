@@ -95,7 +95,7 @@ func (s runs) relink(to Container) {
 			if l.ID != to.ID {
 				continue
 			}
-			if err := rewriteHosts(c.HostsPath, l.Alias, to.Endpoint.Address.Addr().String()); err != nil {
+			if err := rewriteHosts(c.HostsPath, l.Alias, to.Primary().Address.Addr().String()); err != nil {
 				s.deps.Warn("container %s: the hosts file does not have the new address of %s: %v", c.ID, to.Name, err)
 			}
 		}

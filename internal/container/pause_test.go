@@ -169,7 +169,7 @@ func TestANextDaemonFindsAContainerPaused(t *testing.T) {
 	e.must(e.Changes().Unpause(ctx, id))
 	e.crash() // what a daemon thaws, the next one does not find paused
 	e.boot()
-	if c, _ := e.Get(id); c.State != Running || !c.Endpoint.Address.IsValid() {
+	if c, _ := e.Get(id); c.State != Running || !c.Connected() {
 		t.Errorf("it is %+v", c)
 	}
 	e.must(e.Stop(ctx, id, StopOptions{}))

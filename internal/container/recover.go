@@ -84,8 +84,8 @@ func (s recovery) run(ctx context.Context) error {
 		if err != nil { // it runs: better no daemon than one that takes it for dead
 			return fault.Wrap(fault.KindOf(err), err, "container %s cannot be taken over", e.id)
 		}
-		if c := e.snapshot(); c.Endpoint.Address.IsValid() {
-			connected = append(connected, Connection{ID: c.ID, Name: c.Name, Endpoint: c.Endpoint, Holds: ports})
+		if c := e.snapshot(); c.Connected() {
+			connected = append(connected, Connection{ID: c.ID, Name: c.Name, Endpoints: c.Endpoints, Holds: ports})
 		} else {
 			for _, p := range ports {
 				p.Close() // or nil
@@ -261,9 +261,9 @@ func (s recovery) lost(e *entry) {
 		}
 		exit = keeper.Exit{Code: lostExit, Time: time.Now()}
 	}
-	was := e.snapshot().Endpoint
+	was := e.snapshot().Endpoints
 	c := e.change(func(c *Container) {
-		c.State, c.Endpoint, c.Began = Exited, Endpoint{}, nil
+		c.State, c.Endpoints, c.Began = Exited, nil, nil
 		c.Run.Pid, c.Run.ExitCode, c.Run.Finished = 0, exit.Code, exit.Time.UTC()
 		c.Restart.Asked = max(c.Restart.Asked, s.asks[c.ID])
 	})
@@ -291,7 +291,7 @@ func (s recovery) neverRan(e *entry) bool {
 		if c.State = Exited; c.Began.Before.Started.IsZero() {
 			c.State = Created
 		}
-		c.Run, c.Began, c.Endpoint, c.Wanted = c.Began.Before, nil, Endpoint{}, WantedDown
+		c.Run, c.Began, c.Endpoints, c.Wanted = c.Began.Before, nil, nil, WantedDown
 	})
 	if err := s.deps.Store.Commit(put(c)); err != nil {
 		s.deps.Warn("container %s: %v", e.id, err)

@@ -105,10 +105,10 @@ func TestASecondDaemonCarriesOnWhereAKilledOneStopped(t *testing.T) {
 	})
 	e.boot()
 
-	if c, err := e.Get(alive); err != nil || c.State != Running || c.Run != before.Run || c.Endpoint.Address != before.Endpoint.Address {
+	if c, err := e.Get(alive); err != nil || c.State != Running || c.Run != before.Run || c.Primary().Address != before.Primary().Address {
 		t.Errorf("the running one is %+v, %v", c, err)
 	}
-	if c, _ := e.Get(gone); c.State != Exited || c.Run.ExitCode != 6 || c.Endpoint.Address.IsValid() {
+	if c, _ := e.Get(gone); c.State != Exited || c.Run.ExitCode != 6 || c.Connected() {
 		t.Errorf("the one that ended meanwhile is %+v", c)
 	}
 	if got := e.logs(gone); got != "gone\n" {

@@ -106,12 +106,12 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 		go func() {
 			c := c
 			c.Began = &record.Began{Keeper: keeper.Life(client), Before: c.Run}
-			c.State, c.Endpoint, c.Run = Running, p.Endpoint(), Run{Started: time.Now().UTC()}
+			c.State, c.Endpoints, c.Run = Running, p.Endpoints(), Run{Started: time.Now().UTC()}
 			recorded <- s.deps.Store.Commit(unasked(c)...)
 		}()
 		failpoint.At("start.requested")
-		s.tells.All(notice.Joined(&c, p.Endpoint()))
-		undo.Add(func() { s.tells.All(notice.Left(&c, p.Endpoint())) })
+		s.tells.All(notice.Joined(&c, p.Endpoints()))
+		undo.Add(func() { s.tells.All(notice.Left(&c, p.Endpoints())) })
 	})
 	proc, pidfd, err := provision.StartProgram(ctx, client, s.host.Request(p, c.ID, c.ID, note))
 	if p.WentCold(err) {
@@ -142,7 +142,7 @@ func (s runs) run(ctx context.Context, e *entry, c Container) error {
 	e.health.Begin(c)
 	now, err := e.step(StartDone, func(c *Container) {
 		c.Run = Run{Pid: proc.Pid, Started: proc.Started.UTC()}
-		c.Endpoint = p.Endpoint()
+		c.Endpoints = p.Endpoints()
 	})
 	if s.linked.Load() {
 		s.relink(now)
@@ -169,7 +169,7 @@ func (s runs) startFailed(e *entry, before Container, cause error) {
 	c, err := e.step(ev, func(c *Container) {
 		c.Wanted = WantedDown
 		c.Run.Pid, c.Run.ExitCode, c.Run.Error = 0, code, cause.Error()
-		c.Endpoint = Endpoint{}
+		c.Endpoints = nil
 	})
 	if err == nil {
 		err = s.deps.Store.Commit(put(c))

@@ -96,7 +96,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: container.Streams{Service: d.containers}, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
 		Transfers: servedTransfers{d.images.Transfers(registries, limits), registries, servedImages{d.images, d.containers, d.events.Publish}},
-		System:    d, Events: d.events, Volumes: d.volumes, Logins: login.New("berth/" + version.Version), Beyond: server.Beyond{Explain: container.Explanations{Service: d.containers}, VolumeSnapshots: ofVolumes(d), ContainerSnapshots: ofContainers(d)}, VolumeDir: d.volumes.dir,
+		System:    d, Events: d.events, Objects: server.Objects{Volumes: d.volumes, Networks: networks{d.networks, d.events.Publish}}, Logins: login.New("berth/" + version.Version), Beyond: server.Beyond{Explain: container.Explanations{Service: d.containers}, VolumeSnapshots: ofVolumes(d), ContainerSnapshots: ofContainers(d)}, VolumeDir: d.volumes.dir,
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
 	})
@@ -162,7 +162,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() (err error) {
-		d.networks, err = network.Open(ctx, network.Config{Root: d.cfg.ExecRoot, Bridge: d.cfg.Network.Bridge, BIP: d.cfg.Network.BIP, MTU: d.cfg.Network.MTU})
+		d.networks, err = network.Open(ctx, network.Config{State: d.store, Root: d.cfg.ExecRoot, Bridge: d.cfg.Network.Bridge, BIP: d.cfg.Network.BIP, MTU: d.cfg.Network.MTU})
 		return err
 	})
 	g.Go(func() (err error) {
@@ -187,7 +187,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.containers = container.New(container.Deps{Events: d.events, Store: d.store, Commits: commits{d.images, d.events.Publish}, Log: d.cfg.Log, Deps: provision.Deps{
-		Images: images{d.images, d.space}, Networks: networks{d.networks}, Volumes: d.volumes, Driver: d.driver, LayerSize: int64(d.cfg.Images.Layer), Cgroups: d.cgroups,
+		Images: images{d.images, d.space}, Networks: networks{d.networks, d.events.Publish}, NetFiles: networks{d.networks, d.events.Publish}, Volumes: d.volumes, Driver: d.driver, LayerSize: int64(d.cfg.Images.Layer), Cgroups: d.cgroups,
 		Keeper: d.client,
 		Paths:  container.Paths{Data: d.cfg.DataRoot + "/containers", Exec: d.cfg.ExecRoot, CgroupParent: d.cgroupParent()},
 		Warn:   d.warn, Publish: d.events.Publish,

@@ -102,6 +102,9 @@ func (s *server) finish(r *record, e ended) {
 		return
 	}
 	exit := &Exit{Code: e.status.ExitStatus(), Time: e.at}
+	if exit.Time.Before(r.started) { // it was reaped before its start had been noted
+		exit.Time = r.started
+	}
 	if e.status.Signaled() {
 		exit.Signal = int(e.status.Signal())
 		exit.Code = 128 + exit.Signal

@@ -19,7 +19,7 @@ import (
 	"berth/internal/linux/netns"
 )
 
-// bridge is the default network's bridge as it is in the kernel.
+// bridge is a network's bridge as it is in the kernel.
 type bridge struct {
 	name    string
 	index   int
@@ -35,7 +35,7 @@ type bridge struct {
 func (b *bridge) gateway() netip.Addr  { return b.address.Addr() }
 func (b *bridge) subnet() netip.Prefix { return b.address.Masked() }
 
-// ensureBridge finds or makes the bridge. It must run in the host's namespace.
+// ensureBridge finds or makes the default bridge. It must run in the host's namespace.
 func ensureBridge(ctx context.Context, cfg Config) (*bridge, error) {
 	unlock, err := lockHost(ctx)
 	if err != nil {
@@ -50,9 +50,14 @@ func ensureBridge(ctx context.Context, cfg Config) (*bridge, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bridge{name: plan.name, foreign: plan.foreign, address: plan.address}
-	if err := b.apply(cfg, plan); err != nil {
-		if plan.create {
+	return plan.carryOut()
+}
+
+// carryOut does what a plan says, or nothing.
+func (p bridgePlan) carryOut() (*bridge, error) {
+	b := &bridge{name: p.name, foreign: p.foreign, address: p.address}
+	if err := b.apply(p); err != nil {
+		if p.create {
 			_ = b.remove()
 		}
 		return nil, err
@@ -61,17 +66,17 @@ func ensureBridge(ctx context.Context, cfg Config) (*bridge, error) {
 }
 
 // apply carries a plan out.
-func (b *bridge) apply(cfg Config, plan bridgePlan) error {
+func (b *bridge) apply(plan bridgePlan) error {
 	if plan.create {
 		attrs := netlink.NewLinkAttrs()
 		// A fixed hardware address: otherwise the kernel takes the lowest of
 		// the ports', and it changes as containers come and go.
-		attrs.Name, attrs.MTU, attrs.HardwareAddr = plan.name, cfg.MTU, randomMAC()
+		attrs.Name, attrs.MTU, attrs.HardwareAddr = plan.name, plan.mtu, randomMAC()
 		br := &netlink.Bridge{LinkAttrs: attrs}
 		if err := netlink.LinkAdd(br); err != nil {
 			return fmt.Errorf("make the bridge %s: %w", plan.name, err)
 		}
-		if err := netlink.LinkSetAlias(br, alias(cfg.Root)); err != nil {
+		if err := netlink.LinkSetAlias(br, plan.alias); err != nil {
 			return fmt.Errorf("mark the bridge %s: %w", plan.name, err)
 		}
 		// The network has no IPv6: without this, containers could reach the
@@ -123,21 +128,6 @@ func (b *bridge) remove() error {
 		return nil
 	}
 	return err
-}
-
-// reattach puts the ports of running containers back on a bridge that was
-// made anew under them. Ports that are gone are left to the container service.
-func (b *bridge) reattach(endpoints []Endpoint) error {
-	for _, e := range endpoints {
-		port, err := netlink.LinkByName(e.HostLink)
-		if err != nil || port.Attrs().MasterIndex == b.index {
-			continue
-		}
-		if err := netlink.LinkSetMasterByIndex(port, b.index); err != nil {
-			return fmt.Errorf("put %s on the bridge %s: %w", e.HostLink, b.name, err)
-		}
-	}
-	return nil
 }
 
 // observe reads the host's links, and every prefix that a route or an address occupies.

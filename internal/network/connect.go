@@ -7,14 +7,18 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/linux/netns"
+	"berth/internal/network/port"
 )
 
-// Connect puts a container on the default bridge: it hands out a namespace in
-// which everything is ready and publishes the ports. On failure nothing stays taken.
+// Connect puts a container on a network: it hands out a namespace in
+// which everything is ready, or adds an interface to the container's, and publishes the ports. On failure nothing stays taken.
 func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
@@ -22,45 +26,44 @@ func (s *Service) Connect(ctx context.Context, req ConnectRequest) (*Attachment,
 	if err := ctx.Err(); err != nil {
 		return nil, fault.As(fault.Cancelled, err)
 	}
+	on, err := s.segment(req.Network)
+	if err != nil {
+		return nil, err
+	}
 	var mac net.HardwareAddr
 	if req.MAC != "" {
-		var err error
 		if mac, err = net.ParseMAC(req.MAC); err != nil || len(mac) != 6 {
 			return nil, fault.New(fault.Invalid, "invalid MAC address: %s", req.MAC)
 		}
 	}
 	id := randomHex(32)
-	ports, holds, err := s.reserve(req, id)
+	ports, holds, err := s.reserve(req, on, id)
 	if err != nil {
 		return nil, err
 	}
-	box, err := s.handOut(ctx, req.Place, mac)
+	box, err := s.place(ctx, req, on, mac)
 	if err != nil {
-		s.ports.release(ports...)
+		s.ports.Release(ports...)
 		return nil, err
 	}
 	e := Endpoint{
-		EndpointID: id, NetworkID: s.id("bridge"), ContainerID: req.ID, Name: req.Name,
-		Address: box.address, Gateway: s.bridge.gateway(), MAC: box.mac.String(), HostLink: box.hostLink,
+		EndpointID: id, NetworkID: on.ID, Network: on.Name, ContainerID: req.ID, Name: req.Name,
+		Address: box.address, Gateway: on.bridge.gateway(), MAC: box.mac.String(), HostLink: box.hostLink,
 		Ports: ports, Holds: holds,
 	}
-	if err := s.fw.publish(e.Address.Addr(), ports); err != nil {
-		s.ports.release(ports...)
-		if req.Place == nil {
-			s.dropSandbox(box)
-		}
+	if on.Internal {
+		e.Gateway = netip.Addr{}
+	}
+	if err := s.fw.Publish(e.Address.Addr(), ports); err != nil {
+		s.ports.Release(ports...)
+		on.unplace(req, box)
 		return nil, external(req, id, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		s.ports.release(ports...)
-		if req.Place == nil {
-			s.dropSandbox(box)
-		}
-		return nil, errors.Join(fault.New(fault.Unavailable, "the network is shutting down"), s.fw.unpublish(e.Address.Addr(), ports))
+	if err := s.enter(e); err != nil {
+		s.ports.Release(ports...)
+		on.unplace(req, box)
+		return nil, errors.Join(err, s.fw.Unpublish(e.Address.Addr(), ports))
 	}
-	s.endpoints[id] = e
 	s.forgetUDP(e, true)
 	return &Attachment{Endpoint: e, NetNS: box.ns}, nil
 }
@@ -74,12 +77,55 @@ func (s *Service) ConnectNone(ctx context.Context) (*os.File, error) {
 	return s.none.get()
 }
 
+// place makes the container's place on a network: that which was kept for it, one from the
+// pool, or an interface in a namespace that is its own already.
+func (s *Service) place(ctx context.Context, req ConnectRequest, on *segment, mac net.HardwareAddr) (*sandbox, error) {
+	if on == s.standard && req.Into == nil && !req.Address.IsValid() {
+		return on.handOut(ctx, req.Place, mac)
+	}
+	address, err := on.address(ctx, req.Address)
+	if err != nil {
+		return nil, err
+	}
+	b := newSandbox(address)
+	b.link, b.beside, b.announced = on.options.LinkPrefix+strconv.Itoa(req.Link), req.Beside, true
+	if mac != nil {
+		b.mac = mac
+	}
+	into := req.Into
+	if into == nil {
+		if b.ns, err = s.none.get(); err != nil {
+			on.addresses.Release(address.Addr(), b.hostLink)
+			return nil, err
+		}
+		into = b.ns
+	}
+	if err := netns.Do(into, func() error { return on.plug(b, into) }); err != nil {
+		on.unplace(req, b)
+		return nil, err
+	}
+	return b, nil
+}
+
+// unplace gives back what place took.
+func (g *segment) unplace(req ConnectRequest, b *sandbox) {
+	if req.Place != nil {
+		return // who kept it has it still
+	}
+	if req.Into != nil {
+		_ = g.links.DeleteLink(b.hostLink)
+	} else {
+		_ = b.ns.Close()
+	}
+	g.addresses.Release(b.address.Addr(), b.hostLink)
+}
+
 // handOut takes a sandbox, that of a place or one from the pool, and sets its
 // hardware address if one is asked for.
-func (s *Service) handOut(ctx context.Context, at *Place, mac net.HardwareAddr) (box *sandbox, err error) {
+func (g *segment) handOut(ctx context.Context, at *Place, mac net.HardwareAddr) (box *sandbox, err error) {
 	if at != nil {
 		box = at.box
-	} else if box, err = s.any(ctx); err != nil {
+	} else if box, err = g.any(ctx); err != nil {
 		return nil, err
 	}
 	if mac == nil || bytes.Equal(mac, box.mac) {
@@ -87,7 +133,7 @@ func (s *Service) handOut(ctx context.Context, at *Place, mac net.HardwareAddr) 
 	}
 	if err := box.setMAC(mac); err != nil {
 		if at == nil {
-			s.dropSandbox(box)
+			g.drop(box)
 		}
 		return nil, err
 	}
@@ -100,14 +146,14 @@ const linger = 2 * time.Second
 
 // any takes a sandbox from the pool. When every address of a small network is in
 // use it waits for one that is being given back, or got ready.
-func (s *Service) any(ctx context.Context) (*sandbox, error) {
+func (g *segment) any(ctx context.Context) (*sandbox, error) {
 	for end := time.Now().Add(linger); ; {
-		box, err := s.warm.get()
+		box, err := g.warm.get()
 		if err == nil || !fault.Is(err, fault.Unavailable) || time.Now().After(end) {
 			return box, err
 		}
-		if !s.warm.busy.Load() && !s.addresses.linger() {
-			return s.warm.get() // it may have come meanwhile
+		if !g.warm.busy.Load() && !g.addresses.Lingers() {
+			return g.warm.get() // it may have come meanwhile
 		}
 		select {
 		case <-time.After(time.Millisecond):
@@ -118,18 +164,21 @@ func (s *Service) any(ctx context.Context) (*sandbox, error) {
 }
 
 // reserve takes all host ports of a request, or none.
-func (s *Service) reserve(req ConnectRequest, endpoint string) ([]PortBinding, []*os.File, error) {
+func (s *Service) reserve(req ConnectRequest, on *segment, endpoint string) ([]PortBinding, []*os.File, error) {
 	var ports []PortBinding
 	var holds []*os.File
 	for _, p := range req.Ports {
-		p, err := normalise(p)
+		if !p.HostIP.IsValid() {
+			p.HostIP = on.options.HostBinding
+		}
+		p, err := port.Normalise(p)
 		if err != nil {
-			s.ports.release(ports...)
+			s.ports.Release(ports...)
 			return nil, nil, err
 		}
-		bound, hold, err := s.ports.reserve(p)
+		bound, hold, err := s.ports.Reserve(p)
 		if err != nil {
-			s.ports.release(ports...)
+			s.ports.Release(ports...)
 			return nil, nil, external(req, endpoint, err)
 		}
 		ports, holds = append(ports, bound), append(holds, hold)
@@ -151,22 +200,30 @@ func (s *Service) Disconnect(_ context.Context, endpoint string) error {
 	s.mu.Lock()
 	e, ok := s.endpoints[endpoint]
 	delete(s.endpoints, endpoint)
-	closed := s.closed
+	on, closed := s.segments[e.NetworkID], s.closed
 	s.mu.Unlock()
 	if closed {
-		return fault.New(fault.Unavailable, "the network is shutting down")
+		return errClosing()
 	}
 	if !ok {
 		return fault.New(fault.NotFound, "endpoint %s not found", endpoint)
 	}
-	err := s.fw.unpublish(e.Address.Addr(), e.Ports)
-	s.giveBack(e)
+	err := s.fw.Unpublish(e.Address.Addr(), e.Ports)
+	s.ports.Release(e.Ports...)
+	if on != nil {
+		on.addresses.Release(e.Address.Addr(), e.HostLink)
+	}
 	s.forgetUDP(e, false)
 	return err
 }
 
-// giveBack returns an endpoint's host ports and address.
-func (s *Service) giveBack(e Endpoint) {
-	s.ports.release(e.Ports...)
-	s.addresses.release(e.Address.Addr(), e.HostLink)
+// Lead makes a gateway the one by which a container's namespace reaches everything else.
+func (s *Service) Lead(ns *os.File, gateway netip.Addr) error {
+	return netns.Do(ns, func() error { return netns.Lead(gateway) })
+}
+
+// Unplug is Disconnect for a container that goes on running: its interface goes first.
+func (s *Service) Unplug(ctx context.Context, e Endpoint) error {
+	err := s.links.DeleteLink(e.HostLink)
+	return errors.Join(err, s.Disconnect(ctx, e.EndpointID))
 }

@@ -43,7 +43,7 @@ func (s *Service) forgetUDP(e Endpoint, here bool) {
 	}
 	s.background.Go(func() {
 		// A flow that stays runs out by itself; nobody could do more about it.
-		_ = s.host.do(func() error {
+		_ = s.host.Do(func() error {
 			_, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, f)
 			return err
 		})

@@ -47,18 +47,18 @@ func processNS() (*os.File, error) {
 	return r.file, r.err
 }
 
-// do runs fn on a thread that is in the host's namespace.
-func (h *hostNS) do(fn func() error) error {
+// Do runs fn on a thread that is in the host's namespace.
+func (h *hostNS) Do(fn func() error) error {
 	if h.here {
 		return fn()
 	}
 	return netns.Do(h.file, fn)
 }
 
-// portRange returns ip_local_port_range, or Docker's fallback when it cannot be read.
-func (h *hostNS) portRange() (low, high uint16) {
+// PortRange returns ip_local_port_range, or Docker's fallback when it cannot be read.
+func (h *hostNS) PortRange() (low, high uint16) {
 	low, high = 49153, 65535
-	_ = h.do(func() error {
+	_ = h.Do(func() error {
 		text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 		if err != nil {
 			return err

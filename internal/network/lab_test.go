@@ -49,9 +49,9 @@ func newLab(t *testing.T) *lab {
 		attrs.Name = "uplink"
 		return netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: "uplink", PeerNamespace: netlink.NsFd(l.outside.Fd())})
 	})
-	l.in(l.host, func() error { return address("uplink", "198.51.100.1/24") })
+	l.in(l.host, func() error { return assign("uplink", "198.51.100.1/24") })
 	l.in(l.outside, func() error {
-		if err := address("uplink", "198.51.100.2/24"); err != nil {
+		if err := assign("uplink", "198.51.100.2/24"); err != nil {
 			return err
 		}
 		return netlink.RouteAdd(&netlink.Route{
@@ -98,7 +98,7 @@ func (l *lab) in(ns *os.File, fn func() error) {
 	}
 }
 
-func address(link, cidr string) error {
+func assign(link, cidr string) error {
 	dev, err := netlink.LinkByName(link)
 	if err != nil {
 		return err
@@ -287,4 +287,18 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// route sends everything of the calling thread's namespace through gateway.
+func route(gateway string) error {
+	return netlink.RouteAdd(&netlink.Route{Gw: net.ParseIP(gateway)})
+}
+
+// hasMTU fails unless a link of the calling thread's namespace has that MTU.
+func hasMTU(name string, mtu int) error {
+	link, err := netlink.LinkByName(name)
+	if err == nil && link.Attrs().MTU != mtu {
+		err = fmt.Errorf("the MTU of %s is %d", name, link.Attrs().MTU)
+	}
+	return err
 }

@@ -4,59 +4,69 @@ package network
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"berth/internal/fault"
 )
 
-// id is a predefined network's ID: derived, so that it needs no file.
-func (s *Service) id(name string) string { return derive("network", s.cfg.Root, name) }
-
-// List returns the predefined networks: bridge, host and none. Containers on
+// List returns all networks in the order of their names. Containers on
 // host and none are the container service's to know.
 func (s *Service) List() []Network {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	br := Network{ID: s.id("bridge"), Name: "bridge", Driver: "bridge", Scope: "local", Options: map[string]string{}}
-	if s.bridge != nil {
-		br.Subnet, br.Gateway = s.bridge.subnet(), s.bridge.gateway()
-		br.Options = map[string]string{
-			"com.docker.network.bridge.default_bridge":       "true",
-			"com.docker.network.bridge.enable_icc":           "true",
-			"com.docker.network.bridge.enable_ip_masquerade": "true",
-			"com.docker.network.bridge.host_binding_ipv4":    "0.0.0.0",
-			"com.docker.network.bridge.name":                 s.bridge.name,
-			"com.docker.network.driver.mtu":                  strconv.Itoa(s.cfg.MTU),
-		}
+	var list []Network
+	for _, g := range s.segments {
+		list = append(list, Network{Definition: g.Definition, Scope: "local", Endpoints: s.on(g.ID)})
 	}
-	for _, e := range s.endpoints {
-		br.Endpoints = append(br.Endpoints, e)
+	if s.standard == nil {
+		list = append(list, Network{Definition: s.predefined.plain("bridge", "bridge"), Scope: "local"})
 	}
-	slices.SortFunc(br.Endpoints, func(a, b Endpoint) int { return strings.Compare(a.ContainerID, b.ContainerID) })
-	return []Network{
-		br,
-		{ID: s.id("host"), Name: "host", Driver: "host", Scope: "local", Options: map[string]string{}},
-		{ID: s.id("none"), Name: "none", Driver: "null", Scope: "local", Options: map[string]string{}},
-	}
+	list = append(list,
+		Network{Definition: s.predefined.plain("host", "host"), Scope: "local"},
+		Network{Definition: s.predefined.plain("none", "null"), Scope: "local"})
+	slices.SortFunc(list, func(a, b Network) int { return strings.Compare(a.Name, b.Name) })
+	return list
 }
 
-// Inspect finds a network by name, ID, or the beginning of its ID.
+// Inspect finds a network by ID, name, or the beginning of its ID.
 func (s *Service) Inspect(ref string) (Network, error) {
-	var found []Network
+	var byName, byPrefix []Network
 	for _, n := range s.List() {
-		if n.Name == ref || n.ID == ref {
+		switch {
+		case n.ID == ref:
 			return n, nil
-		}
-		if ref != "" && strings.HasPrefix(n.ID, ref) {
-			found = append(found, n)
+		case n.Name == ref:
+			byName = append(byName, n)
+		case ref != "" && strings.HasPrefix(n.ID, ref):
+			byPrefix = append(byPrefix, n)
 		}
 	}
-	switch len(found) {
-	case 0:
-		return Network{}, fault.New(fault.NotFound, "network %s not found", ref)
-	case 1:
-		return found[0], nil
+	switch {
+	case len(byName) == 1:
+		return byName[0], nil
+	case len(byPrefix) == 1:
+		return byPrefix[0], nil
+	case len(byPrefix) > 1:
+		return Network{}, fault.New(fault.Invalid, "network %s is ambiguous (%d matches found on ID prefix)", ref, len(byPrefix))
 	}
-	return Network{}, fault.New(fault.Invalid, "network %s is ambiguous (%d matches found on ID prefix)", ref, len(found))
+	return Network{}, errNotFound(ref)
 }
+
+// segment finds a network that containers can be connected to; "" is the default one.
+func (s *Service) segment(ref string) (*segment, error) {
+	if ref == "" {
+		return s.standard, nil // set: the service is usable
+	}
+	n, err := s.Inspect(ref)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g := s.segments[n.ID]; g != nil {
+		return g, nil
+	}
+	return nil, errNotFound(ref)
+}
+
+func errNotFound(ref string) error { return fault.New(fault.NotFound, "network %s not found", ref) }

@@ -42,10 +42,10 @@ func TestMeasureConnect(t *testing.T) {
 		}
 		start = time.Now()
 		for range 20 {
-			if b, err := s.makeSandbox(); err != nil {
+			if b, err := s.standard.make(); err != nil {
 				t.Fatal(err)
 			} else {
-				s.dropSandbox(b)
+				s.standard.drop(b)
 			}
 		}
 		inline := time.Since(start) / 20

@@ -1,44 +1,48 @@
 //go:build linux
 
 // Package network connects containers: namespaces, addresses, NAT and
-// published ports of the predefined networks.
+// published ports.
 //
 // What a container needs is got ready beforehand. A pool in the background
 // holds network namespaces that already have their veth pair, address and
-// routes, so that a hand-out is a receive from a channel; the only work left
+// routes on the default bridge, so that a hand-out is a receive from a channel; the only work left
 // at the start of a container is one nftables transaction, and that only when
 // it publishes ports. Pooled namespaces are held by descriptors alone and
 // vanish with the daemon.
 //
-// Everything else lives in the kernel: the bridge (marked as ours by its
-// alias) and one nftables table. Traffic therefore keeps flowing while no
-// daemon runs, and Restore puts a new daemon in command of it.
+// Everything else lives in the kernel: the bridges (marked as ours by their
+// aliases) and one nftables table. Traffic therefore keeps flowing while no
+// daemon runs, and Restore puts a new daemon in command of it. What networks
+// users have made stands in the state.
 package network
 
 import (
 	"net/netip"
 	"os"
+
+	"berth/internal/network/definition"
+	"berth/internal/network/port"
 )
 
-// PortBinding publishes one port of a container on the host.
-type PortBinding struct {
-	Port     uint16     // in the container, 1-65535
-	Proto    string     // "tcp", "udp" or "sctp"; "" means tcp
-	HostIP   netip.Addr // zero value: every IPv4 address of the host
-	HostPort uint16     // 0: an ephemeral port of ip_local_port_range
-	// HostPortEnd, when above HostPort, lets the engine choose the first free
-	// port of the range HostPort-HostPortEnd. Zero in a bound binding.
-	HostPortEnd uint16 `json:",omitempty"`
-}
+// Default is the name of the network of containers that name none.
+const Default = "bridge"
 
-// ConnectRequest asks for an endpoint on the default bridge.
+// PortBinding publishes one port of a container on the host.
+type PortBinding = port.Binding
+
+// ConnectRequest asks for an endpoint on a network.
 type ConnectRequest struct {
+	Network  string // name or ID; "" is the default bridge
 	ID       string // container ID
 	Name     string // container name without slash, for error texts
 	Hostname string
 	Ports    []PortBinding
-	MAC      string // "" = chosen at random
-	Place    *Place // where; nil takes any. It is taken when Connect succeeds, and only then
+	MAC      string     // "" = chosen at random
+	Address  netip.Addr // zero: any of the network's
+	Place    *Place     // where, on the default bridge; nil takes any. It is taken when Connect succeeds, and only then
+	Into     *os.File   // the namespace of a container that is to be on this network too; nil makes one
+	Link     int        // which of the container's interfaces it is: 0 for eth0
+	Beside   bool       // the way out is by another network
 }
 
 // Endpoint is a container's place on a network. It survives encoding to JSON,
@@ -46,6 +50,7 @@ type ConnectRequest struct {
 type Endpoint struct {
 	EndpointID  string // 64 hexadecimal digits
 	NetworkID   string // 64 hexadecimal digits
+	Network     string // the network's name
 	ContainerID string
 	Name        string
 	Address     netip.Prefix // the container's address with the network's length
@@ -64,19 +69,15 @@ type Endpoint struct {
 // Attachment is an endpoint with the namespace it lives in.
 type Attachment struct {
 	Endpoint
-	// NetNS is the ready namespace: lo and eth0 are up and have their
-	// addresses and routes. Close-on-exec; the caller closes it.
+	// NetNS is the ready namespace: lo and the interface are up and have their
+	// addresses and routes. Close-on-exec; the caller closes it. Nil when the
+	// caller brought its own.
 	NetNS *os.File
 }
 
-// Network describes one of the predefined networks.
+// Network describes a network as it is.
 type Network struct {
-	ID        string // 64 hexadecimal digits, the same for the life of the exec root
-	Name      string
-	Driver    string
-	Scope     string       // "local"
-	Subnet    netip.Prefix // zero for none and host
-	Gateway   netip.Addr
-	Options   map[string]string
-	Endpoints []Endpoint // on the bridge only; sorted by container ID
+	definition.Definition
+	Scope     string // "local"
+	Endpoints []Endpoint
 }

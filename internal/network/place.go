@@ -24,7 +24,7 @@ func (s *Service) Reserve(ctx context.Context) (*Place, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.As(fault.Cancelled, err)
 	}
-	box, err := s.warm.get()
+	box, err := s.standard.warm.get()
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +37,8 @@ func (p *Place) NetNS() *os.File { return p.box.ns }
 
 // Endpoint is what Connect will give, but for IDs and ports.
 func (p *Place) Endpoint() Endpoint {
-	return Endpoint{Address: p.box.address, Gateway: p.service.bridge.gateway(), MAC: p.box.mac.String(), HostLink: p.box.hostLink}
+	return Endpoint{Address: p.box.address, Gateway: p.service.standard.bridge.gateway(), MAC: p.box.mac.String(), HostLink: p.box.hostLink}
 }
 
 // Release gives a place back that nothing was connected at.
-func (p *Place) Release() { p.service.dropSandbox(p.box) }
+func (p *Place) Release() { p.service.standard.drop(p.box) }

@@ -5,6 +5,8 @@ package network
 import (
 	"net/netip"
 	"testing"
+
+	"berth/internal/network/address"
 )
 
 func TestTheBridgeIsChosenFromWhatTheHostHas(t *testing.T) {
@@ -28,7 +30,7 @@ func TestTheBridgeIsChosenFromWhatTheHostHas(t *testing.T) {
 		{"the user's name, new", Config{Bridge: "docker0", BIP: p("10.9.0.1/24")}, nil, nil, "docker0 10.9.0.1/24", "ca"},
 		{"the user's bridge", Config{Bridge: "br0"}, []seenLink{{name: "br0", addresses: []netip.Prefix{p("10.1.0.1/24"), p("10.2.0.1/24")}}}, nil, "br0 10.1.0.1/24", "f"},
 	} {
-		c.cfg.Root, c.cfg.Pools = "/run/x", DefaultPools()
+		c.cfg.Root, c.cfg.Pools = "/run/x", address.DefaultPools()
 		plan, err := planBridge(c.cfg, c.links, c.taken)
 		flags := ""
 		for _, f := range []struct {
@@ -43,30 +45,7 @@ func TestTheBridgeIsChosenFromWhatTheHostHas(t *testing.T) {
 			t.Errorf("%s: %s %q (%v), want %s %q", c.name, got, flags, err, c.want, c.flags)
 		}
 	}
-	if _, err := planBridge(Config{Pools: DefaultPools()}, nil, []netip.Prefix{p("0.0.0.0/1"), p("128.0.0.0/1")}); err == nil {
+	if _, err := planBridge(Config{Pools: address.DefaultPools()}, nil, []netip.Prefix{p("0.0.0.0/1"), p("128.0.0.0/1")}); err == nil {
 		t.Error("a subnet was found where everything is taken")
 	}
-}
-
-func TestAnAddressComesBackOnlyWhenItsLastOwnerIsGone(t *testing.T) {
-	alive := map[string]bool{"vetha": true}
-	a := newAddresses(netip.MustParsePrefix("10.0.0.0/29"), netip.MustParseAddr("10.0.0.1"), func(l string) bool { return alive[l] })
-	take := func(want string) {
-		t.Helper()
-		if got, err := a.take(); (err == nil && got.String() != want) || (err != nil) != (want == "") {
-			t.Errorf("got %s (%v), want %q", got, err, want)
-		}
-	}
-	a.reserve(netip.MustParseAddr("10.0.0.3"))
-	take("10.0.0.2/29")
-	a.release(netip.MustParseAddr("10.0.0.2"), "vetha")
-	take("10.0.0.4/29")
-	take("10.0.0.5/29")
-	take("10.0.0.6/29")
-	take("") // .7 is broadcast, .2 lingers
-	alive["vetha"] = false
-	take("10.0.0.2/29")
-	take("")
-	a.release(netip.MustParseAddr("10.0.0.6"), "")
-	take("10.0.0.6/29")
 }

@@ -13,68 +13,86 @@ import (
 	"berth/internal/linux/netns"
 )
 
-// containerLink is the name of a container's interface.
+// containerLink is the name of a container's first interface.
 const containerLink = "eth0"
 
-// sandbox is a ready network namespace on the bridge.
+// sandbox is a network namespace with an interface on a network.
 type sandbox struct {
 	ns       *os.File
+	link     string // name of the interface
 	address  netip.Prefix
 	mac      net.HardwareAddr
 	hostLink string
+	beside   bool // the way out is by another network
+	// announced: the neighbours are told of it, as its address may have had another owner whom they know.
+	announced bool
 }
 
-// makeSandbox makes a namespace with lo and eth0 up, addressed and routed.
-func (s *Service) makeSandbox() (*sandbox, error) {
-	address, err := s.addresses.take()
+// make makes a namespace with lo and eth0 up, addressed and routed.
+func (g *segment) make() (*sandbox, error) {
+	address, err := g.addresses.Take()
 	if err != nil {
 		return nil, err
 	}
-	b := &sandbox{address: address, mac: randomMAC(), hostLink: "veth" + randomHex(4)[:7]}
+	b := newSandbox(address)
 	b.ns, err = netns.New(func(ns *os.File) error {
 		if err := base(); err != nil {
 			return err
 		}
-		return s.plug(b, ns)
+		return g.plug(b, ns)
 	})
 	if err != nil {
-		s.addresses.release(address.Addr(), b.hostLink)
+		g.addresses.Release(address.Addr(), b.hostLink)
 		return nil, err
 	}
 	return b, nil
 }
 
-// plug gives the sandbox its interface. It runs inside ns.
-func (s *Service) plug(b *sandbox, ns *os.File) error {
-	err := s.links.AddVeth(netns.Veth{
-		Host: b.hostLink, Bridge: s.bridge.index, Peer: containerLink,
-		NS: ns, PeerMAC: b.mac, MTU: s.cfg.MTU,
+func newSandbox(address netip.Prefix) *sandbox {
+	return &sandbox{link: containerLink, address: address, mac: randomMAC(), hostLink: "veth" + randomHex(4)[:7]}
+}
+
+// plug gives the sandbox its interface. It runs inside ns. What it leaves after a
+// failure goes with the namespace, or by unplug.
+func (g *segment) plug(b *sandbox, ns *os.File) error {
+	err := g.links.AddVeth(netns.Veth{
+		Host: b.hostLink, Bridge: g.bridge.index, Peer: b.link,
+		NS: ns, PeerMAC: b.mac, MTU: g.mtu,
 	})
 	if err != nil {
 		return err
 	}
-	if s.bridge.filtered {
-		if err := s.links.Hairpin(b.hostLink); err != nil {
-			return err
-		}
+	if err := g.links.SetPort(b.hostLink, g.port()); err != nil {
+		return err
 	}
 	// As in Docker on a network without IPv6: before the link comes up,
 	// or it would give itself a link-local address. lo keeps ::1.
-	if err := netns.Sysctl("ipv6/conf/"+containerLink+"/disable_ipv6", "1"); err != nil {
+	if err := netns.Sysctl("ipv6/conf/"+b.link+"/disable_ipv6", "1"); err != nil {
 		return err
 	}
-	if err := netns.Configure(containerLink, b.address, s.bridge.gateway()); err != nil {
+	gateway := g.bridge.gateway()
+	if b.beside || g.Internal {
+		gateway = netip.Addr{}
+	}
+	if err := netns.Configure(b.link, b.address, gateway); err != nil {
 		return err
 	}
-	if err := s.links.WaitUp(b.hostLink); err != nil {
+	if err := g.links.WaitUp(b.hostLink); err != nil {
 		return err
 	}
-	return s.links.WaitUp(s.bridge.name) // its carrier comes with the first port
+	if err := g.links.WaitUp(g.bridge.name); err != nil { // its carrier comes with the first port
+		return err
+	}
+	if !b.announced {
+		return nil
+	}
+	return netns.Announce(b.link, b.mac, b.address.Addr())
 }
 
-func (s *Service) dropSandbox(b *sandbox) {
+// drop gives a sandbox that nothing was connected at back.
+func (g *segment) drop(b *sandbox) {
 	_ = b.ns.Close()
-	s.addresses.release(b.address.Addr(), b.hostLink)
+	g.addresses.Release(b.address.Addr(), b.hostLink)
 }
 
 // makeNone makes a namespace that has lo and nothing else.
@@ -96,9 +114,9 @@ func base() error {
 
 // setMAC gives a sandbox the hardware address that the user asked for.
 func (b *sandbox) setMAC(mac net.HardwareAddr) error {
-	err := netns.Do(b.ns, func() error { return netns.SetMAC(containerLink, mac) })
+	err := netns.Do(b.ns, func() error { return netns.SetMAC(b.link, mac) })
 	if err != nil {
-		return fmt.Errorf("give %s the hardware address %s: %w", containerLink, mac, err)
+		return fmt.Errorf("give %s the hardware address %s: %w", b.link, mac, err)
 	}
 	b.mac = mac
 	return nil

@@ -299,7 +299,7 @@ func TestARestartedDaemonTakesOverWhatRuns(t *testing.T) {
 	if b := l.connect(second); b.Address == a.Address || b.Gateway != a.Gateway {
 		t.Errorf("new container got %s via %s", b.Address, b.Gateway)
 	}
-	if x, y := first.List(), second.List(); x[0].ID != y[0].ID || y[0].Subnet != x[0].Subnet {
+	if x, y := first.List(), second.List(); x[0].ID != y[0].ID || y[0].IPAM.Subnet != x[0].IPAM.Subnet {
 		t.Errorf("network changed over the restart: %+v, %+v", x[0], y[0])
 	}
 	if err := second.Disconnect(t.Context(), kept.EndpointID); err != nil {
@@ -312,8 +312,8 @@ func TestTwoDaemonsLiveSideBySide(t *testing.T) {
 	l := newLab(t)
 	s1, s2 := l.open(Config{Root: "/run/one"}), l.open(Config{Root: "/run/two"})
 	a, b := l.connect(s1, PortBinding{Port: 80, HostPort: 8080}), l.connect(s2, PortBinding{Port: 80, HostPort: 8081})
-	if s1.bridge.name != "berth0" || s2.bridge.name != ownName("/run/two") || a.Address.Overlaps(b.Address) {
-		t.Errorf("%s %s and %s %s", s1.bridge.name, a.Address, s2.bridge.name, b.Address)
+	if s1.standard.bridge.name != "berth0" || s2.standard.bridge.name != ownName("/run/two") || a.Address.Overlaps(b.Address) {
+		t.Errorf("%s %s and %s %s", s1.standard.bridge.name, a.Address, s2.standard.bridge.name, b.Address)
 	}
 	l.serve(a.NetNS, 80)
 	l.serve(b.NetNS, 80)
@@ -351,7 +351,7 @@ func TestABridgeOfTheUsersStays(t *testing.T) {
 		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 			return err
 		}
-		return address("mine", "172.31.5.1/24")
+		return assign("mine", "172.31.5.1/24")
 	})
 	s := l.open(Config{Bridge: "mine"})
 	a := l.connect(s)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"berth/internal/container"
+	"berth/internal/server/filter"
 
 	wire "github.com/moby/moby/api/types/container"
 )
@@ -35,15 +36,15 @@ func (r changeRoutes) rename(c *call) error {
 }
 
 func (r changeRoutes) prune(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "label", "label!", "until")
+	f, err := filter.Parse(c.query.Get("filters"), "label", "label!", "until")
 	if err != nil {
 		return err
 	}
-	until, err := f.until(time.Now())
+	until, err := f.Until(time.Now())
 	if err != nil {
 		return err
 	}
-	report, err := r.changes.Prune(c.r.Context(), container.PruneOptions{Until: until, Matches: f.pruneLabels, Size: r.size})
+	report, err := r.changes.Prune(c.r.Context(), container.PruneOptions{Until: until, Matches: f.PruneLabels, Size: r.size})
 	return c.json(wire.PruneReport{ContainersDeleted: report.IDs, SpaceReclaimed: uint64(max(report.Reclaimed, 0))}, err)
 }
 

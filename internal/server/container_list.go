@@ -9,6 +9,7 @@ import (
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 	"berth/internal/server/lines"
 	"berth/internal/server/show"
 
@@ -16,7 +17,7 @@ import (
 )
 
 func (r containerRoutes) list(c *call) error {
-	sel, err := r.selection(c)
+	sel, limit, err := r.selection(c)
 	if err != nil {
 		return err
 	}
@@ -26,10 +27,10 @@ func (r containerRoutes) list(c *call) error {
 	names := imageNames{images: r.images, known: map[[2]string]string{}}
 	out, shown := append(make([]byte, 0, len(list)*1024), '['), 0
 	for i := range list {
-		if sel.limit > 0 && shown == sel.limit {
+		if limit > 0 && shown == limit {
 			break
 		}
-		if !sel.keeps(&list[i]) {
+		if !sel.Keeps(&list[i]) {
 			continue
 		}
 		text, err := r.line(c, &list[i], names.now(c.r.Context(), &list[i]), now)
@@ -103,87 +104,20 @@ func (n imageNames) find(ctx context.Context, c *container.Container) string {
 	return c.ImageID
 }
 
-// selection reads the query of a list.
-func (r containerRoutes) selection(c *call) (*selection, error) {
-	f, err := parseFilters(c.query.Get("filters"), "ancestor", "before", "exited", "expose", "health", "id",
-		"is-task", "label", "name", "network", "publish", "since", "status", "volume")
+// selection reads the query of a list, which may have a limit.
+func (r containerRoutes) selection(c *call) (*filter.Selection, int, error) {
+	f, err := filter.Parse(c.query.Get("filters"), filter.ContainerKeys()...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	limit, err := c.number("limit")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	sel := &selection{}
+	most := 0
 	if limit != nil && *limit > 0 {
-		sel.limit = *limit
+		most = *limit
 	}
-	all := c.flag("all") || sel.limit > 0 || len(f["status"]) > 0 || len(f["exited"]) > 0
-	if !all {
-		sel.add(func(c *container.Container) bool { return show.Up(c) })
-	}
-	if err := sel.addState(f); err != nil {
-		return nil, err
-	}
-	if err := sel.addOrder(f, r.containers); err != nil {
-		return nil, err
-	}
-	if err := sel.addWords(f); err != nil {
-		return nil, err
-	}
-	sel.addAncestor(c.r.Context(), f["ancestor"], r.images)
-	return sel, nil
-}
-
-// selection is a conjunction of conditions on containers.
-type selection struct {
-	limit      int
-	conditions []func(*container.Container) bool
-}
-
-func (s *selection) add(f func(*container.Container) bool) { s.conditions = append(s.conditions, f) }
-
-func (s *selection) keeps(c *container.Container) bool {
-	for _, cond := range s.conditions {
-		if !cond(c) {
-			return false
-		}
-	}
-	return true
-}
-
-// addAncestor keeps containers of the named images.
-func (s *selection) addAncestor(ctx context.Context, refs []string, images Images) {
-	if len(refs) == 0 {
-		return
-	}
-	ids := slices.Clone(refs)
-	for _, ref := range refs {
-		if img, err := images.Get(ctx, ref); err == nil {
-			ids = append(ids, img.ID.String())
-		}
-	}
-	s.add(func(c *container.Container) bool {
-		return slices.Contains(ids, c.ImageID) || slices.Contains(ids, c.Config.Image)
-	})
-}
-
-// addOrder keeps containers made before or since others.
-func (s *selection) addOrder(f filters, containers Containers) error {
-	for _, key := range []string{"before", "since"} {
-		for _, ref := range f[key] {
-			other, err := containers.Get(ref)
-			if err != nil {
-				return fault.As(fault.Invalid, err)
-			}
-			before := key == "before"
-			s.add(func(c *container.Container) bool {
-				if before {
-					return c.Created.Before(other.Created)
-				}
-				return c.Created.After(other.Created)
-			})
-		}
-	}
-	return nil
+	sel, err := filter.SelectContainers(c.r.Context(), f, c.flag("all") || most > 0, r.images, r.containers)
+	return sel, most, err
 }

@@ -63,7 +63,7 @@ func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 		`{"Image":"x","HostConfig":{"Cgroup":"a"}}`:                                                                                                           "HostConfig.Cgroup is not supported yet",
 		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"DriverOpts":{"a":"b"}}}}}`:                                                            "NetworkingConfig.EndpointsConfig.DriverOpts is not supported yet",
 		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"Links":["a:b"]}}}}`:                                                                   "NetworkingConfig.EndpointsConfig.Links is not supported yet",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{},"none":{}}}}`:                                                                        "Container cannot be connected to network endpoints: bridge, none",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{"IPAMConfig":{"IPv6Address":"fd00::2"}}}}}`:                                             "IPv6 is not supported yet on networks: fd00::2",
 		`{"Image":"x","HostConfig":{"Init":true}}`:                                                                                                            "",
 		`{"Image":"x","Healthcheck":{"Test":["CMD","true"]}}`:                                                                                                 "",
 		`{"Image":"x","Healthcheck":{"Test":["TCP",":1"],"OnFailure":"stop"}}`:                                                                                "",
@@ -71,7 +71,7 @@ func TestWhatCannotBeHonouredIsRefusedByName(t *testing.T) {
 		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":null}}}`:                                                                                "",
 		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"bridge":{"NetworkID":"a","EndpointID":"b","IPAddress":"10.0.0.2"}}}}`:                           "",
 		`{"Image":"x","HostConfig":{"Runtime":"runc"}}`:                                                                                                       "",
-		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`:                                                                                   "NetworkingConfig.EndpointsConfig for network other beside network mode bridge is not supported yet",
+		`{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"other":{}}}}`:                                                                                   "",
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"image","Source":"i","Target":"/b","ImageOptions":{"Subpath":"a/b"}}]}}`:                                "",
 		`{"Image":"x","HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"IDMapping":{"Source":"match-user","User":"33"}}}]}}`: "",
 	} {

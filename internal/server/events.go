@@ -10,6 +10,7 @@ import (
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 	"berth/internal/server/show"
 
 	"github.com/moby/moby/api/types"
@@ -27,7 +28,7 @@ func (r eventRoutes) follow(c *call) error {
 	if err != nil {
 		return err
 	}
-	filter, err := parseFilters(c.query.Get("filters"), event.FilterKeys()...)
+	filter, err := filter.Parse(c.query.Get("filters"), event.FilterKeys()...)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func eventRange(c *call, now time.Time) (event.Range, error) {
 		into *time.Time
 	}{{"since", &want.Since}, {"until", &want.Until}} {
 		word := c.query.Get(p.key)
-		t, err := parseTime(p.key, word, now)
+		t, err := filter.Time(p.key, word, now)
 		if err != nil {
 			return want, err
 		}

@@ -258,9 +258,9 @@ func sample() container.Container {
 			Mounts:       []config.Mount{{Type: "bind", Source: "/src", Target: "/dst", ReadOnly: true}, {Type: "volume", Source: "data", Target: "/data"}},
 			PortBindings: []config.PortBinding{{Port: 80, Proto: "tcp"}}},
 		Run: container.Run{Pid: 42, Started: at},
-		Endpoint: container.Endpoint{Network: "bridge", NetworkID: "n1", EndpointID: "ep", MAC: "02:42:ac:11:00:02",
+		Endpoints: []container.Endpoint{{Network: "bridge", NetworkID: "n1", EndpointID: "ep", MAC: "02:42:ac:11:00:02",
 			Address: netip.MustParsePrefix("172.17.0.2/16"), Gateway: netip.MustParseAddr("172.17.0.1"),
-			Ports: []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 32768}}},
+			Ports: []config.PortBinding{{Port: 80, Proto: "tcp", HostPort: 32768}}}},
 	}
 }
 

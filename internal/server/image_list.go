@@ -8,6 +8,7 @@ import (
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 	"berth/internal/server/show"
 
 	"github.com/distribution/reference"
@@ -19,7 +20,7 @@ func (r imageRoutes) list(c *call) error {
 	if err != nil {
 		return err
 	}
-	f, err := parseFilters(c.query.Get("filters"), "reference", "label", "label!", "dangling", "before", "since", "until")
+	f, err := filter.Parse(c.query.Get("filters"), "reference", "label", "label!", "dangling", "before", "since", "until")
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (s imageSelection) keeps(img *image.Image) bool {
 }
 
 // selection translates the filters of a list.
-func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err error) {
+func (r imageRoutes) selection(c *call, f filter.Set) (sel imageSelection, err error) {
 	if patterns := f["reference"]; len(patterns) > 0 {
 		sel = append(sel, func(img *image.Image) bool {
 			// As Docker does: what the image is called beside that is not shown.
@@ -108,8 +109,8 @@ func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err erro
 			return len(img.Names) > 0
 		})
 	}
-	sel = append(sel, func(img *image.Image) bool { return f.pruneLabels(img.Config.Config.Labels) })
-	dangling, ok, err := f.boolean("dangling")
+	sel = append(sel, func(img *image.Image) bool { return f.PruneLabels(img.Config.Config.Labels) })
+	dangling, ok, err := f.Bool("dangling")
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (r imageRoutes) selection(c *call, f filters) (sel imageSelection, err erro
 		}
 	}
 	for _, word := range f["until"] {
-		at, err := parseTime("until", word, time.Now())
+		at, err := filter.Time("until", word, time.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -4,26 +4,27 @@ import (
 	"time"
 
 	"berth/internal/image"
+	"berth/internal/server/filter"
 
 	wire "github.com/moby/moby/api/types/image"
 )
 
 // prune removes images that nobody uses: those without a name, or all when dangling is false.
 func (r imageRoutes) prune(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "dangling", "label", "label!", "until")
+	f, err := filter.Parse(c.query.Get("filters"), "dangling", "label", "label!", "until")
 	if err != nil {
 		return err
 	}
-	dangling, ok, err := f.boolean("dangling")
+	dangling, ok, err := f.Bool("dangling")
 	if err != nil {
 		return err
 	}
-	until, err := f.until(time.Now())
+	until, err := f.Until(time.Now())
 	if err != nil {
 		return err
 	}
 	report, err := r.store.Prune(c.r.Context(), image.PruneOptions{
-		All: ok && !dangling, Until: until, Matches: f.pruneLabels, InUse: r.usersOf,
+		All: ok && !dangling, Until: until, Matches: f.PruneLabels, InUse: r.usersOf,
 	})
 	out := wire.PruneReport{SpaceReclaimed: uint64(max(report.Reclaimed, 0))}
 	for _, gone := range report.Removed {

@@ -23,8 +23,8 @@ func many(n int) *fake {
 			Path: "sleep", Args: []string{"100000"}, Config: config.Config{Image: "busybox", Labels: map[string]string{"com.example.project": "many", "com.example.number": fmt.Sprint(i)}},
 			HostConfig: config.HostConfig{NetworkMode: "bridge"},
 			Run:        container.Run{Pid: 1000 + i, Started: time.Unix(1_700_000_000, 0)},
-			Endpoint: container.Endpoint{Network: "bridge", Address: netip.MustParsePrefix("10.0.0.2/24"), Gateway: netip.MustParseAddr("10.0.0.1"), MAC: "02:42:0a:00:00:02",
-				Ports: []config.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("0.0.0.0"), HostPort: uint16(30000 + i)}}},
+			Endpoints: []container.Endpoint{{Network: "bridge", Address: netip.MustParsePrefix("10.0.0.2/24"), Gateway: netip.MustParseAddr("10.0.0.1"), MAC: "02:42:0a:00:00:02",
+				Ports: []config.PortBinding{{Port: 80, Proto: "tcp", HostIP: netip.MustParseAddr("0.0.0.0"), HostPort: uint16(30000 + i)}}}},
 		})
 	}
 	return f

@@ -6,14 +6,13 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"berth/internal/container"
-	"berth/internal/fault"
 	"berth/internal/logdriver/view"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 	"berth/internal/server/frames"
 
 	"github.com/moby/moby/api/types"
@@ -66,10 +65,10 @@ func logOptions(c *call, now time.Time) (container.LogOptions, error) {
 		return o, errNoStream
 	}
 	var err error
-	if o.Since, err = parseTime("since", c.query.Get("since"), now); err != nil {
+	if o.Since, err = filter.Time("since", c.query.Get("since"), now); err != nil {
 		return o, err
 	}
-	if o.Until, err = parseTime("until", c.query.Get("until"), now); err != nil {
+	if o.Until, err = filter.Time("until", c.query.Get("until"), now); err != nil {
 		return o, err
 	}
 	if o.Grep, err = view.Pattern(c.query.Get("grep")); err != nil {
@@ -80,30 +79,6 @@ func logOptions(c *call, now time.Time) (container.LogOptions, error) {
 		o.Tail = n
 	}
 	return o, nil
-}
-
-// parseTime reads seconds[.nanoseconds] since the epoch, RFC 3339, or a duration
-// back from now. Empty and 0 mean no time.
-func parseTime(what, word string, now time.Time) (time.Time, error) {
-	if word == "" || word == "0" {
-		return time.Time{}, nil
-	}
-	whole, frac, _ := strings.Cut(word, ".")
-	if sec, err := strconv.ParseInt(whole, 10, 64); err == nil {
-		nano, err := strconv.ParseInt((frac + "000000000")[:9], 10, 64)
-		if err == nil {
-			return time.Unix(sec, nano), nil
-		}
-	}
-	if d, err := time.ParseDuration(word); err == nil {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.Parse(layout, word); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fault.New(fault.Invalid, "invalid value for %q: %q is neither a Unix time, nor RFC 3339, nor a duration", what, word)
 }
 
 // flusher gathers small writes to an HTTP answer and flushes them from a goroutine

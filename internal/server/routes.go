@@ -17,7 +17,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: lines.New()}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
-	system, volumes, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
+	system, volumes, networks, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, networkRoutes{cfg.Networks, cfg.Containers}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},
@@ -79,6 +79,11 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "PUT", path: "/volumes/{name}", handle: volumes.update},
 		{method: "DELETE", path: "/volumes/{name}", handle: volumes.remove},
 		{method: "POST", path: "/volumes/prune", handle: volumes.prune},
+		{method: "GET", path: "/networks", handle: networks.list},
+		{method: "GET", path: "/networks/{id}", handle: networks.inspect},
+		{method: "DELETE", path: "/networks/{id}", handle: networks.remove},
+		{method: "POST", path: "/networks/create", handle: networks.create},
+		{method: "POST", path: "/networks/prune", handle: networks.prune},
 
 		// Berth's own.
 		{method: "GET", path: "/snapshots", handle: snapshots.all},
@@ -97,13 +102,8 @@ func table(cfg *Config, life *lifetime) []route {
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
-		{method: "GET", path: "/networks"},
-		{method: "GET", path: "/networks/{id}"},
-		{method: "DELETE", path: "/networks/{id}"},
-		{method: "POST", path: "/networks/create"},
 		{method: "POST", path: "/networks/{id}/connect"},
 		{method: "POST", path: "/networks/{id}/disconnect"},
-		{method: "POST", path: "/networks/prune"},
 		{method: "GET", path: "/plugins"},
 		{method: "GET", path: "/plugins/privileges"},
 		{method: "POST", path: "/plugins/pull"},

@@ -23,8 +23,8 @@ type Config struct {
 	Transfers  Transfers
 	System     System
 	Events     Events
-	Volumes    Volumes
-	Logins     Logins
+	Objects
+	Logins Logins
 	Beyond
 	VolumeDir func(name string) string // where a volume's data is, to show it; may be nil
 	// LayerSize says how many bytes a container's own layer holds, for who asks for

@@ -17,6 +17,8 @@ import (
 	"berth/internal/event"
 	"berth/internal/image"
 	"berth/internal/login"
+	"berth/internal/network"
+	"berth/internal/network/definition"
 	"berth/internal/snapshot"
 	"berth/internal/volume"
 
@@ -107,6 +109,21 @@ type Events interface {
 // Logins is what the border needs to try credentials.
 type Logins interface {
 	Login(ctx context.Context, who login.Credentials) (identityToken string, err error)
+}
+
+// Objects are the nouns beside containers and images.
+type Objects struct {
+	Volumes  Volumes
+	Networks Networks
+}
+
+// Networks is what the border needs of the networks.
+type Networks interface {
+	List() []network.Network
+	Inspect(ref string) (network.Network, error)
+	Create(ctx context.Context, r definition.Request) (network.Network, error)
+	Remove(ctx context.Context, ref string) error
+	Prune(ctx context.Context, matches func(network.Network) bool) (names []string, err error)
 }
 
 // Volumes is what the border needs of the volumes.

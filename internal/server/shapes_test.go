@@ -152,7 +152,7 @@ func TestImageRemovalKnowsWhoUsesTheImage(t *testing.T) {
 func TestContainerFiltersSelect(t *testing.T) {
 	stopped := sample()
 	stopped.ID, stopped.Name, stopped.State, stopped.ImageID = "cd", "db", container.Exited, "sha256:other"
-	stopped.Config.Labels, stopped.Run.ExitCode, stopped.Endpoint.Ports, stopped.HostConfig.Mounts = nil, 3, nil, nil
+	stopped.Config.Labels, stopped.Run.ExitCode, stopped.Endpoints[0].Ports, stopped.HostConfig.Mounts = nil, 3, nil, nil
 	stopped.Created = stopped.Created.Add(-1)
 	stopped.Config.Image = "other"
 	img := sampleImage()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/server/filter"
 	"berth/internal/server/show"
 	"berth/internal/snapshot"
 	store "berth/internal/volume"
@@ -99,7 +100,7 @@ func (r snapshotRoutes) rollback(c *call) error {
 }
 
 func (r snapshotRoutes) list(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "id", "name", "label")
+	f, err := filter.Parse(c.query.Get("filters"), "id", "name", "label")
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,7 @@ func (r snapshotRoutes) list(c *call) error {
 }
 
 // of is the snapshots of one subject that match.
-func (r snapshotRoutes) of(c *call, ref string, f filters, size bool) ([]show.Snapshot, error) {
+func (r snapshotRoutes) of(c *call, ref string, f filter.Set, size bool) ([]show.Snapshot, error) {
 	list, err := r.snapshots.List(ref)
 	if err != nil {
 		return nil, err
@@ -141,16 +142,16 @@ func (r snapshotRoutes) measure(c *call, ref string, out *show.Snapshot) error {
 }
 
 // snapshotMatches reports whether a snapshot has what the filters ask for, but for what it is of.
-func snapshotMatches(f filters, x snapshot.Snapshot) bool {
+func snapshotMatches(f filter.Set, x snapshot.Snapshot) bool {
 	named := len(f["name"]) == 0 || slices.ContainsFunc(f["name"], func(part string) bool { return strings.Contains(x.Name, part) })
 	id := len(f["id"]) == 0 || slices.ContainsFunc(f["id"], func(prefix string) bool { return strings.HasPrefix(x.ID, prefix) })
-	return named && id && labelsMatch(f["label"], x.Labels)
+	return named && id && filter.Labels(f["label"], x.Labels)
 }
 
 // all lists the snapshots of everything: of all volumes, or those of the filter volume, and then of
 // containers.
 func (r snapshotServices) all(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "id", "name", "label", "volume", "container", "type")
+	f, err := filter.Parse(c.query.Get("filters"), "id", "name", "label", "volume", "container", "type")
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (r snapshotServices) all(c *call) error {
 	return c.json(out, err)
 }
 
-func (r snapshotServices) list(c *call, f filters, size bool) ([]show.Snapshot, error) {
+func (r snapshotServices) list(c *call, f filter.Set, size bool) ([]show.Snapshot, error) {
 	shown := []show.Snapshot{}
 	for _, part := range []struct {
 		kind   string
@@ -184,7 +185,7 @@ func (r snapshotServices) list(c *call, f filters, size bool) ([]show.Snapshot, 
 	return shown, nil
 }
 
-func (r snapshotServices) volumeNames(f filters) (names []string) {
+func (r snapshotServices) volumeNames(f filter.Set) (names []string) {
 	for _, v := range r.every.List() {
 		if v.Foreign() {
 			continue // a plugin's
@@ -196,7 +197,7 @@ func (r snapshotServices) volumeNames(f filters) (names []string) {
 	return names
 }
 
-func (r snapshotServices) containerIDs(f filters) (ids []string) {
+func (r snapshotServices) containerIDs(f filter.Set) (ids []string) {
 	for _, ref := range f["container"] {
 		if c, err := r.known.Get(ref); err == nil {
 			ids = append(ids, c.ID)

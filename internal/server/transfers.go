@@ -15,6 +15,7 @@ import (
 	"berth/internal/login"
 	"berth/internal/remote"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/registry"
@@ -60,7 +61,7 @@ func (r transferRoutes) push(c *call) error {
 
 // search looks for repositories.
 func (r transferRoutes) search(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "is-automated", "is-official", "stars")
+	f, err := filter.Parse(c.query.Get("filters"), "is-automated", "is-official", "stars")
 	if err != nil {
 		return err
 	}
@@ -88,12 +89,12 @@ func (r transferRoutes) search(c *call) error {
 }
 
 // searchFilter translates the filters of a search.
-func searchFilter(f filters) (func(remote.Found) bool, error) {
-	automated, asksAutomated, err := f.boolean("is-automated")
+func searchFilter(f filter.Set) (func(remote.Found) bool, error) {
+	automated, asksAutomated, err := f.Bool("is-automated")
 	if err != nil {
 		return nil, err
 	}
-	official, asksOfficial, err := f.boolean("is-official")
+	official, asksOfficial, err := f.Bool("is-official")
 	if err != nil {
 		return nil, err
 	}

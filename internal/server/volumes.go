@@ -8,6 +8,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/server/compat"
+	"berth/internal/server/filter"
 	"berth/internal/server/show"
 	store "berth/internal/volume"
 
@@ -18,11 +19,11 @@ import (
 type volumeRoutes struct{ volumes Volumes }
 
 func (r volumeRoutes) list(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "dangling", "driver", "label", "name")
+	f, err := filter.Parse(c.query.Get("filters"), "dangling", "driver", "label", "name")
 	if err != nil {
 		return err
 	}
-	dangling, asked, err := f.boolean("dangling")
+	dangling, asked, err := f.Bool("dangling")
 	if err != nil {
 		return err
 	}
@@ -40,14 +41,14 @@ func (r volumeRoutes) list(c *call) error {
 
 // volumeMatches reports whether a volume has what the filters ask for, but for
 // whether it is used. A name is a part of a volume's, or a regular expression.
-func volumeMatches(f filters, v store.Volume) bool {
+func volumeMatches(f filter.Set, v store.Volume) bool {
 	names, drivers := f["name"], f["driver"]
 	named := len(names) == 0
 	for _, word := range names {
 		found, err := regexp.MatchString(word, v.Name)
 		named = named || err == nil && found || strings.Contains(v.Name, word)
 	}
-	return named && (len(drivers) == 0 || slices.Contains(drivers, v.Driver)) && labelsMatch(f["label"], v.Labels)
+	return named && (len(drivers) == 0 || slices.Contains(drivers, v.Driver)) && filter.Labels(f["label"], v.Labels)
 }
 
 func (r volumeRoutes) inspect(c *call) error {
@@ -87,11 +88,11 @@ func (r volumeRoutes) remove(c *call) error {
 // prune removes anonymous volumes that no container has, or with the filter all, and
 // before API 1.42, named ones too.
 func (r volumeRoutes) prune(c *call) error {
-	f, err := parseFilters(c.query.Get("filters"), "all", "label", "label!")
+	f, err := filter.Parse(c.query.Get("filters"), "all", "label", "label!")
 	if err != nil {
 		return err
 	}
-	all, asked, err := f.boolean("all")
+	all, asked, err := f.Bool("all")
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (r volumeRoutes) prune(c *call) error {
 		all = !c.version.Has(compat.PruneAnonymous)
 	}
 	names, reclaimed, err := r.volumes.Prune(c.r.Context(), func(v store.Volume) bool {
-		return (all || v.Anonymous()) && f.pruneLabels(v.Labels)
+		return (all || v.Anonymous()) && f.PruneLabels(v.Labels)
 	})
 	return c.json(volume.PruneReport{VolumesDeleted: names, SpaceReclaimed: uint64(reclaimed)}, err)
 }

@@ -195,6 +195,7 @@ type CreateRequest struct {
 	Config        Config
 	EntrypointSet bool // the user gave an entrypoint, be it empty: the image's Cmd does not apply
 	HostConfig    HostConfig
+	Networks      map[string]Attachment // instead of that of the mode
 }
 
 // Image is what a container takes from its image.

@@ -3,6 +3,7 @@
 package notice
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -40,7 +41,7 @@ func Command(argv []string) string {
 
 // Joined are the events of a run that has got its network and its volumes, before
 // that of its start.
-func Joined(c *record.Container, at record.Endpoint) []event.Message {
+func Joined(c *record.Container, at []record.Endpoint) []event.Message {
 	list := networks(c, at, event.Connect)
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type != "volume" {
@@ -72,7 +73,7 @@ func Seconds(r record.Run) string {
 }
 
 // Left are the events of a run that has given its network and its volumes back.
-func Left(c *record.Container, was record.Endpoint) []event.Message {
+func Left(c *record.Container, was []record.Endpoint) []event.Message {
 	list := networks(c, was, event.Disconnect)
 	for _, m := range c.HostConfig.Mounts {
 		if m.Type == "volume" {
@@ -87,21 +88,29 @@ func Volume(name, driver, action string) event.Message {
 	return event.Message{Type: event.Volume, Action: action, ID: name, Attributes: event.Attributes{"driver": driver}}
 }
 
+// NetworkItself is an event of a network's own.
+func NetworkItself(id, name, driver, action string) event.Message {
+	return event.Message{Type: event.Network, Action: action, ID: id, Attributes: event.Attributes{"name": name, "type": driver}}
+}
+
 // Pruned is the event of a prune that has made room, in bytes.
 func Pruned(of event.Type, reclaimed int64) event.Message {
 	return event.Message{Type: of, Action: event.Prune, Attributes: event.Attributes{"reclaimed": strconv.FormatInt(reclaimed, 10)}}
 }
 
-// networks is the event of an endpoint. One that shares another's network has none.
-func networks(c *record.Container, at record.Endpoint, action string) []event.Message {
-	if at.Network == "" {
-		return nil
+// networks are the events of endpoints. A container that shares another's network has none.
+func networks(c *record.Container, all []record.Endpoint, action string) []event.Message {
+	var list []event.Message
+	for _, at := range all {
+		list = append(list, Network(c.ID, at, action))
 	}
+	return list
+}
+
+// Network is the event of one endpoint.
+func Network(container string, at record.Endpoint, action string) event.Message {
 	driver := map[string]string{"none": "null", "host": "host"}[at.Network]
-	if driver == "" {
-		driver = "bridge"
-	}
-	return []event.Message{{Type: event.Network, Action: action, ID: at.NetworkID, Attributes: event.Attributes{
-		"name": at.Network, "type": driver, "container": c.ID,
-	}}}
+	return event.Message{Type: event.Network, Action: action, ID: at.NetworkID, Attributes: event.Attributes{
+		"name": at.Network, "type": cmp.Or(driver, "bridge"), "container": container,
+	}}
 }

@@ -45,7 +45,7 @@ func TestAContainersEventsCarryItsLabelsUnderItsImageAndName(t *testing.T) {
 }
 
 func TestARunsBeginningAndEndAreToldInDockersOrder(t *testing.T) {
-	c, at := sample(), record.Endpoint{Network: "bridge", NetworkID: "n1"}
+	c, at := sample(), []record.Endpoint{{Network: "bridge", NetworkID: "n1"}}
 	got := text(slices.Concat(Joined(c, at), []event.Message{Of(c, event.Start)}, Ended(c, false), Left(c, at))...)
 	want := `network connect n1 container=c1 name=bridge type=bridge
 volume mount v1 container=c1 destination=/data driver=local propagation= read/write=true
@@ -64,7 +64,7 @@ volume unmount v2 container=c1 driver=local
 
 func TestOneThatSharesAnothersNetworkIsConnectedToNone(t *testing.T) {
 	c := &record.Container{ID: "c1"}
-	if got := text(Joined(c, record.Endpoint{})...) + text(Left(c, record.Endpoint{})...); got != "" {
+	if got := text(Joined(c, nil)...) + text(Left(c, nil)...); got != "" {
 		t.Error(got)
 	}
 }

@@ -80,6 +80,6 @@ func (t *Teller) MissingStart(c record.Container) {
 // daemon was killed in between, or the machine lost its power.
 func (t *Teller) Missing(c record.Container) {
 	if t.past.Load().Missing(&c) && !t.Told(c, event.Die) {
-		t.All(append(Ended(&c, false), Left(&c, c.Endpoint)...))
+		t.All(append(Ended(&c, false), Left(&c, c.Endpoints)...))
 	}
 }

@@ -57,9 +57,9 @@ func (w Warmth) begin(b *sandbox, c record.Container) {
 }
 
 func (w Warmth) getReady(a *ahead) error {
-	a.p.endpoint = record.Endpoint{Network: "none"}
+	a.p.endpoints = []record.Endpoint{{Network: "none"}}
 	if place := a.p.box.place; place != nil {
-		a.p.endpoint = place.Endpoint()
+		a.p.endpoints = []record.Endpoint{place.Endpoint()}
 	}
 	err := w.furnish(context.Background(), a.c, a.p)
 	if err == nil {

@@ -21,20 +21,26 @@ type Images interface {
 	Layers(ctx context.Context, id string) ([]string, error)
 }
 
-// Networks connects containers to the bridge.
+// Networks connects containers.
 type Networks interface {
-	// Connect gives a container its endpoint, at a place that was kept for it or,
-	// with nil, at any. The place is taken when it succeeds, and only then.
-	Connect(ctx context.Context, c record.Container, ports []config.PortBinding, at Place) (*Connection, error)
+	// Connect gives a container one endpoint. Its place is taken when it succeeds, and only then.
+	Connect(ctx context.Context, c record.Container, w Wish) (*Connection, error)
+	// Find is the name of a network, and whether it leads to the world; NotFound in Docker's wording.
+	Find(ref string) (id, name string, leadsOut bool, err error)
+	// Lead makes an endpoint the container's way out.
+	Lead(ns *os.File, ep record.Endpoint) error
 	Reserve(ctx context.Context) (Place, error)
 	ConnectNone(ctx context.Context) (*os.File, error)
 	Disconnect(ctx context.Context, ep record.Endpoint) error
 	// Restore makes the endpoints of running containers the only ones that
 	// there are. The sockets in Holds become the network's.
 	Restore(ctx context.Context, running []Connection) error
-	// ResolvConf and Hosts are the contents of a container's /etc/resolv.conf and /etc/hosts.
+}
+
+// NetFiles are the contents of a container's files about networks.
+type NetFiles interface {
 	ResolvConf(hc config.HostConfig) ([]byte, error)
-	Hosts(hc config.HostConfig, ep record.Endpoint, names ...string) ([]byte, error)
+	Hosts(hc config.HostConfig, on []record.Endpoint, names ...string) ([]byte, error)
 }
 
 // Place is a network namespace that is kept for a container to come.
@@ -44,14 +50,25 @@ type Place interface {
 	Release()
 }
 
-// Connection is a container's new endpoint: its namespace and what the keeper
-// has to hold while it runs.
+// Connection is how a container is connected: its endpoints, their namespace and what the
+// keeper has to hold while it runs.
 type Connection struct {
-	ID       string // the container's
-	Name     string
-	Endpoint record.Endpoint
-	NetNS    *os.File
-	Holds    []*os.File // the network's; the keeper gets duplicates
+	ID        string // the container's
+	Name      string
+	Endpoints []record.Endpoint
+	NetNS     *os.File
+	Holds     []*os.File // the network's; the keeper gets duplicates
+}
+
+// Wish is an endpoint that a container is to have.
+type Wish struct {
+	Network string // its ID or name
+	config.Attachment
+	Ports  []config.PortBinding
+	At     Place    // on the default bridge, where it was kept; nil for anywhere
+	Into   *os.File // the container's namespace, if it has one
+	Link   int      // which of its interfaces it is
+	Beside bool     // another is the way out
 }
 
 // Volumes are named directories that outlive containers. Nothing removes one that a
@@ -81,6 +98,7 @@ type Claimed struct {
 type Deps struct {
 	Images    Images
 	Networks  Networks
+	NetFiles  NetFiles
 	Volumes   Volumes
 	Driver    rootfs.Driver                  // of containers' file systems
 	LayerSize int64                          // of their own layers, in bytes, unless they say; 0 is none

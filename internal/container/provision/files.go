@@ -27,11 +27,11 @@ func (h wiring) writeFiles(c record.Container, p *Prepared) error {
 	if strings.HasPrefix(c.HostConfig.NetworkMode, "container:") {
 		return nil
 	}
-	resolv, err := h.deps.Networks.ResolvConf(c.HostConfig)
+	resolv, err := h.deps.NetFiles.ResolvConf(c.HostConfig)
 	if err != nil {
 		return err
 	}
-	hosts, err := h.deps.Networks.Hosts(c.HostConfig, p.endpoint, netfiles.Names(c.Config.Hostname, c.Config.Domainname)...)
+	hosts, err := h.deps.NetFiles.Hosts(c.HostConfig, p.endpoints, netfiles.Names(c.Config.Hostname, c.Config.Domainname)...)
 	if err != nil {
 		return err
 	}

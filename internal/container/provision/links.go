@@ -47,8 +47,8 @@ func (h *Host) linkedTo(c record.Container, l config.Link) (to config.LinkedTo, 
 		return config.LinkedTo{Link: l}, false
 	}
 	l.Name = other.Name
-	to = config.LinkedTo{Link: l, Parent: c.Name, Config: other.Config, Address: other.Endpoint.Address.Addr().String()}
-	return to, held != nil && other.Endpoint.Address.IsValid()
+	to = config.LinkedTo{Link: l, Parent: c.Name, Config: other.Config, Address: other.Primary().Address.Addr().String()}
+	return to, held != nil && other.Primary().Address.IsValid()
 }
 
 // OnBridge reports whether a container has the default network, where links are.

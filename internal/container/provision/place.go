@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"berth/internal/container/config"
 	"berth/internal/container/record"
 	"berth/internal/fault"
 )
@@ -17,25 +16,26 @@ const shortage = 250 * time.Millisecond
 // else in that of the sandbox that has waited longest. So addresses are given
 // out in the order of the starts, as without sandboxes, and none is short because
 // sandboxes wait on it.
-func (w Warmth) connect(ctx context.Context, c record.Container, box *sandbox) (*Connection, error) {
+func (w Warmth) connect(ctx context.Context, c record.Container, wish Wish, box *sandbox) (*Connection, error) {
 	if box != nil {
-		return w.connectAt(ctx, c, box)
+		return w.connectAt(ctx, c, wish, box)
 	}
-	conn, err := w.connectAt(ctx, c, w.spare(false))
+	conn, err := w.connectAt(ctx, c, wish, w.spare(false))
 	for end := time.Now().Add(shortage); fault.Is(err, fault.Unavailable) && w.deps.Warm > 0 && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		// No address is free: what waits for a container that may never be started gives its up.
-		conn, err = w.connectAt(ctx, c, w.spare(true))
+		conn, err = w.connectAt(ctx, c, wish, w.spare(true))
 	}
 	return conn, err
 }
 
 // connectAt connects a container in the place of a sandbox, or with nil in any. A
 // sandbox that was not the container's is dropped.
-func (w Warmth) connectAt(ctx context.Context, c record.Container, b *sandbox) (*Connection, error) {
+func (w Warmth) connectAt(ctx context.Context, c record.Container, wish Wish, b *sandbox) (*Connection, error) {
 	if b == nil {
-		return w.deps.Networks.Connect(ctx, c, config.Ports(c.Config, c.HostConfig), nil)
+		return w.deps.Networks.Connect(ctx, c, wish)
 	}
-	conn, err := w.deps.Networks.Connect(ctx, c, config.Ports(c.Config, c.HostConfig), b.place)
+	wish.At = b.place
+	conn, err := w.deps.Networks.Connect(ctx, c, wish)
 	if err == nil {
 		b.place = nil // the container's
 	}

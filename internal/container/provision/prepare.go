@@ -36,7 +36,7 @@ type Prepared struct {
 	sandbox   string   // its ID, once the program is for it
 	group     *cgroup.Group
 	delegated *delegated // made by another runtime; else nil
-	endpoint  record.Endpoint
+	endpoints []record.Endpoint
 	files     netfiles.Files // as written for this run
 	ours      []*os.File     // descriptors that nobody needs once the process runs
 	trees     []sourceTree
@@ -78,7 +78,7 @@ func (h *Host) Prepare(ctx context.Context, c record.Container, undo *Undo) (*Pr
 		return nil, err
 	}
 	failpoint.At("prepare.connected")
-	p.endpoint, p.netns = conn.Endpoint, conn.NetNS
+	p.endpoints, p.netns = conn.Endpoints, conn.NetNS
 	for i, f := range conn.Holds {
 		if f != nil {
 			p.held = append(p.held, keeper.Held{Name: heldPort + strconv.Itoa(i), File: f})

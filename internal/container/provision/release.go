@@ -12,11 +12,14 @@ import (
 const releaseTime = 2 * time.Minute
 
 // Release gives back what a run held: addresses, ports, control group, descriptors.
-func (h *Host) Release(c record.Container, endpoint record.Endpoint, run Holdings) {
+func (h *Host) Release(c record.Container, endpoints []record.Endpoint, run Holdings) {
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
 	defer cancel()
-	if endpoint.Address.IsValid() {
-		if err := h.deps.Networks.Disconnect(ctx, endpoint); err != nil {
+	for _, e := range endpoints {
+		if !e.Address.IsValid() {
+			continue
+		}
+		if err := h.deps.Networks.Disconnect(ctx, e); err != nil {
 			h.deps.Warn("container %s: %v", c.ID, err)
 		}
 	}

@@ -23,8 +23,8 @@ func (h *Host) Request(p *Prepared, id, container string, sent func()) keeper.St
 // IO are the process's streams.
 func (p *Prepared) IO() *stdio.Streams { return p.io }
 
-// Endpoint is how the container will be connected.
-func (p *Prepared) Endpoint() record.Endpoint { return p.endpoint }
+// Endpoints are how the container will be connected.
+func (p *Prepared) Endpoints() []record.Endpoint { return p.endpoints }
 
 // Started is what the run holds, now that its process runs.
 func (p *Prepared) Started(pid int, pidfd *os.File) Holdings {

@@ -4,6 +4,7 @@ package record
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"berth/internal/container/config"
@@ -21,11 +22,12 @@ type Container struct {
 	Config                                  config.Config
 	HostConfig                              config.HostConfig
 	State                                   State
-	Wanted                                  Wanted // whether the user wants it up
-	Run                                     Run    // the present or last run
-	Endpoint                                Endpoint
-	Began                                   *Began `json:",omitempty"` // with the record of a run until its end
-	Restarts                                int    // by its policy, since it was started by hand
+	Wanted                                  Wanted                       // whether the user wants it up
+	Run                                     Run                          // the present or last run
+	Networks                                map[string]config.Attachment `json:",omitempty"` // what was asked of networks, by their names or IDs
+	Endpoints                               []Endpoint                   // of the present or last run, that on the network of its mode first
+	Began                                   *Began                       `json:",omitempty"` // with the record of a run until its end
+	Restarts                                int                          // by its policy, since it was started by hand
 	Restart                                 restart.Memory
 	Health                                  *health.State `json:"-"` // nil without a check, or before the first run
 	Path                                    string        // the program as run
@@ -57,7 +59,7 @@ type Began struct {
 
 // Endpoint is how a running container is connected.
 type Endpoint struct {
-	Network    string // "bridge", "none", "host"
+	Network    string // its name; "none" and "host" have no addresses
 	NetworkID  string
 	EndpointID string
 	Address    netip.Prefix
@@ -65,4 +67,36 @@ type Endpoint struct {
 	MAC        string
 	HostLink   string               // name of the bridge port in the host's namespace
 	Ports      []config.PortBinding // as bound, host ports filled in
+}
+
+// Primary is the endpoint on the network of the container's mode; zero without one.
+func (c *Container) Primary() Endpoint {
+	if len(c.Endpoints) == 0 {
+		return Endpoint{}
+	}
+	return c.Endpoints[0]
+}
+
+// Connected reports whether the container has an address.
+func (c *Container) Connected() bool {
+	return slices.ContainsFunc(c.Endpoints, func(e Endpoint) bool { return e.Address.IsValid() })
+}
+
+// Published are the ports of a run, as bound.
+func (c *Container) Published() []config.PortBinding {
+	for i := range c.Endpoints {
+		if ports := c.Endpoints[i].Ports; len(ports) > 0 {
+			return ports
+		}
+	}
+	return nil
+}
+
+// Left are the endpoints of a run that has ended: the networks that it was on.
+func Left(list []Endpoint) []Endpoint {
+	var out []Endpoint
+	for _, e := range list {
+		out = append(out, Endpoint{Network: e.Network, NetworkID: e.NetworkID})
+	}
+	return out
 }

@@ -3,6 +3,7 @@
 package netns
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -84,23 +85,50 @@ func (s *Socket) AddVeth(v Veth) error {
 	return nil
 }
 
-// Hairpin lets a bridge send a frame back out of the port that it came in by.
-func (s *Socket) Hairpin(port string) error {
-	index, err := s.index(port)
+// Port is how a port of a bridge differs from one that was just made.
+type Port struct {
+	Hairpin  bool // the bridge may send a frame back out of the port that it came in by
+	Isolated bool // no frame passes between it and other isolated ports
+}
+
+// SetPort changes a port of a bridge; a Port without anything asks nothing of the kernel.
+func (s *Socket) SetPort(name string, p Port) error {
+	if p == (Port{}) {
+		return nil
+	}
+	index, err := s.index(name)
 	if err != nil {
-		return fmt.Errorf("find %s: %w", port, err)
+		return fmt.Errorf("find %s: %w", name, err)
 	}
 	req := s.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
 	head := nl.NewIfInfomsg(unix.AF_BRIDGE)
 	head.Index = index
 	req.AddData(head)
 	info := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-	info.AddRtAttr(nl.IFLA_BRPORT_MODE, []byte{1})
+	if p.Hairpin {
+		info.AddRtAttr(nl.IFLA_BRPORT_MODE, []byte{1})
+	}
+	if p.Isolated {
+		info.AddRtAttr(nl.IFLA_BRPORT_ISOLATED, []byte{1})
+	}
 	req.AddData(info)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil {
-		return fmt.Errorf("turn on hairpin mode of %s: %w", port, err)
+		return fmt.Errorf("change the bridge port %s: %w", name, err)
+	}
+	return nil
+}
+
+// DeleteLink removes a link, and with one end of a pair the other. One that is not there is no error.
+func (s *Socket) DeleteLink(name string) error {
+	req := s.request(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove the link %s: %w", name, err)
 	}
 	return nil
 }
@@ -164,7 +192,7 @@ func Loopback() error {
 }
 
 // Configure gives the named link of the calling thread's namespace its
-// address, brings it up, and routes everything else through gateway.
+// address, brings it up, and routes everything else through gateway, if there is one.
 func Configure(name string, address netip.Prefix, gateway netip.Addr) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
@@ -176,8 +204,20 @@ func Configure(name string, address netip.Prefix, gateway netip.Addr) error {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("bring %s up: %w", name, err)
 	}
+	if !gateway.IsValid() {
+		return nil
+	}
 	route := &netlink.Route{LinkIndex: link.Attrs().Index, Gw: gateway.AsSlice()}
 	if err := netlink.RouteAdd(route); err != nil {
+		return fmt.Errorf("route through %s: %w", gateway, err)
+	}
+	return nil
+}
+
+// Lead replaces the default route of the calling thread's namespace; it leaves one that is right.
+func Lead(gateway netip.Addr) error {
+	all := netlink.Route{Dst: IPNet(netip.PrefixFrom(netip.IPv4Unspecified(), 0)), Gw: gateway.AsSlice()}
+	if err := netlink.RouteReplace(&all); err != nil {
 		return fmt.Errorf("route through %s: %w", gateway, err)
 	}
 	return nil

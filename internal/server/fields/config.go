@@ -41,7 +41,7 @@ func networkRows() []Row {
 		return `{"NetworkingConfig":{"EndpointsConfig":{"bridge":{` + settings + `}}}}`
 	}
 	return []Row{
-		honoured("HostConfig.NetworkMode", "bridge or default, none, host, container:<id>; conflicts as Docker has them"),
+		honoured("HostConfig.NetworkMode", "bridge or default, none, host, container:<id>, or the name or ID of a network; conflicts as Docker has them"),
 		honoured("HostConfig.PortBindings", "ports of TCP, UDP and SCTP on IPv4 addresses of the host; any when empty or 0, the first free one of a range").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
 		honoured("HostConfig.PublishAllPorts", "any ports for all that are exposed").by("TestPortsAreExposedAndPublishedAsTheRequestSays"),
 		honoured("HostConfig.Dns", "nameservers in resolv.conf"),
@@ -49,14 +49,12 @@ func networkRows() []Row {
 		honoured("HostConfig.DnsSearch", "search in resolv.conf; a dot alone for none"),
 		honoured("HostConfig.ExtraHosts", "lines in /etc/hosts; host-gateway is the bridge's address"),
 		honoured("HostConfig.Links", "on the default bridge: hosts and environment as Docker's; a list of containers does not show a link's name").by("TestALinkIsSeenInsideAsDockerShowsIt"),
-		refused(e+"IPAMConfig", "on the default networks addresses are chosen by the engine, as in Docker",
-			endpoint(`"IPAMConfig":{"IPv4Address":"172.17.0.9"}`), "user specified IP address is supported on user defined networks only"),
-		refused(e+"Links", "there are only the default networks", endpoint(`"Links":["a:b"]`), "NetworkingConfig.EndpointsConfig.Links is not supported yet"),
-		refused(e+"Aliases", "the default networks have no names, as in Docker",
-			endpoint(`"Aliases":["a"]`), "network-scoped alias is supported only for containers in user defined networks"),
+		honoured(e+"IPAMConfig", "the IPv4 address, on networks that somebody has made; IPv6 and link-local addresses are refused").by("TestAContainerHasTheAddressesThatItAskedFor"),
+		refused(e+"Links", "links are on the default network", endpoint(`"Links":["a:b"]`), "NetworkingConfig.EndpointsConfig.Links is not supported yet"),
+		honoured(e+"Aliases", "further names, on networks that somebody has made").by("TestAContainerHasTheAddressesThatItAskedFor"),
 		refused(e+"DriverOpts", "the bridge has none", endpoint(`"DriverOpts":{"a":"b"}`), "NetworkingConfig.EndpointsConfig.DriverOpts is not supported yet"),
-		honoured(e+"MacAddress", "hardware address of the interface"),
-		honoured(e+"GwPriority", "of one network it is the gateway's anyway"),
+		honoured(e+"MacAddress", "hardware address of the interface").by("TestAContainerHasTheAddressesThatItAskedFor"),
+		honoured(e+"GwPriority", "which network the default route goes by").by("TestAContainerHasTheAddressesThatItAskedFor"),
 		{Name: e + "NetworkID", How: Kept, What: "and what follows tells of a running container; programs that make one anew send it back, and it decides nothing", Test: "TestWhatCannotBeHonouredIsRefusedByName"},
 	}
 }

@@ -6,11 +6,9 @@ package grammar
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"net"
 	"path"
 	"slices"
-	"strings"
 
 	wire "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -106,7 +104,7 @@ func Create(body *Body) (config.CreateRequest, error) {
 	if err := checkLines(&req.Config, &req.HostConfig); err != nil {
 		return req, err
 	}
-	if err := takeEndpoints(body.NetworkingConfig, mode, &req.Config); err != nil {
+	if err := takeEndpoints(body.NetworkingConfig, mode, &req); err != nil {
 		return req, err
 	}
 	return req, checkMAC(req.Config.MacAddress)
@@ -155,49 +153,6 @@ func takeConfig(from *wire.Config, to *config.Config) error {
 	return refuseRest("Config", from)
 }
 
-// takeEndpoints takes what can be said of a container's one network, and refuses the rest.
-func takeEndpoints(cfg *network.NetworkingConfig, mode string, to *config.Config) error {
-	if cfg == nil {
-		return nil
-	}
-	if names := slices.Sorted(maps.Keys(cfg.EndpointsConfig)); len(names) > 1 {
-		return fault.New(fault.Unsupported, "Container cannot be connected to network endpoints: %s", strings.Join(names, ", "))
-	}
-	for name, settings := range cfg.EndpointsConfig {
-		if PlainNetwork(name) != PlainNetwork(mode) {
-			return fault.New(fault.Unsupported, "NetworkingConfig.EndpointsConfig for network %s beside network mode %s is not supported yet", name, PlainNetwork(mode))
-		}
-		if settings == nil {
-			continue
-		}
-		forgetOperational(settings)
-		if err := takeMAC(settings, to); err != nil {
-			return err
-		}
-		if err := onUserNetworksOnly(settings); err != nil {
-			return err
-		}
-		settings.GwPriority = 0 // there is no other network to have a gateway of
-		if err := refuseRest("NetworkingConfig.EndpointsConfig", settings); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// takeMAC takes an endpoint's hardware address, which may also stand in the Config.
-func takeMAC(e *network.EndpointSettings, to *config.Config) error {
-	mac := take(&e.MacAddress)
-	if len(mac) == 0 {
-		return nil
-	}
-	if to.MacAddress != "" && to.MacAddress != mac.String() {
-		return fault.New(fault.Invalid, "conflicting MAC addresses: %s and %s", to.MacAddress, mac.String())
-	}
-	to.MacAddress = mac.String()
-	return nil
-}
-
 // checkMAC refuses an address that no Ethernet interface can have.
 func checkMAC(word string) error {
 	if word == "" {
@@ -209,27 +164,6 @@ func checkMAC(word string) error {
 		return fault.New(fault.Invalid, "address %s: an interface cannot have it", word)
 	}
 	return nil
-}
-
-// onUserNetworksOnly refuses what the default networks do not have, in Docker's words.
-func onUserNetworksOnly(e *network.EndpointSettings) error {
-	ip := e.IPAMConfig
-	switch {
-	case ip != nil && (ip.IPv4Address.IsValid() || ip.IPv6Address.IsValid() || len(ip.LinkLocalIPs) > 0):
-		return fault.New(fault.Invalid, "user specified IP address is supported on user defined networks only")
-	case len(e.Aliases) > 0:
-		return fault.New(fault.Invalid, "network-scoped alias is supported only for containers in user defined networks")
-	}
-	return nil
-}
-
-// forgetOperational takes out what inspect tells of a running container's endpoint:
-// programs that make a container anew send it back, and it decides nothing.
-func forgetOperational(e *network.EndpointSettings) {
-	*e = network.EndpointSettings{
-		IPAMConfig: e.IPAMConfig, Links: e.Links, Aliases: e.Aliases, DriverOpts: e.DriverOpts,
-		GwPriority: e.GwPriority, MacAddress: e.MacAddress,
-	}
 }
 
 // PlainNetwork gives the default network's three names one.

@@ -1,12 +1,12 @@
 package show
 
 import (
-	"cmp"
 	"net"
 	"strconv"
 	"strings"
 
 	"berth/internal/container"
+	"berth/internal/container/config"
 	"berth/internal/server/grammar"
 
 	wire "github.com/moby/moby/api/types/container"
@@ -40,7 +40,7 @@ type legacyNetwork struct {
 
 func legacyNetworkOf(c *container.Container, settings *wire.NetworkSettings) *legacyNetwork {
 	l := &legacyNetwork{NetworkSettings: settings}
-	if e := &c.Endpoint; c.State.Up() && e.Network == "bridge" {
+	if e := c.Primary(); c.State.Up() && e.Network == "bridge" {
 		l.EndpointID, l.MacAddress = e.EndpointID, e.MAC
 		if e.Address.IsValid() {
 			l.IPAddress, l.IPPrefixLen = e.Address.Addr().String(), e.Address.Bits()
@@ -61,24 +61,52 @@ func networkSettings(c *container.Container) *wire.NetworkSettings {
 	return out
 }
 
-// Networks shows the one network of a container, with addresses while it runs.
+// Networks shows the networks of a container, with addresses while it runs.
 func Networks(c *container.Container) map[string]*network.EndpointSettings {
 	mode := c.HostConfig.NetworkMode
+	out := map[string]*network.EndpointSettings{}
 	if strings.HasPrefix(mode, "container:") {
-		return map[string]*network.EndpointSettings{}
+		return out
 	}
-	name := cmp.Or(c.Endpoint.Network, grammar.PlainNetwork(mode))
-	e := &network.EndpointSettings{NetworkID: c.Endpoint.NetworkID}
+	for i := range c.Endpoints {
+		asked, known := c.Networks[c.Endpoints[i].Network]
+		if !known && i == 0 {
+			asked = c.Networks[mode]
+		}
+		out[c.Endpoints[i].Network] = endpoint(c, &c.Endpoints[i], asked)
+	}
+	if len(c.Endpoints) == 0 {
+		name := grammar.PlainNetwork(mode)
+		out[name] = endpoint(c, &container.Endpoint{Network: name}, c.Networks[mode])
+	}
+	for name, asked := range c.Networks {
+		if name != mode && out[name] == nil {
+			out[name] = endpoint(c, &container.Endpoint{Network: name}, asked)
+		}
+	}
+	return out
+}
+
+// endpoint shows one of a container's networks.
+func endpoint(c *container.Container, on *container.Endpoint, asked config.Attachment) *network.EndpointSettings {
+	e := &network.EndpointSettings{NetworkID: on.NetworkID, GwPriority: asked.Priority, Aliases: asked.Aliases}
+	if asked.IPv4.IsValid() {
+		e.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: asked.IPv4}
+	}
+	if config.UserNetwork(on.Network) {
+		e.DNSNames = config.NamesOn(c.Name, c.ID, c.Config.Hostname, asked.Aliases)
+	}
+	mac := asked.MAC
 	if c.State.Up() {
-		e.EndpointID, e.Gateway = c.Endpoint.EndpointID, c.Endpoint.Gateway
-		if c.Endpoint.Address.IsValid() {
-			e.IPAddress, e.IPPrefixLen = c.Endpoint.Address.Addr(), c.Endpoint.Address.Bits()
-		}
-		if mac, err := net.ParseMAC(c.Endpoint.MAC); err == nil {
-			e.MacAddress = network.HardwareAddr(mac)
+		e.EndpointID, e.Gateway, mac = on.EndpointID, on.Gateway, on.MAC
+		if on.Address.IsValid() {
+			e.IPAddress, e.IPPrefixLen = on.Address.Addr(), on.Address.Bits()
 		}
 	}
-	return map[string]*network.EndpointSettings{name: e}
+	if mac, err := net.ParseMAC(mac); err == nil {
+		e.MacAddress = network.HardwareAddr(mac)
+	}
+	return e
 }
 
 // inspectPorts shows ports while they are held: bound ones, and exposed ones with null.
@@ -86,7 +114,7 @@ func inspectPorts(c *container.Container) network.PortMap {
 	if !c.State.Up() {
 		return network.PortMap{}
 	}
-	m := portMap(c.Endpoint.Ports, true)
+	m := portMap(c.Published(), true)
 	for _, word := range c.Config.ExposedPorts {
 		if p, err := network.ParsePort(word); err == nil {
 			if _, ok := m[p]; !ok {

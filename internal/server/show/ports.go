@@ -43,7 +43,7 @@ func portMap(bindings []config.PortBinding, bound bool) network.PortMap {
 func Ports(c *container.Container) []wire.PortSummary {
 	out := []wire.PortSummary{}
 	published := map[network.Port]bool{}
-	for _, b := range c.Endpoint.Ports {
+	for _, b := range c.Published() {
 		ip := b.HostIP
 		if !ip.IsValid() {
 			ip = netip.IPv4Unspecified()

@@ -1,4 +1,4 @@
-package server
+package filter
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 )
 
 // addState adds the filters status, exited, health and is-task.
-func (s *selection) addState(f filters) error {
+func (s *Selection) addState(f Set) error {
 	for _, word := range f["status"] {
 		if err := wire.ValidateContainerState(wire.ContainerState(word)); err != nil {
 			return fault.Wrap(fault.Invalid, err, "invalid filter 'status=%s'", word)
@@ -46,7 +46,7 @@ func (s *selection) addState(f filters) error {
 	if words := f["health"]; len(words) > 0 {
 		s.add(func(c *container.Container) bool { return slices.Contains(words, string(show.HealthStatus(c))) })
 	}
-	task, ok, err := f.boolean("is-task")
+	task, ok, err := f.Bool("is-task")
 	if ok {
 		s.add(func(*container.Container) bool { return !task }) // there are no services yet
 	}
@@ -54,7 +54,7 @@ func (s *selection) addState(f filters) error {
 }
 
 // addWords adds the filters on names, IDs, labels, networks, volumes and ports.
-func (s *selection) addWords(f filters) error {
+func (s *Selection) addWords(f Set) error {
 	if err := s.addNames(f["name"]); err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *selection) addWords(f filters) error {
 		})
 	}
 	if labels := f["label"]; len(labels) > 0 {
-		s.add(func(c *container.Container) bool { return labelsMatch(labels, c.Config.Labels) })
+		s.add(func(c *container.Container) bool { return Labels(labels, c.Config.Labels) })
 	}
 	if nets := f["network"]; len(nets) > 0 {
 		s.add(func(c *container.Container) bool { return onNetwork(c, nets) })
@@ -75,7 +75,7 @@ func (s *selection) addWords(f filters) error {
 	return s.addPorts(f)
 }
 
-func (s *selection) addNames(words []string) error {
+func (s *Selection) addNames(words []string) error {
 	if len(words) == 0 {
 		return nil
 	}
@@ -115,7 +115,7 @@ func hasMount(c *container.Container, words []string) bool {
 }
 
 // addPorts keeps containers that publish or expose one of the given ports.
-func (s *selection) addPorts(f filters) error {
+func (s *Selection) addPorts(f Set) error {
 	wanted := map[string]bool{} // "publish 80/tcp"
 	for _, key := range []string{"publish", "expose"} {
 		for _, word := range f[key] {

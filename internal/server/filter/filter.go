@@ -1,4 +1,5 @@
-package server
+// Package filter reads the filters of lists and prunes, and selects by them.
+package filter
 
 import (
 	"encoding/json"
@@ -9,18 +10,18 @@ import (
 	"berth/internal/fault"
 )
 
-// filters are the values of each filter key.
-type filters map[string][]string
+// Set is the values of each filter key.
+type Set map[string][]string
 
-// parseFilters reads {"k":["v"]}, or the older {"k":{"v":true}}, and refuses keys
+// Parse reads {"k":["v"]}, or the older {"k":{"v":true}}, and refuses keys
 // that are not accepted.
-func parseFilters(text string, accepted ...string) (filters, error) {
+func Parse(text string, accepted ...string) (Set, error) {
 	if text == "" {
 		return nil, nil
 	}
-	f := filters{}
+	f := Set{}
 	if err := json.Unmarshal([]byte(text), &f); err != nil {
-		f = filters{}
+		f = Set{}
 		var old map[string]map[string]bool
 		if err := json.Unmarshal([]byte(text), &old); err != nil {
 			return nil, fault.New(fault.Invalid, "invalid filter")
@@ -39,8 +40,8 @@ func parseFilters(text string, accepted ...string) (filters, error) {
 	return f, nil
 }
 
-// boolean reads a filter that is true or false; ok is false when it is not there.
-func (f filters) boolean(key string) (value, ok bool, err error) {
+// Bool reads a filter that is true or false; ok is false when it is not there.
+func (f Set) Bool(key string) (value, ok bool, err error) {
 	switch words := f[key]; {
 	case len(words) == 0:
 		return false, false, nil
@@ -53,8 +54,8 @@ func (f filters) boolean(key string) (value, ok bool, err error) {
 	}
 }
 
-// labelsMatch reports whether all of the filter's labels ("k" or "k=v") are there.
-func labelsMatch(want []string, have map[string]string) bool {
+// Labels reports whether all of the filter's labels ("k" or "k=v") are there.
+func Labels(want []string, have map[string]string) bool {
 	for _, w := range want {
 		key, value, exact := strings.Cut(w, "=")
 		got, ok := have[key]
@@ -65,8 +66,8 @@ func labelsMatch(want []string, have map[string]string) bool {
 	return true
 }
 
-// until reads the bound of a prune; zero is none.
-func (f filters) until(now time.Time) (time.Time, error) {
+// Until reads the bound of a prune; zero is none.
+func (f Set) Until(now time.Time) (time.Time, error) {
 	words := f["until"]
 	switch {
 	case len(words) == 0:
@@ -76,15 +77,15 @@ func (f filters) until(now time.Time) (time.Time, error) {
 	case words[0] == "0": // the epoch here, and no bound elsewhere
 		return time.Unix(0, 0), nil
 	}
-	at, err := parseTime("until", words[0], now)
+	at, err := Time("until", words[0], now)
 	if err != nil || at.IsZero() {
 		return at, fault.New(fault.Invalid, "failed to parse value as time or duration: %q", words[0])
 	}
 	return at, nil
 }
 
-// pruneLabels reports whether a prune takes what has these labels: all that label
+// PruneLabels reports whether a prune takes what has these labels: all that label
 // asks for, and not all that label! speaks of.
-func (f filters) pruneLabels(have map[string]string) bool {
-	return labelsMatch(f["label"], have) && (len(f["label!"]) == 0 || !labelsMatch(f["label!"], have))
+func (f Set) PruneLabels(have map[string]string) bool {
+	return Labels(f["label"], have) && (len(f["label!"]) == 0 || !Labels(f["label!"], have))
 }

@@ -3,39 +3,15 @@
 package network
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"strings"
 
-	"berth/internal/fault"
+	"berth/internal/network/address"
+	"berth/internal/network/definition"
 )
-
-// DefaultPools returns Docker's default address pools, already cut into
-// subnets in the order in which they are tried.
-func DefaultPools() []netip.Prefix {
-	var out []netip.Prefix
-	for b := 17; b < 32; b++ {
-		out = append(out, netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(b), 0, 0}), 16))
-	}
-	for c := 0; c < 256; c += 16 {
-		out = append(out, netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(c), 0}), 20))
-	}
-	return out
-}
-
-// freeSubnet returns the first pool that overlaps none of the taken prefixes.
-func freeSubnet(pools, taken []netip.Prefix) (netip.Prefix, error) {
-next:
-	for _, p := range pools {
-		for _, t := range taken {
-			if p.Overlaps(t) {
-				continue next
-			}
-		}
-		return p, nil
-	}
-	return netip.Prefix{}, fault.New(fault.Unavailable, "all predefined address pools have been fully subnetted")
-}
 
 // alias is how a bridge is marked as belonging to the daemon of an exec root.
 func alias(root string) string { return "berth:" + root }
@@ -63,6 +39,8 @@ type seenLink struct {
 // bridgePlan says which bridge to use and what is to be done to it.
 type bridgePlan struct {
 	name    string
+	alias   string       // how it is marked as ours
+	mtu     int          // bytes
 	create  bool         // it does not exist yet
 	foreign bool         // somebody else's: never changed beyond need, never deleted
 	address netip.Prefix // the gateway with the subnet's length
@@ -83,7 +61,7 @@ func planBridge(cfg Config, links []seenLink, taken []netip.Prefix) (bridgePlan,
 			own = &links[i]
 		}
 	}
-	plan := bridgePlan{name: cfg.Bridge}
+	plan := bridgePlan{name: cfg.Bridge, alias: alias(cfg.Root), mtu: cfg.MTU}
 	switch existing, exists := byName[cfg.Bridge]; {
 	case own != nil:
 		plan.name = own.name
@@ -111,7 +89,7 @@ func (p bridgePlan) keepAddress(cfg Config, l seenLink, taken []netip.Prefix) (b
 	case len(l.addresses) > 0:
 		p.address = l.addresses[0]
 	default:
-		subnet, err := freeSubnet(cfg.Pools, taken)
+		subnet, err := address.Free(cfg.Pools, taken)
 		if err != nil {
 			return p, err
 		}
@@ -126,4 +104,42 @@ func (p bridgePlan) keepAddress(cfg Config, l seenLink, taken []netip.Prefix) (b
 		}
 	}
 	return p, nil
+}
+
+// planNetwork decides the bridge of a network that a user has made: one that is there from an
+// earlier run, one of the user's own under the name that the network's options give, or a new one.
+func planNetwork(cfg Config, d definition.Definition, o definition.Bridge, links []seenLink) bridgePlan {
+	plan := bridgePlan{
+		name: o.Name, alias: networkAlias(cfg.Root, d.ID), mtu: cmp.Or(o.MTU, cfg.MTU),
+		create: true, assign: true, address: netip.PrefixFrom(d.IPAM.Gateway, d.IPAM.Subnet.Bits()),
+	}
+	for _, l := range links {
+		if l.name != plan.name {
+			continue
+		}
+		plan.create, plan.foreign = false, l.alias != plan.alias
+		for _, a := range l.addresses {
+			switch {
+			case a == plan.address:
+				plan.assign = false
+			case !plan.foreign:
+				plan.remove = append(plan.remove, a)
+			}
+		}
+	}
+	return plan
+}
+
+// networkAlias marks the bridge of a network that a user has made. It begins as that of the default bridge.
+func networkAlias(root, id string) string { return alias(root) + ":" + id }
+
+// stale are the bridges of networks that are no more, or never came to be.
+func stale(root string, known map[string]bool, links []seenLink) []seenLink {
+	var out []seenLink
+	for _, l := range links {
+		if id, ours := strings.CutPrefix(l.alias, networkAlias(root, "")); ours && !known[id] {
+			out = append(out, l)
+		}
+	}
+	return out
 }

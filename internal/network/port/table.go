@@ -1,6 +1,10 @@
 //go:build linux
 
-package network
+// Package port keeps account of the ports of the host that containers publish.
+//
+// A port is taken by an entry in the table and by a real socket, so that
+// programs of the host see it as taken and theirs are seen.
+package port
 
 import (
 	"errors"
@@ -16,6 +20,17 @@ import (
 	"berth/internal/fault"
 )
 
+// Binding publishes one port of a container on the host.
+type Binding struct {
+	Port     uint16     // in the container, 1-65535
+	Proto    string     // "tcp", "udp" or "sctp"; "" means tcp
+	HostIP   netip.Addr // zero value: every IPv4 address of the host
+	HostPort uint16     // 0: an ephemeral port of ip_local_port_range
+	// HostPortEnd, when above HostPort, lets the engine choose the first free
+	// port of the range HostPort-HostPortEnd. Zero in a bound binding.
+	HostPortEnd uint16 `json:",omitempty"`
+}
+
 // hostPort is a port of the host that is published.
 type hostPort struct {
 	ip    netip.Addr
@@ -23,22 +38,32 @@ type hostPort struct {
 	proto string
 }
 
-// portTable keeps account of the host ports of this daemon. A port is taken
-// by an entry here and by a real socket, so that programs of the host see it
-// as taken and theirs are seen.
-type portTable struct {
+// Everywhere reports whether a binding is for all addresses of the host.
+func (b Binding) Everywhere() bool { return everywhere(b.HostIP) }
+
+func everywhere(ip netip.Addr) bool { return !ip.IsValid() || ip.IsUnspecified() }
+
+// Host is the network namespace whose ports these are.
+type Host interface {
+	Do(fn func() error) error      // runs fn on a thread that is in it
+	PortRange() (low, high uint16) // its ip_local_port_range
+}
+
+// Table is the ports of one daemon. Its methods may be called from any goroutine.
+type Table struct {
 	mu   sync.Mutex
 	held map[hostPort]*os.File
 	next uint16 // where the search for an ephemeral port goes on
-	host *hostNS
+	host Host
 }
 
-func newPortTable(host *hostNS) *portTable {
-	return &portTable{held: map[hostPort]*os.File{}, host: host}
+// NewTable makes a table that is empty.
+func NewTable(host Host) *Table {
+	return &Table{held: map[hostPort]*os.File{}, host: host}
 }
 
-// normalise fills in the defaults of a binding and refuses what cannot be published.
-func normalise(p PortBinding) (PortBinding, error) {
+// Normalise fills in the defaults of a binding and refuses what cannot be published.
+func Normalise(p Binding) (Binding, error) {
 	p.Proto = strings.ToLower(p.Proto)
 	switch p.Proto {
 	case "":
@@ -59,9 +84,9 @@ func normalise(p PortBinding) (PortBinding, error) {
 	return p, nil
 }
 
-// reserve takes a host port for a normalised binding and returns the binding
+// Reserve takes a host port for a normalised binding and returns the binding
 // with its host port and the socket that holds it (nil for sctp).
-func (t *portTable) reserve(p PortBinding) (PortBinding, *os.File, error) {
+func (t *Table) Reserve(p Binding) (Binding, *os.File, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	first, last := p.HostPort, max(p.HostPort, p.HostPortEnd)
@@ -81,8 +106,8 @@ func (t *portTable) reserve(p PortBinding) (PortBinding, *os.File, error) {
 }
 
 // ephemeral tries the ports of ip_local_port_range, going on after the last one given.
-func (t *portTable) ephemeral(p PortBinding) (PortBinding, *os.File, error) {
-	low, high := t.host.portRange()
+func (t *Table) ephemeral(p Binding) (Binding, *os.File, error) {
+	low, high := t.host.PortRange()
 	if t.next < low || t.next > high {
 		t.next = low
 	}
@@ -107,7 +132,7 @@ func (t *portTable) ephemeral(p PortBinding) (PortBinding, *os.File, error) {
 var errAllocated = errors.New("port is already allocated")
 
 // bind takes exactly the named port; t.mu is held.
-func (t *portTable) bind(p PortBinding) (*os.File, error) {
+func (t *Table) bind(p Binding) (*os.File, error) {
 	key := hostPort{p.HostIP, p.HostPort, p.Proto}
 	for k := range t.held {
 		if k.port == key.port && k.proto == key.proto && (k.ip == key.ip || everywhere(k.ip) || everywhere(key.ip)) {
@@ -116,8 +141,8 @@ func (t *portTable) bind(p PortBinding) (*os.File, error) {
 	}
 	var f *os.File
 	if p.Proto != "sctp" {
-		err := t.host.do(func() (err error) {
-			f, err = holdPort(p)
+		err := t.host.Do(func() (err error) {
+			f, err = hold(p)
 			return err
 		})
 		if err != nil {
@@ -128,15 +153,24 @@ func (t *portTable) bind(p PortBinding) (*os.File, error) {
 	return f, nil
 }
 
-// adopt enters a port that is published already, with its socket if there is one.
-func (t *portTable) adopt(p PortBinding, f *os.File) {
+// Adopt enters a port that is published already, with its socket if there is one, and
+// returns the socket. One that was not handed over is opened anew; that fails as long
+// as somebody else has it, in which case the port is held just as well.
+func (t *Table) Adopt(p Binding, f *os.File) *os.File {
+	if f == nil && p.Proto != "sctp" {
+		_ = t.host.Do(func() (err error) {
+			f, err = hold(p)
+			return err
+		})
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held[hostPort{p.HostIP, p.HostPort, p.Proto}] = f
+	return f
 }
 
-// release gives host ports back.
-func (t *portTable) release(ports ...PortBinding) {
+// Release gives host ports back.
+func (t *Table) Release(ports ...Binding) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range ports {
@@ -148,12 +182,12 @@ func (t *portTable) release(ports ...PortBinding) {
 	}
 }
 
-// holdPort opens a socket that occupies a host port of the calling thread's
+// hold opens a socket that occupies a host port of the calling thread's
 // namespace and never sees a packet. A listening TCP socket is the only
 // thing that SO_REUSEADDR (needed here, or connections in TIME_WAIT would be
 // in the way) does not let others share a port with; the filter drops what
 // reaches it in the moments when no rule leads to the container.
-func holdPort(p PortBinding) (*os.File, error) {
+func hold(p Binding) (*os.File, error) {
 	kind := unix.SOCK_STREAM
 	if p.Proto == "udp" {
 		kind = unix.SOCK_DGRAM
@@ -169,7 +203,7 @@ func holdPort(p PortBinding) (*os.File, error) {
 	return os.NewFile(uintptr(fd), fmt.Sprintf("%s %s:%d", p.Proto, p.HostIP, p.HostPort)), nil
 }
 
-func occupy(fd int, p PortBinding, listen bool) error {
+func occupy(fd int, p Binding, listen bool) error {
 	drop, err := bpf.RetConstant{Val: 0}.Assemble()
 	if err != nil {
 		return err
