@@ -21,14 +21,14 @@ func (r containerRoutes) create(c *call) error {
 			}
 		}
 	}
-	if err := oldMounts(c.version, body.HostConfig); err != nil {
+	if err := grammar.OldMounts(c.version, body.HostConfig); err != nil {
 		return err
 	}
 	req, err := grammar.Create(&body)
 	if err != nil {
 		return err
 	}
-	oldReadOnly(c.version, req.HostConfig.Mounts)
+	grammar.OldReadOnly(c.version, req.HostConfig.Mounts)
 	if !c.version.Has(compat.ConsoleSize) {
 		req.HostConfig.ConsoleSize = [2]uint{}
 	}

@@ -1,16 +1,15 @@
-package server
+package grammar
 
 import (
 	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/idmap"
 	"berth/internal/server/compat"
-	"berth/internal/server/grammar"
 )
 
-// oldMounts does with the mounts of a create what its version of the API does: of options that are newer, some
+// OldMounts does with the mounts of a create what its version of the API does: of options that are newer, some
 // are not looked at, and those that somebody relies on are refused.
-func oldMounts(v compat.Version, h *grammar.HostConfig) error {
+func OldMounts(v compat.Version, h *HostConfig) error {
 	if h == nil {
 		return nil
 	}
@@ -48,8 +47,8 @@ func oldBind(v compat.Version, o *idmap.BindOptions) error {
 	return nil
 }
 
-// oldReadOnly lets the read-only binds of an older create be so by themselves.
-func oldReadOnly(v compat.Version, mounts []config.Mount) {
+// OldReadOnly lets the read-only binds of an older create be so by themselves.
+func OldReadOnly(v compat.Version, mounts []config.Mount) {
 	for i := range mounts {
 		if m := &mounts[i]; m.Type == "bind" && m.ReadOnly && !v.Has(compat.RecursiveReadOnly) {
 			m.ReadOnlyTop = true
