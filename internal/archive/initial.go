@@ -8,6 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Mtab is the link that every container has to its table of mounts.
+const (
+	Mtab       = "/etc/mtab"
+	MtabTarget = "/proc/mounts"
+)
+
 // initial is the kind of what the engine makes in every container for its own mounts, 0 for
 // other names. Docker has them in a layer of their own, between image and container; here the start makes
 // those that are missing. So they are no changes, and belong to no committed layer.
@@ -17,7 +23,7 @@ func initial(name string) uint32 {
 		return unix.S_IFDIR
 	case "/.dockerenv", "/dev/console", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf":
 		return unix.S_IFREG
-	case "/etc/mtab":
+	case Mtab:
 		return unix.S_IFLNK
 	}
 	return 0
@@ -25,7 +31,7 @@ func initial(name string) uint32 {
 
 // initials are their names, each after what it is in.
 func initials() []string {
-	return []string{"/.dockerenv", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/etc", "/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/proc", "/sys"}
+	return []string{"/.dockerenv", "/dev", "/dev/console", "/dev/pts", "/dev/shm", "/etc", "/etc/hostname", "/etc/hosts", Mtab, "/etc/resolv.conf", "/proc", "/sys"}
 }
 
 // pristine reports that something is as the engine has made it.

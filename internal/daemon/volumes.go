@@ -8,6 +8,7 @@ import (
 	"berth/internal/container/provision"
 	"berth/internal/event"
 	"berth/internal/fault"
+	"berth/internal/space"
 	"berth/internal/volume"
 )
 
@@ -79,7 +80,7 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 
 // Size is what a volume holds, in bytes.
 func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
-	size, err := treeSize(ctx, v.Dir)
+	size, err := space.Size(ctx, v.Dir)
 	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
 }
 

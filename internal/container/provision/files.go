@@ -1,10 +1,17 @@
 package provision
 
 import (
+	"errors"
+	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
+	"berth/internal/archive"
 	"berth/internal/container/netfiles"
 	"berth/internal/container/record"
+	"berth/internal/fault"
+	"berth/internal/linux/mount"
 )
 
 // withFiles is the container with the network files that are mounted into it:
@@ -39,4 +46,17 @@ func (h wiring) writeFiles(c record.Container, p *Prepared) error {
 	err = files.Write(netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath}, p.files)
 	p.files = files
 	return err
+}
+
+// linkMtab makes a container's /etc/mtab, as Docker does, unless its image has one: before the first run, so that
+// a container can do without. Where /etc is no directory the mounts in it have the words for that.
+func linkMtab(c record.Container, root *os.File) error {
+	if !c.Run.Started.IsZero() {
+		return nil
+	}
+	err := mount.MakeLink(root, archive.Mtab, archive.MtabTarget)
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	return fault.Wrap(fault.Internal, err, "the link %s cannot be made", archive.Mtab)
 }

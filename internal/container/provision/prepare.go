@@ -131,6 +131,9 @@ func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) err
 	p.rootfs = root
 	p.undo.Add(func() { root.Close() })
 	failpoint.At("prepare.root-mounted")
+	if err := linkMtab(c, root); err != nil {
+		return err
+	}
 	wish := h.wish(c)
 	if wish.Init, err = h.writeInit(c); err != nil {
 		return err

@@ -36,3 +36,19 @@ func MakePlace(root *os.File, name string, dir bool) error {
 	}
 	return nil
 }
+
+// MakeLink makes a symbolic link inside a root, with all directories above it; what is there by its name stays as it is.
+func MakeLink(root *os.File, name, target string) error {
+	if err := MakePlace(root, path.Dir(name), true); err != nil {
+		return err
+	}
+	above, err := OpenIn(root, path.Dir(name), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer above.Close()
+	if err := unix.Symlinkat(target, int(above.Fd()), path.Base(name)); err != nil && err != unix.EEXIST {
+		return err
+	}
+	return nil
+}
