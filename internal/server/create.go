@@ -14,13 +14,7 @@ func (r containerRoutes) create(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	if n := body.NetworkingConfig; n != nil && !c.version.Has(compat.EndpointMAC) {
-		for _, e := range n.EndpointsConfig {
-			if e != nil {
-				e.MacAddress = nil
-			}
-		}
-	}
+	grammar.OldEndpoints(c.version, body.NetworkingConfig)
 	if err := grammar.OldMounts(c.version, body.HostConfig); err != nil {
 		return err
 	}
@@ -28,10 +22,7 @@ func (r containerRoutes) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	grammar.OldReadOnly(c.version, req.HostConfig.Mounts)
-	if !c.version.Has(compat.ConsoleSize) {
-		req.HostConfig.ConsoleSize = [2]uint{}
-	}
+	grammar.OldHost(c.version, &req.HostConfig)
 	req.Name = c.query.Get("name") // a slash before it is the service's to take off, one
 	if c.version.Has(compat.CreatePlatform) {
 		req.Platform = c.query.Get("platform")

@@ -1,6 +1,8 @@
 package grammar
 
 import (
+	"github.com/moby/moby/api/types/network"
+
 	"berth/internal/container/config"
 	"berth/internal/fault"
 	"berth/internal/idmap"
@@ -47,11 +49,26 @@ func oldBind(v compat.Version, o *idmap.BindOptions) error {
 	return nil
 }
 
-// OldReadOnly lets the read-only binds of an older create be so by themselves.
-func OldReadOnly(v compat.Version, mounts []config.Mount) {
-	for i := range mounts {
-		if m := &mounts[i]; m.Type == "bind" && m.ReadOnly && !v.Has(compat.RecursiveReadOnly) {
+// OldHost lets the read-only binds of an older create be so by themselves, and takes no size of a terminal from the oldest.
+func OldHost(v compat.Version, h *config.HostConfig) {
+	if !v.Has(compat.ConsoleSize) {
+		h.ConsoleSize = [2]uint{}
+	}
+	for i := range h.Mounts {
+		if m := &h.Mounts[i]; m.Type == "bind" && m.ReadOnly && !v.Has(compat.RecursiveReadOnly) {
 			m.ReadOnlyTop = true
+		}
+	}
+}
+
+// OldEndpoints takes no hardware address from an older create, where it was only told.
+func OldEndpoints(v compat.Version, n *network.NetworkingConfig) {
+	if n == nil || v.Has(compat.EndpointMAC) {
+		return
+	}
+	for _, e := range n.EndpointsConfig {
+		if e != nil {
+			e.MacAddress = nil
 		}
 	}
 }
