@@ -25,6 +25,7 @@ const (
 	Unavailable              // something needed is not there now; try again
 	Unsupported              // this engine cannot do it (yet)
 	Cancelled                // the caller gave up
+	TooMany                  // somebody was asked too often; wait
 )
 
 // Error is an error with a kind. Text, when set, replaces the text of Err.

@@ -56,7 +56,7 @@ func (t *Transfers) Push(ctx context.Context, opts PushOptions, tell transfer.Te
 	var names []string
 	for _, p.ref = range refs {
 		if err := p.one(ctx); err != nil {
-			return names, classify(err)
+			return names, remote.PushError(classify(err))
 		}
 		names = append(names, reference.FamiliarString(p.ref))
 	}

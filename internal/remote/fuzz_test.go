@@ -14,7 +14,7 @@ func FuzzWhateverARegistrySaysIsToldInSomeWords(f *testing.F) {
 	f.Add(400, `{"errors":[{}]}`, `;;`)
 	f.Fuzz(func(t *testing.T, status int, body, header string) {
 		resp := &http.Response{StatusCode: status, Header: http.Header{"Link": {header}}, Request: &http.Request{URL: &url.URL{Scheme: "https", Host: "h", Path: "/v2/"}}}
-		if _, text := said(resp, []byte(body)); text == "" {
+		if e := said(status, []byte(body)); e.text == "" || e.first == "" {
 			t.Errorf("nothing is told of %d %q", status, body)
 		}
 		if next := nextPage(resp); next != nil && next.Scheme == "" {

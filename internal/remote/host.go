@@ -31,6 +31,7 @@ type host struct {
 	header http.Header // for every request
 	may    docker.HostCapabilities
 	own    bool // the registry's own: it may see credentials
+	plain  bool // it may speak no TLS: that is tried too
 }
 
 // hosts are the places that answer for a registry, in the order in which they are asked: its mirrors,
@@ -61,9 +62,10 @@ func (c *Client) hosts(registry string) ([]host, error) {
 		own = hubHost
 	}
 	for _, f := range found {
+		_, onlyOne := f.Client.Transport.(*http.Transport)
 		list = append(list, host{
 			base: url.URL{Scheme: f.Scheme, Host: f.Host, Path: f.Path}, http: f.Client, header: f.Header,
-			may: f.Capabilities, own: f.Host == own,
+			may: f.Capabilities, own: f.Host == own, plain: !onlyOne, // it is wrapped in what tries both
 		})
 	}
 	return list, nil

@@ -25,10 +25,10 @@ func (c *Client) Lookup(ctx context.Context, name string, who Credentials) (ocis
 	defer from.Close()
 	target, err := from.Resolve(ctx, Key(ref))
 	if err != nil {
-		return target, nil, PullError(err, ref)
+		return target, nil, LookupError(err)
 	}
 	list, err := platformsOf(ctx, from, target)
-	return target, list, PullError(err, ref)
+	return target, list, LookupError(err)
 }
 
 // Key is the tag or digest of a reference by which its registry is asked, "" when it has none.

@@ -3,12 +3,15 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"berth/internal/fault"
 	"berth/internal/login"
@@ -20,6 +23,8 @@ import (
 type session struct {
 	host
 	repository *Repository
+
+	met atomic.Bool // it has answered something
 
 	mu    sync.Mutex
 	proof map[string]func(*http.Request) // by the rights that it is for
@@ -53,9 +58,10 @@ func (s *session) ask(ctx context.Context, q question) (*http.Response, error) {
 	client.Transport = retrying{client.Transport, s.retry()}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, unreachable(ctx, err)
+		return nil, s.unreachable(ctx, err)
 	}
-	if resp.StatusCode != http.StatusUnauthorized || !home {
+	s.met.Store(true)
+	if resp.StatusCode != http.StatusUnauthorized || !home || resp.Header.Get("WWW-Authenticate") == "" {
 		return resp, nil
 	}
 	if err := s.authorize(ctx, resp.Header, scopes); err != nil {
@@ -73,7 +79,7 @@ func (s *session) ask(ctx context.Context, q question) (*http.Response, error) {
 	}
 	s.prove(req, scopes)
 	resp, err = client.Do(req)
-	return resp, unreachable(ctx, err)
+	return resp, s.unreachable(ctx, err)
 }
 
 // retry: a mirror has the registry behind it, and need not be waited for.
@@ -169,16 +175,25 @@ func (s *session) refused(method string, at *url.URL, err error) error {
 	if errors.As(err, &transport) {
 		return fault.As(fault.KindOf(err), err) // it says itself where
 	}
-	return fault.New(fault.KindOf(err), "%s %q: %v", strings.ToUpper(method[:1])+strings.ToLower(method[1:]), at, err)
+	return fault.As(fault.KindOf(err), &unproven{fmt.Sprintf("%s %q", strings.ToUpper(method[:1])+strings.ToLower(method[1:]), at), err})
 }
 
-// unreachable gives an error of the connection a kind.
-func unreachable(ctx context.Context, err error) error {
+// unreachable gives an error of the connection a kind. Of a host that has answered nothing yet it tells as Docker does, whose
+// first question is always the same.
+func (s *session) unreachable(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return fault.As(fault.Cancelled, err)
+	}
+	var at *url.Error
+	if errors.As(err, &at) && !s.met.Load() {
+		first := s.base.JoinPath("/")
+		if s.plain && errors.Is(err, syscall.ECONNREFUSED) {
+			first.Scheme = "http" // nobody takes that either
+		}
+		err = &url.Error{Op: "Get", URL: first.String(), Err: at.Err}
 	}
 	return fault.As(fault.Unavailable, err)
 }

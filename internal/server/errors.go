@@ -24,6 +24,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable:  http.StatusServiceUnavailable,
 	fault.Unsupported:  http.StatusNotImplemented,
 	fault.Cancelled:    statusClientGone,
+	fault.TooMany:      http.StatusTooManyRequests,
 }
 
 // statusOf returns the HTTP status of err.

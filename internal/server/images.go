@@ -135,8 +135,15 @@ func (p *progress) begin() {
 
 func (p *progress) send(m jsonstream.Message) {
 	p.begin()
-	_ = json.NewEncoder(p.w).Encode(m)
+	p.line(m)
 	_ = http.NewResponseController(p.w).Flush()
+}
+
+// line writes a message with the end of a line that Docker's have. An error can only mean that the client is gone.
+func (p *progress) line(v any) {
+	if b, err := json.Marshal(v); err == nil {
+		_, _ = p.w.Write(append(b, "\r\n"...))
+	}
 }
 
 // finish answers an error as such when nothing was sent, else as the last message,
@@ -149,7 +156,7 @@ func (p *progress) finish(err error) error {
 	if !p.sent {
 		return err
 	}
-	_ = json.NewEncoder(p.w).Encode(struct {
+	p.line(struct {
 		jsonstream.Message
 		Text string `json:"error"`
 	}{jsonstream.Message{Error: &jsonstream.Error{Message: err.Error()}}, err.Error()})

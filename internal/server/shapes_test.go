@@ -117,7 +117,7 @@ func TestOlderClientsSeeDanglingImagesAsNone(t *testing.T) {
 func TestLoadStreamsItsLinesAndEndsWithTheError(t *testing.T) {
 	f := &fake{}
 	w := ask(f, "POST", "/images/load?quiet=0", "tar")
-	if w.Code != 200 || w.Body.String() != `{"status":"Unpacked sha256:1"}`+"\n"+`{"stream":"Loaded image: x:latest\n"}`+"\n" || f.body != "tar" {
+	if w.Code != 200 || w.Body.String() != `{"status":"Unpacked sha256:1"}`+"\r\n"+`{"stream":"Loaded image: x:latest\n"}`+"\r\n" || f.body != "tar" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	w = ask(f, "POST", "/images/load?quiet=0", "half")
@@ -133,7 +133,7 @@ func TestLoadStreamsItsLinesAndEndsWithTheError(t *testing.T) {
 func TestImportTakesTheBodyAndItsOptions(t *testing.T) {
 	f := &fake{}
 	w := ask(f, "POST", "/images/create?fromSrc=-&repo=r&tag=t&changes=CMD+a&changes=ENV+b&platform=linux/arm64", "tar")
-	if w.Code != 200 || w.Body.String() != `{"status":"sha256:abc"}`+"\n" || f.body != "tar" {
+	if w.Code != 200 || w.Body.String() != `{"status":"sha256:abc"}`+"\r\n" || f.body != "tar" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if o := f.imported; o.Repo != "r" || o.Tag != "t" || o.Message != "Imported from -" || len(o.Changes) != 2 || o.Platform != "linux/arm64" {

@@ -81,7 +81,7 @@ func TestPullAndPushStreamWhatGoesOn(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		newServer(f).Handler().ServeHTTP(w, r)
-		if w.Code != c.status || f.seen() != c.calls || c.body != "" && w.Body.String() != c.body {
+		if w.Code != c.status || f.seen() != c.calls || c.body != "" && strings.ReplaceAll(w.Body.String(), "\r\n", "\n") != c.body {
 			t.Errorf("%s: %d, %s\n%s", c.target, w.Code, f.seen(), w.Body)
 		}
 	}

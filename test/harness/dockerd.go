@@ -160,13 +160,26 @@ type Answer struct {
 // Ask sends a request with a JSON body, or with none for "".
 func (d Place) Ask(t testing.TB, method, path, body string) Answer {
 	t.Helper()
+	header := http.Header{}
+	if body != "" {
+		header.Set("Content-Type", "application/json")
+	}
+	return d.ask(t, method, path, header, body)
+}
+
+// AskWith sends a request with headers and without a body.
+func (d Place) AskWith(t testing.TB, method, path string, header http.Header) Answer {
+	t.Helper()
+	return d.ask(t, method, path, header, "")
+}
+
+func (d Place) ask(t testing.TB, method, path string, header http.Header, body string) Answer {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://engine"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	req.Header = header
 	resp, err := d.HTTP().Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -213,7 +213,7 @@ func TestWhatIsThereIsNotFetchedAgainAndAWrongLoginIsTold(t *testing.T) {
 		}
 	}
 	_, err := e.Pull(t.Context(), image.PullOptions{Name: r.host() + "/a/x", Tag: "1", Who: remote.Credentials{RegistryToken: "wrong"}}, func(transfer.Message) {})
-	if !fault.Is(err, fault.Unauthorized) {
+	if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "unauthorized: authentication required") {
 		t.Error(err)
 	}
 }
