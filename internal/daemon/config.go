@@ -38,9 +38,15 @@ type Config struct {
 	Runtimes       runtimesValue // other OCI runtimes, by the names under which containers ask for them
 	Registries     RegistryConfig
 	Defaults
-	Images   ImagesConfig
-	Life     LifeConfig
-	Validate bool // check the configuration and leave
+	Images  ImagesConfig
+	Volumes VolumesConfig
+	Life    LifeConfig
+	Leave
+}
+
+// Leave is what is done instead of being a daemon.
+type Leave struct {
+	Validate bool // check the configuration
 	Version  bool
 }
 
@@ -58,6 +64,11 @@ type ImagesConfig struct {
 	Driver rootfs.Driver // of containers' file systems; "" is the best that works
 	Layer  layerValue    // what each container's own layer may hold
 	Served servedValue   // as a registry
+}
+
+// VolumesConfig is about volumes, and who makes them besides us.
+type VolumesConfig struct {
+	PluginRoot string // where plugins are described: "/" but for a daemon beside others
 }
 
 // LifeConfig is how containers come, and whether they go with the daemon.
@@ -118,6 +129,7 @@ func options() []option {
 		{"log-level", "l", "log-level", `Set the logging level ("debug", "info", "warn", "error", "fatal")`, str(func(c *Config) *string { return &c.LogLevel })},
 		{"debug", "D", "debug", "Enable debug mode", boolean(func(c *Config) *bool { return &c.Debug })},
 		{"keeper", "", "keeper", "Path of the berth-keeper program", str(func(c *Config) *string { return &c.Keeper })},
+		{"plugin-root", "", "plugin-root", "Directory below which run/docker/plugins, etc/docker/plugins and usr/lib/docker/plugins are", str(func(c *Config) *string { return &c.Volumes.PluginRoot })},
 		{"cgroup-parent", "", "cgroup-parent", "Set parent cgroup for all containers", str(func(c *Config) *string { return &c.CgroupParent })},
 		{"label", "", "labels", "Set key=value labels to the daemon", list(func(c *Config) *[]string { return &c.Labels })},
 		{"tls", "", "tls", "Use TLS; implied by --tlsverify", boolean(func(c *Config) *bool { return &c.TLS.Enabled })},
@@ -175,7 +187,7 @@ default-ulimits dns-opts exec-opts features host-gateway-ips node-generic-resour
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
 func Parse(args []string) (Config, error) {
-	c := Config{Registries: defaultRegistries(), DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
+	c := Config{Registries: defaultRegistries(), DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Volumes: VolumesConfig{PluginRoot: "/"}, Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
 	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
 	flags.SortFlags = true
 	keys := map[string]*pflag.Flag{}

@@ -30,7 +30,6 @@ import (
 	"berth/internal/snapshot"
 	"berth/internal/state"
 	"berth/internal/version"
-	"berth/internal/volume"
 )
 
 // shutdownTime is how long requests under way get when the daemon ends.
@@ -180,7 +179,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.volumes.publish, d.snapshots = d.events.Publish, snapshot.New()
-	if d.volumes.Service, err = volume.Open(d.cfg.DataRoot + "/volumes"); err != nil {
+	if err := d.volumes.open(d.cfg); err != nil {
 		return err
 	}
 	if err := d.chooseDriver(); err != nil {
@@ -294,9 +293,7 @@ func (d *Daemon) close() error {
 	if d.images != nil {
 		errs = append(errs, d.images.Close())
 	}
-	if d.volumes.Service != nil {
-		d.volumes.Close()
-	}
+	d.volumes.close()
 	if d.snapshots != nil {
 		d.snapshots.Close()
 	}

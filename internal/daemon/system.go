@@ -32,7 +32,8 @@ func (d *Daemon) Host() server.Host {
 			CPUSet: d.cgroups.Has("cpuset"), Pids: d.cgroups.Has("pids"),
 		},
 	}
-	h.Log = server.LogDrivers{Default: d.cfg.Log.Driver, All: logdriver.Names()}
+	h.Drivers.Volume = d.volumes.drivers()
+	h.Drivers.Log = server.LogDrivers{Default: d.cfg.Log.Driver, All: logdriver.Names()}
 	h.Runtimes, h.DefaultRuntime = map[string]server.Runtime{}, d.cfg.DefaultRuntime
 	for name, r := range d.cfg.Runtimes {
 		h.Runtimes[name] = server.Runtime{Path: r.Path, Args: r.Args}

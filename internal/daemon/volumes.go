@@ -2,12 +2,15 @@ package daemon
 
 import (
 	"context"
+	"slices"
 
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
 	"berth/internal/container/provision"
 	"berth/internal/event"
 	"berth/internal/fault"
+	"berth/internal/plugin"
+	"berth/internal/plugin/volumedriver"
 	"berth/internal/space"
 	"berth/internal/volume"
 )
@@ -16,7 +19,37 @@ import (
 // tells of what happens to them.
 type volumes struct {
 	*volume.Service
+	plugins *plugin.Registry
 	publish func(event.Message)
+}
+
+// open opens the volumes and finds those who make some besides us.
+func (s *volumes) open(cfg Config) (err error) {
+	if s.Service, err = volume.Open(cfg.DataRoot + "/volumes"); err != nil {
+		return err
+	}
+	limits := plugin.DockerLimits()
+	s.plugins = plugin.New(cfg.Volumes.PluginRoot, limits)
+	s.Use(&volumedriver.Drivers{Registry: s.plugins, Look: limits.Look})
+	return nil
+}
+
+// close ends what plugins are asked, so that nobody who waits for one delays the daemon's end.
+func (s *volumes) close() {
+	if s.Service != nil {
+		s.plugins.Close()
+		s.Close()
+	}
+}
+
+// drivers are the names of the drivers that have been used, or have volumes.
+func (s volumes) drivers() []string {
+	names := append(s.plugins.Active(volumedriver.Kind), volume.Local)
+	for _, v := range s.List() {
+		names = append(names, v.Driver)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Claim makes the volume of a container's mount.

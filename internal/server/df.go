@@ -111,6 +111,9 @@ func (r diskRoutes) readSnapshots(c *call, u *show.DiskUsage) (err error) {
 
 func (r diskRoutes) readVolumes(c *call, u *show.DiskUsage) error {
 	for _, v := range r.volumes.List() {
+		if v.Foreign() {
+			continue // whose space is not ours
+		}
 		size, err := r.volumes.Size(c.r.Context(), v)
 		if err != nil {
 			return err

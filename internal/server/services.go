@@ -179,6 +179,12 @@ type Runtime struct {
 	Args []string
 }
 
+// Drivers are those of logs and of volumes.
+type Drivers struct {
+	Log    LogDrivers
+	Volume []string
+}
+
 // LogDrivers are those that there are.
 type LogDrivers struct {
 	Default string // of containers that choose none
@@ -201,7 +207,7 @@ type Host struct {
 	DriverStatus    [][2]string
 	Runtimes        map[string]Runtime // other OCI runtimes than our own
 	DefaultRuntime  string
-	Log             LogDrivers
+	Drivers         Drivers
 	Components      []Component // berthd, keeper, ...
 	Registries      Registries
 	Limits          Limits

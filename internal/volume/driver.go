@@ -28,7 +28,9 @@ type Driver interface {
 type Drivers interface {
 	// Lookup is NotFound, in Docker's words, for a name that no plugin has.
 	Lookup(name string) (Driver, error)
-	// All are those that answer, by their names; of the others, why they do not.
+	// Glance is Lookup for somebody who only looks: what it returns does not wait long.
+	Glance(name string) (Driver, error)
+	// All are those that answer, by their names, for a look; of the others, why they do not.
 	All() (there map[string]Driver, silent map[string]error)
 }
 

@@ -108,6 +108,8 @@ func (p fakePlugins) Lookup(name string) (Driver, error) {
 	return p.is, nil
 }
 
+func (p fakePlugins) Glance(name string) (Driver, error) { return p.Lookup(name) }
+
 func (p fakePlugins) All() (map[string]Driver, map[string]error) {
 	return map[string]Driver{"plug": p.is}, map[string]error{"mute": errors.New("it does not answer")}
 }

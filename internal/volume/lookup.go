@@ -22,10 +22,10 @@ func (s Foreign) Lookup(name string) (Volume, error) {
 		}
 		return v, err
 	}
-	if !v.Foreign() {
+	if !v.Foreign() || s.drivers == nil {
 		return v, nil
 	}
-	driver, err := s.driver(v.Driver)
+	driver, err := s.drivers.Glance(v.Driver)
 	var found Found
 	if err == nil {
 		found, err = driver.Get(name)

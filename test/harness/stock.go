@@ -77,7 +77,7 @@ func (d *Stock) launch(root string) error {
 		"--pidfile", filepath.Join(d.dir, "pid"), "--cgroup-parent", "/" + d.CgroupParent(), "--bip", d.lane.bip(),
 		"--iptables=false", "--ip6tables=false", "--userland-proxy=false", "--storage-driver", "overlay2",
 	}
-	cmd := exec.Command("/bin/sh", "-c", "mount -t proc proc /proc && ip link set lo up && "+strings.Join(line, " "))
+	cmd := exec.Command("/bin/sh", "-c", "mount -t proc proc /proc && ip link set lo up && mkdir -p /run/docker/plugins "+d.Plugins()+" && mount --bind "+d.Plugins()+" /run/docker/plugins && "+strings.Join(line, " "))
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.Dir = []string{path}, log, log, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setsid: true, Pdeathsig: syscall.SIGKILL,
@@ -103,6 +103,9 @@ func (d *Stock) launch(root string) error {
 	}()
 	return <-started
 }
+
+// Plugins is the directory for the sockets of its plugins.
+func (d *Stock) Plugins() string { return filepath.Join(d.dir, "plugins") }
 
 // finish ends dockerd, and with it all of its namespaces' processes.
 func (d *Stock) finish(t testing.TB) {

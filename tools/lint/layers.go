@@ -57,6 +57,9 @@ func allowed() map[string][]string {
 		"cmd/hello":                nil,
 		"test":                     {"internal", "test"},
 		"tools":                    {"internal", "tools", "test"},
+
+		"internal/plugin":              ground,
+		"internal/plugin/volumedriver": append([]string{"internal/plugin", "internal/volume"}, ground...),
 	}
 }
 

@@ -39,7 +39,7 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 	for _, target := range c.Config.Volumes {
 		target = path.Join("/", target) // an image's may be relative
 		if !taken[target] {
-			mounts, taken[target] = append(mounts, config.Mount{Type: "volume", Target: target}), true
+			mounts, taken[target] = append(mounts, config.Mount{Type: "volume", Target: target, Driver: c.HostConfig.VolumeDriver}), true
 		}
 	}
 	if err := h.nameVolumes(c.ID, mounts); err != nil {

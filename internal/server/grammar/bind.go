@@ -12,8 +12,9 @@ import (
 	"berth/internal/fault"
 )
 
-// ParseBind reads one -v word: /host:/ctr[:mode], name:/ctr[:mode], or /ctr.
-func ParseBind(word string) (config.Mount, error) {
+// ParseBind reads one -v word: /host:/ctr[:mode], name:/ctr[:mode], or /ctr. Its volume, if
+// it is one, is of a driver, "" for any.
+func ParseBind(word, driver string) (config.Mount, error) {
 	parts := strings.Split(word, ":")
 	m := config.Mount{Create: true}
 	words := ""
@@ -33,9 +34,9 @@ func ParseBind(word string) (config.Mount, error) {
 	if !validMode(words) {
 		return m, fault.New(fault.Invalid, "invalid mode: %s", words)
 	}
-	m.Type = "volume"
+	m.Type, m.Driver = "volume", driver
 	if path.IsAbs(m.Source) {
-		m.Type = "bind"
+		m.Type, m.Driver = "bind", ""
 	}
 	if err := checkTarget(m.Target, m.Type); err != nil {
 		return m, fault.Wrap(fault.Invalid, err, "invalid volume specification: '%s'", word)
@@ -93,6 +94,9 @@ func finishSource(m *config.Mount) error {
 		return nil
 	}
 	m.Create = false
+	if m.Driver != "" && m.Driver != "local" {
+		return nil // plugins call their volumes what they like
+	}
 	if len(m.Source) < 2 {
 		return fault.New(fault.Invalid, "create %s: volume name is too short, names should be at least two alphanumeric characters", m.Source)
 	}

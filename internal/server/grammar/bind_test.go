@@ -18,7 +18,7 @@ func TestBindWordsAreReadAsDockerReadsThem(t *testing.T) {
 		"name:/c:ro,cached":  {Type: "volume", Source: "name", Target: "/c", ReadOnly: true},
 		"/c":                 {Type: "volume", Target: "/c", Anonymous: true, ModeWords: "z"},
 	} {
-		got, err := ParseBind(word)
+		got, err := ParseBind(word, "")
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v", word, got, err)
 		}
@@ -43,7 +43,7 @@ func FuzzBindsAndPorts(f *testing.F) {
 		f.Add(word)
 	}
 	f.Fuzz(func(t *testing.T, word string) {
-		if m, err := ParseBind(word); err == nil {
+		if m, err := ParseBind(word, ""); err == nil {
 			if m.Target == "" || m.Target[0] != '/' || m.Target == "/" || (m.Type == "bind") != strings.HasPrefix(m.Source, "/") {
 				t.Errorf("%q became %+v", word, m)
 			}

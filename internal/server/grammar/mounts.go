@@ -18,7 +18,7 @@ import (
 // takeMounts moves mounts, those of -v first, as Docker orders them.
 func takeMounts(from *HostConfig, to *config.HostConfig) error {
 	for _, word := range to.Binds {
-		m, err := ParseBind(word)
+		m, err := ParseBind(word, to.VolumeDriver)
 		if err != nil {
 			return err
 		}

@@ -73,8 +73,6 @@ func refuseOthers(from *wire.HostConfig, to *config.HostConfig) error {
 		return fault.New(fault.Invalid, "could not select device driver %q with capabilities: %v", r.Driver, r.Capabilities)
 	}
 	switch {
-	case to.VolumeDriver != "" && to.VolumeDriver != "local":
-		return fault.New(fault.NotFound, "HostConfig.VolumeDriver: error looking up volume plugin %s: plugin %q not found", to.VolumeDriver, to.VolumeDriver)
 	case !wire.Isolation(to.Isolation).IsDefault():
 		return fault.New(fault.Invalid, "Invalid isolation: %q - linux only supports 'default'", to.Isolation)
 	case from.IOMaximumIOps != 0:

@@ -78,7 +78,7 @@ func bindOptions(m *config.Mount) *idmap.BindOptions {
 
 func fromBind(binds []string, target string) bool {
 	for _, word := range binds {
-		if m, err := grammar.ParseBind(word); err == nil && m.Target == target {
+		if m, err := grammar.ParseBind(word, "any"); err == nil && m.Target == target { // what it took to be accepted is past
 			return true
 		}
 	}
