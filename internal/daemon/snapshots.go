@@ -176,9 +176,9 @@ func (s volumeSnapshots) subject(name string) (snapshot.Subject, func(), error) 
 		}
 		return s.stills.Idle(ctx, s.containers(name), "volume "+name+" is in use and cannot be rolled back", do)
 	}
-	sub.Open = func() (shut func(), err error) {
-		_, err = s.volumes.Mount(name, me)
-		return func() {
+	sub.Open = func() (dir string, shut func(), err error) {
+		dir, err = s.volumes.Mount(name, me)
+		return dir, func() {
 			if err := s.volumes.Unmount(name, me); err != nil {
 				s.stills.Warn("volume %s: %v", name, err)
 			}
@@ -230,9 +230,6 @@ func ofContainers(d *Daemon) snapshots {
 		}
 		home := filepath.Join(d.cfg.DataRoot, "containers", c.ID)
 		place, plain := rootfs.Place(home + "/layer")
-		if !plain {
-			return snapshot.Subject{}, nil, fault.New(fault.Unsupported, "the files of container %s have a size of their own (--storage-opt): there are no snapshots of such", c.Name)
-		}
 		files, err := filepath.Rel(home, place)
 		if err != nil {
 			return snapshot.Subject{}, nil, fault.As(fault.Internal, err)
@@ -243,7 +240,7 @@ func ofContainers(d *Daemon) snapshots {
 			}
 			return err
 		}
-		sub := snapshot.Subject{Title: "container " + c.Name, Home: home, Tree: files}
+		sub := snapshot.Subject{Title: "container " + c.Name, Home: home, Tree: files, Open: layer(home), Apart: !plain}
 		sub.Still = func(ctx context.Context, window time.Duration, do func(context.Context) error) (time.Duration, error) {
 			return stills.Hold(ctx, []string{c.ID}, window, func(ctx context.Context) error { return there(do(ctx)) })
 		}
@@ -274,7 +271,7 @@ func recoverSnapshots(d *Daemon) error {
 		if v.Foreign() {
 			continue
 		}
-		if err := d.snapshots.Recover(filepath.Dir(v.Dir), filepath.Base(v.Dir)); err != nil {
+		if err := d.snapshots.Recover(filepath.Dir(v.Dir), filepath.Base(v.Dir), nil); err != nil {
 			return err
 		}
 	}
@@ -284,13 +281,19 @@ func recoverSnapshots(d *Daemon) error {
 	}
 	for _, e := range list {
 		home := filepath.Join(d.cfg.DataRoot, "containers", e.Name())
-		place, plain := rootfs.Place(home + "/layer")
-		if !plain {
-			continue
+		place, _ := rootfs.Place(home + "/layer")
+		files, err := filepath.Rel(home, place)
+		if err == nil {
+			err = d.snapshots.Recover(home, files, layer(home))
 		}
-		if err := d.snapshots.Recover(home, filepath.Join("layer", filepath.Base(place))); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// layer opens a container's own files.
+func layer(home string) func() (dir string, shut func(), err error) {
+	return func() (string, func(), error) { return rootfs.Dir(home + "/layer") }
 }

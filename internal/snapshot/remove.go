@@ -22,16 +22,21 @@ func (s *Service) Remove(ctx context.Context, sub Subject, ref string) (Snapshot
 	if err != nil {
 		return Snapshot{}, err
 	}
+	return x, fault.Wrap(fault.Internal, s.remove(sub, x), "the snapshot %s cannot be removed", ref)
+}
+
+// remove is Remove for who holds the home's lock.
+func (s *Service) remove(sub Subject, x Snapshot) error {
 	gone := dir(sub.Home, gonePrefix+x.ID)
-	if err = os.Rename(dir(sub.Home, x.ID), gone); err == nil {
-		failpoint.At("snapshot.gone")
-		err = syncDir(filepath.Dir(gone))
+	if err := os.Rename(dir(sub.Home, x.ID), gone); err != nil {
+		return err
 	}
-	if err != nil {
-		return Snapshot{}, fault.Wrap(fault.Internal, err, "the snapshot %s cannot be removed", ref)
+	failpoint.At("snapshot.gone")
+	if err := syncDir(filepath.Dir(gone)); err != nil {
+		return err
 	}
 	s.throw(gone)
-	return x, fault.Wrap(fault.Internal, collect(sub.Home), "what only the snapshot %s had cannot be removed", ref)
+	return collect(sub.Home)
 }
 
 // throw removes what has no snapshot's name any more. Recover tries it again.

@@ -41,9 +41,16 @@ func (s *Service) Rollback(ctx context.Context, sub Subject, ref string) (before
 		return before, to, fault.New(fault.Unsupported, "%s keeps its files in another way than when %s was taken, and cannot be rolled back to it", sub.Title, ref)
 	}
 	wrap := func(err error) error {
+		if fault.Is(err, fault.Conflict) { // who has begun to use it says that already
+			return err
+		}
 		return fault.Wrap(kindOf(err), err, "%s cannot be rolled back to %s", sub.Title, ref)
 	}
 	x := Snapshot{ID: newID(), Created: time.Now().UTC(), Tree: sub.Tree, Reason: "before the rollback to " + to.title()}
+	if sub.Apart {
+		before, err = s.rollbackApart(ctx, sub, to, x)
+		return before, to, wrap(err)
+	}
 	a, err := newAside(dir(sub.Home, backPrefix+x.ID))
 	if err != nil {
 		return before, to, wrap(err)
@@ -59,11 +66,11 @@ func (s *Service) Rollback(ctx context.Context, sub Subject, ref string) (before
 	}
 	err = sub.Idle(ctx, func() error {
 		failpoint.At("rollback.idle")
-		swapped, err = exchange(sub, a)
+		swapped, err = exchange(filepath.Join(sub.Home, sub.Tree), a)
 		return err
 	})
 	if err != nil {
-		return before, to, err
+		return before, to, wrap(err)
 	}
 	failpoint.At("rollback.exchanged")
 	return x, to, wrap(a.name(sub.Home, x.ID))
@@ -103,21 +110,18 @@ func (s *Service) prepare(ctx context.Context, sub Subject, to Snapshot, a *asid
 
 // exchange puts the new files in the place of the old ones. To some file systems (xfs) a directory
 // that is renamed has changed: it gets its times back.
-func exchange(sub Subject, a *aside) (swapped bool, err error) {
-	wrap := func(err error) error {
-		return fault.Wrap(fault.Internal, err, "%s cannot be rolled back", sub.Title)
-	}
-	place, other := filepath.Join(sub.Home, sub.Tree), filepath.Join(a.path, treeDir)
+func exchange(place string, a *aside) (swapped bool, err error) {
+	other := filepath.Join(a.path, treeDir)
 	var was, becomes unix.Stat_t
 	if err := errors.Join(unix.Lstat(place, &was), unix.Lstat(other, &becomes)); err != nil {
-		return false, wrap(err)
+		return false, err
 	}
 	if err := unix.Renameat2(unix.AT_FDCWD, other, unix.AT_FDCWD, place, unix.RENAME_EXCHANGE); err != nil {
-		return false, wrap(err)
+		return false, err
 	}
 	failpoint.At("rollback.swapped")
 	err = errors.Join(dated(place, &becomes), dated(other, &was), unix.Syncfs(int(a.dir.Fd())))
-	return true, wrap(err)
+	return true, err
 }
 
 // dated gives a directory the times that it had.
@@ -125,8 +129,12 @@ func dated(path string, st *unix.Stat_t) error {
 	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{st.Atim, st.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// Recover ends what a killed daemon was doing to the snapshots of a home. Nobody uses them yet.
-func (s *Service) Recover(home, files string) error {
+// Recover ends what a killed daemon was doing to the snapshots of a home, with its files where they are. Nobody uses
+// them yet.
+func (s *Service) Recover(home, files string, open func() (string, func(), error)) error {
+	if err := recoverApart(home, open); err != nil {
+		return fault.Wrap(fault.Internal, err, "the rollback of %s cannot be finished", home)
+	}
 	entries, err := os.ReadDir(filepath.Join(home, dirName))
 	if os.IsNotExist(err) {
 		return nil

@@ -55,8 +55,10 @@ type Subject struct {
 	Title string // "volume data", for people
 	Home  string // its directory, in which its snapshots are
 	Tree  string // its files, below Home
-	// Open makes the files readable where they are, until shut. nil where they are so always.
-	Open func() (shut func(), err error)
+	// Open makes the files readable and tells where, until shut. nil where they are so always, at Tree in the home.
+	Open func() (dir string, shut func(), err error)
+	// Apart says that the files have a file system or a quota of their own: nothing can be moved in or out.
+	Apart bool
 	// Still runs do while nothing changes the files, and no longer than window: then those who
 	// were stopped go on, ctx ends, and the error is a context.DeadlineExceeded. stood is for how long they were, 0 when nobody had to be.
 	Still func(ctx context.Context, window time.Duration, do func(ctx context.Context) error) (stood time.Duration, err error)

@@ -214,7 +214,7 @@ func TestAKilledDaemonsSnapshotsAreWholeOrGone(t *testing.T) {
 	for _, left := range []string{newPrefix + "x", gonePrefix + "y", backPrefix + "without a record"} {
 		l.must(os.MkdirAll(filepath.Join(l.home, dirName, left, treeDir), 0o700))
 	}
-	l.must(l.s.Recover(l.home, "_data"))
+	l.must(l.s.Recover(l.home, "_data", nil))
 	l.holds(1)
 
 	// Killed before the exchange: as if there had been no rollback.
@@ -223,7 +223,7 @@ func TestAKilledDaemonsSnapshotsAreWholeOrGone(t *testing.T) {
 	l.must(err)
 	l.must(l.s.prepare(t.Context(), l.sub, x, a, &back))
 	a.close()
-	l.must(l.s.Recover(l.home, "_data"))
+	l.must(l.s.Recover(l.home, "_data", nil))
 	l.holds(1)
 	l.reads("two")
 
@@ -231,10 +231,10 @@ func TestAKilledDaemonsSnapshotsAreWholeOrGone(t *testing.T) {
 	a, err = newAside(dir(l.home, backPrefix+back.ID))
 	l.must(err)
 	l.must(l.s.prepare(t.Context(), l.sub, x, a, &back))
-	_, err = exchange(l.sub, a)
+	_, err = exchange(l.data(), a)
 	l.must(err)
 	a.close()
-	l.must(l.s.Recover(l.home, "_data"))
+	l.must(l.s.Recover(l.home, "_data", nil))
 	l.holds(2)
 	l.reads("one")
 	_, _, err = l.s.Rollback(t.Context(), l.sub, back.ID)

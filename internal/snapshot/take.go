@@ -41,7 +41,11 @@ func (s *Service) Take(ctx context.Context, sub Subject, w Wish) (_ Snapshot, er
 	if err != nil {
 		return Snapshot{}, err
 	}
-	x := Snapshot{ID: newID(), Name: w.Name, Tree: sub.Tree, Labels: maps.Clone(w.Labels)}
+	return s.take(ctx, sub, Snapshot{ID: newID(), Name: w.Name, Tree: sub.Tree, Labels: maps.Clone(w.Labels)})
+}
+
+// take is Take for who holds the home's lock.
+func (s *Service) take(ctx context.Context, sub Subject, x Snapshot) (Snapshot, error) {
 	a, err := newAside(dir(sub.Home, newPrefix+x.ID))
 	if err != nil {
 		return Snapshot{}, failed(err, sub)
@@ -89,18 +93,23 @@ func kindOf(err error) fault.Kind {
 
 // open opens a subject's files.
 func (sub Subject) open() (from *os.File, shut func(), err error) {
-	opened := func() {}
-	if sub.Open != nil {
-		if opened, err = sub.Open(); err != nil {
-			return nil, nil, err
-		}
-	}
-	from, err = openDir(filepath.Join(sub.Home, sub.Tree))
+	at, opened, err := sub.place()
 	if err != nil {
+		return nil, nil, err
+	}
+	if from, err = openDir(at); err != nil {
 		opened()
 		return nil, nil, err
 	}
 	return from, func() { from.Close(); opened() }, nil
+}
+
+// place is where a subject's files are, until shut.
+func (sub Subject) place() (dir string, shut func(), err error) {
+	if sub.Open != nil {
+		return sub.Open()
+	}
+	return filepath.Join(sub.Home, sub.Tree), func() {}, nil
 }
 
 // capture takes a subject's files in, those that are written to meanwhile again.

@@ -38,8 +38,20 @@ func snapshots(w *worker) {
 	w.wants(http.StatusOK, "POST", volume+"/rollback", `{"Snapshot":"`+ofVolume+`"}`)
 	w.wants(http.StatusOK, "POST", "/containers/"+b.id+"/rollback", `{"Snapshot":"`+own+`"}`)
 	w.does(b, post("/start", running), nil)
+	w.sized()
 	b.snapshots = slices.DeleteFunc(b.snapshots, func(path string) bool { return strings.HasSuffix(path, "/"+own) }) // from now on it may be gone
 	w.wants(http.StatusNoContent, "DELETE", "/containers/"+b.id+"/snapshots/"+own, "")
+}
+
+// sized goes back to a state of a container whose files have a size of their own.
+func (w *worker) sized() {
+	b := w.create("", strings.Replace(sleeper, `"Cmd"`, `"HostConfig":{"StorageOpt":{"size":"20m"}},"Cmd"`, 1))
+	if b == nil || w.gone {
+		return
+	}
+	if own := w.snapshot(b, "/containers/"+b.id); own != "" {
+		w.wants(http.StatusOK, "POST", "/containers/"+b.id+"/rollback", `{"Snapshot":"`+own+`"}`)
+	}
 }
 
 // snapshot takes one, and is sure of it.

@@ -114,10 +114,19 @@ func number(t *testing.T, path string) int {
 
 func TestASnapshotOfAContainerHasItsOwnFilesAndItsRemovals(t *testing.T) {
 	t.Parallel()
+	for what, options := range map[string][]string{"a directory": nil, "a file system of its own": {"--storage-opt", "size=30m"}} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			keepsContainers(t, options)
+		})
+	}
+}
+
+func keepsContainers(t *testing.T, options []string) {
 	d := harness.Start(t)
 	busybox := d.Busybox()
 	c := d.Client(t, "berth")
-	c.Must("run", "-d", "--name", "writer", busybox, "sh", "-c", "echo one > /file; rm /bin/ls; touch /ready; exec sleep 1000")
+	c.Must(append(append([]string{"run", "-d", "--name", "writer"}, options...), busybox, "sh", "-c", "echo one > /file; rm /bin/ls; touch /ready; exec sleep 1000")...)
 	harness.Eventually(t, "the program has written", func() error {
 		if r := d.Berth("exec", "writer", "cat", "/ready"); r.Code != 0 {
 			return fmt.Errorf("%v", r)
