@@ -42,6 +42,19 @@ func behaviours() map[int][]string {
 		51:  {"TestPidsLimit0OrBelowMeansUnlimitedOnCreateAndUpdate"},
 		52:  {"an adjustment of the OOM score is between -1000 and 1000"},
 		53:  {"TestUpdateChangesLimitsOnTheFlyAndRefusesWhatContradicts"},
+		68:  {"-v makes a missing host directory at the start, with mode 0755 and root's, and --mount of a missing path is refused"},
+		69:  {"the first part of -v is a bind when it is absolute and else a volume's name, one part is an anonymous volume, and dest:mode is refused"},
+		70:  {"an empty volume is filled at the create with owners and modes, a bind, nocopy and one that holds something are not, and a file is refused", "TestVolumesAreAlikeOnBothDaemons"},
+		71:  {"one target twice is refused with its name, be it of -v, --mount or --tmpfs"},
+		72:  {"volumes-from come first and later ones of them win, then binds, then mounts, and a VOLUME of the image whose place is taken is skipped", "TestMountsAreAlikeOnBothDaemons"},
+		73:  {"--volumes-from takes all mounts to the same places, read-only when it says so, and no words of propagation or copying"},
+		74:  {"a bind is rprivate by itself, shared and slave need a fitting mount, and one around the daemon's root is rslave", "TestMountsPropagateAsFarAsTheyAreAskedTo"},
+		75:  {"a read-only bind is so with what is mounted below, by an older API or bind-recursive=writable by itself", "TestBindsTakeWhatIsBelowThemAsTheirOptionsSay"},
+		76:  {"the target / is refused, and a source of a tmpfs, and an unknown type"},
+		77:  {"a volume that is there is made again, one in use is not removed, and one that is missing is by force"},
+		78:  {"a prune takes anonymous volumes, with -a named ones, and never those that a container has, be it stopped"},
+		79:  {"a mount of an image is read-only, and its part stays inside", "TestAnImageIsMountedReadOnlyAndKeptForAsLongAsItIs"},
+		80:  {"dangling volumes are those that no container has"},
 		100: {"a stop of what is stopped is not modified, and -t 0 kills at once", "TestStopAsksFirstAndKillsAfterwards"},
 		101: {"kill waits for the end, and what was killed is not started again", "a signal that need not mean an end leaves the container running", "TestAKillThatNeedNotMeanAnEndIsNoStop"},
 		102: {"TestStopAndKillOfAPausedContainerResumeIt", "TestVerbsOnEveryStateAreAnsweredAsDebiansDockerAnswersThem"},
@@ -93,7 +106,6 @@ func behaviours() map[int][]string {
 func untried() map[int]string {
 	return map[int]string{
 		6:   "there are no networks yet beside the three that are always there, which have one name each",
-		7:   "volumes have no labels yet: that of anonymous ones comes with them",
 		137: "a commit's image does not say yet from which it was made: ancestor finds an image's own containers",
 		144: "there is no build yet",
 		145: "there is no build yet",
@@ -104,7 +116,7 @@ func untried() map[int]string {
 func TestEveryBehaviourOfContainersHasATestOrAReason(t *testing.T) {
 	source := testSource(t)
 	tests, reasons := behaviours(), untried()
-	for _, span := range [][2]int{{1, 8}, {33, 53}, {100, 145}} {
+	for _, span := range [][2]int{{1, 8}, {33, 53}, {68, 80}, {100, 145}} {
 		for n := span[0]; n <= span[1]; n++ {
 			if len(tests[n]) == 0 && reasons[n] == "" {
 				t.Errorf("behaviour %d has neither a test nor a reason", n)

@@ -117,7 +117,7 @@ func (w Wish) mount(root *os.File, m config.Mount) (specs.Mount, error) {
 	if m.Relabel && w.Modules.SELinux {
 		return om, fault.New(fault.Unsupported, "the mount on %s cannot be relabelled (z, Z): labels for SELinux are not supported", m.Target)
 	}
-	if err := shared(m, om.Source); err != nil {
+	if err := shared(m, om.Source); err != nil && !(m.Propagation == "rslave" && w.Root != "" && config.Related(m.Source, w.Root)) {
 		return om, err
 	}
 	bind := "rbind"

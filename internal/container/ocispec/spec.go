@@ -25,6 +25,7 @@ type Wish struct {
 	Args         []string // its arguments
 	Files        netfiles.Paths
 	Init         string                            // where our init lies on the host; "" for a container without
+	Root         string                            // of the daemon; binds around it are slaves where that can be
 	CgroupPath   string                            // below every hierarchy's root
 	ThermalPaths []string                          // of the CPUs, which are masked
 	Modules      runtime.Modules                   // of the kernel's, for security

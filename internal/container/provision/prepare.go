@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"path"
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -152,8 +153,8 @@ func (h *Host) furnish(ctx context.Context, c record.Container, p *Prepared) err
 func (h *Host) wish(c record.Container) ocispec.Wish {
 	return ocispec.Wish{
 		Config: c.Config, HostConfig: c.HostConfig, Path: c.Path, Args: c.Args,
-		Files:      netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
-		CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(), Modules: h.modules,
+		Files: netfiles.Paths{Hosts: c.HostsPath, Hostname: c.HostnamePath, ResolvConf: c.ResolvConfPath},
+		Root:  path.Dir(h.deps.Paths.Data), CgroupPath: h.CgroupPath(c), ThermalPaths: h.thermal(), Modules: h.modules,
 		VolumeDir: func(name string) (string, error) { return h.deps.Volumes.Mount(name, c.ID) },
 	}
 }

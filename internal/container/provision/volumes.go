@@ -49,6 +49,9 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 		m := &mounts[i]
 		switch m.Type {
 		case "bind":
+			if err := config.AroundRoot(m, path.Dir(h.deps.Paths.Data)); err != nil {
+				return err
+			}
 			if m.Create {
 				continue // its source is made at a start
 			}
