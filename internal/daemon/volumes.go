@@ -93,7 +93,7 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		if len(s.Users(v.Name)) > 0 || !v.Plain() || !matches(v) {
+		if len(s.Users(v.Name)) > 0 || !v.Here() || !matches(v) {
 			continue
 		}
 		size, err := s.Size(ctx, v)
@@ -113,7 +113,12 @@ func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (n
 
 // Size is what a volume holds, in bytes.
 func (volumes) Size(ctx context.Context, v volume.Volume) (int64, error) {
-	size, err := space.Size(ctx, v.Dir)
+	o, err := space.Open(v.Dir)
+	if err != nil {
+		return 0, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
+	}
+	defer o.Close()
+	size, err := space.Size(ctx, o.Path)
 	return size, fault.Wrap(fault.Internal, err, "the size of volume %s cannot be found", v.Name)
 }
 

@@ -105,6 +105,20 @@ func Within(dir string, f func() error) error {
 	return mount.Within(root, dir, f)
 }
 
+// Over mounts the image of a directory at its place, where everybody sees it, until it is unmounted there. A directory
+// that has its files in it stays as it is.
+func Over(dir string) error {
+	if !Imaged(dir) {
+		return nil
+	}
+	root, err := mountImage(dir + imageSuffix)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return os.NewSyscallError("move_mount", unix.MoveMount(int(root.Fd()), "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH))
+}
+
 // mountImage mounts an image, detached. The kernel discards what is deleted in it, so that the file stays as small as
 // what it holds.
 func mountImage(name string) (root *os.File, err error) {
@@ -112,7 +126,27 @@ func mountImage(name string) (root *os.File, err error) {
 		root, err = mount.Device(dev.Name(), kind, "discard")
 		return err
 	})
+	if err == nil {
+		root, err = emptied(root)
+	}
 	return root, err
+}
+
+// lostInode is that of the directory lost+found, which mkfs.ext4 makes for e2fsck, which makes another when it needs one.
+const lostInode = 11
+
+// emptied takes from the root of a fresh image what mkfs has made there: programs want a volume of theirs to be empty.
+func emptied(root *os.File) (*os.File, error) {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(root.Fd()), "lost+found", &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil && st.Ino == lostInode {
+		err = unix.Unlinkat(int(root.Fd()), "lost+found", unix.AT_REMOVEDIR)
+	}
+	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTEMPTY) { // e2fsck has found something
+		return root, nil
+	}
+	root.Close()
+	return nil, os.NewSyscallError("rmdir lost+found", err)
 }
 
 // withDevice runs f with the loop device of an image and the kind of its file system. Nobody else attaches it meanwhile.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/internal/fault"
+	"berth/internal/space"
 )
 
 // mounts are the volumes with a file system of their own that containers use.
@@ -51,7 +52,7 @@ func (s *Service) Mount(name, container string) (dir string, err error) {
 	if err != nil {
 		return "", fault.As(fault.Internal, err)
 	}
-	if d.Type == "" {
+	if d.Type == "" && d.Size == 0 {
 		return v.Dir, nil
 	}
 	m := s.mounts.get(name)
@@ -72,11 +73,14 @@ func (d device) over(dir string) error {
 	if err != nil || there {
 		return err
 	}
-	options, err := d.resolved(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
+	if d.Size > 0 {
+		return space.Over(dir)
+	}
+	known, err := d.resolved(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
 	if err != nil {
 		return err
 	}
-	return mount.Mount(d.Source, dir, d.Type, options)
+	return d.masked(mount.Mount(known.Source, dir, known.Type, known.Options))
 }
 
 // Unmount is the end of a container's run. What its last user leaves is unmounted.

@@ -3,11 +3,13 @@
 package volume
 
 import (
+	"errors"
 	"net"
 	"os"
 	"testing"
 
 	"github.com/moby/sys/mountinfo"
+	"golang.org/x/sys/unix"
 )
 
 func mountedAt(t *testing.T, dir string) bool {
@@ -107,18 +109,62 @@ func TestTheServerOfANetworkFileSystemIsResolved(t *testing.T) {
 		}
 		return &net.IPAddr{IP: net.IPv4(192, 0, 2, 7)}, nil
 	}
-	for _, c := range []struct {
-		d    device
-		want string
-	}{
-		{device{"nfs", ":/export", "addr=nas,rw,nolock"}, "addr=192.0.2.7,rw,nolock"},
-		{device{"tmpfs", "tmpfs", "addr=nas"}, "addr=nas"},
+	for _, c := range []struct{ d, want device }{
+		{device{Type: "nfs", Source: ":/export", Options: "addr=nas,rw,nolock"}, device{Type: "nfs", Source: ":/export", Options: "addr=192.0.2.7,rw,nolock"}},
+		{device{Type: "tmpfs", Source: "tmpfs", Options: "addr=nas"}, device{Type: "tmpfs", Source: "tmpfs", Options: "addr=nas"}},
+		{device{Type: "cifs", Source: "//nas/share", Options: "ro"}, device{Type: "cifs", Source: "//192.0.2.7/share", Options: "ro"}},
+		{device{Type: "cifs", Source: "//other/share", Options: "addr=nas"}, device{Type: "cifs", Source: "//other/share", Options: "addr=192.0.2.7"}},
 	} {
 		if got, err := c.d.resolved(resolve); err != nil || got != c.want {
-			t.Errorf("%v: %s %v", c.d, got, err)
+			t.Errorf("%v: %v %v", c.d, got, err)
 		}
 	}
-	if got, err := (device{"cifs", "//x/y", "addr=other"}).resolved(resolve); err == nil {
+	if got, err := (device{Type: "cifs", Source: "//x/y", Options: "addr=other"}).resolved(resolve); err == nil {
 		t.Error("a server that nobody knows: ", got)
+	}
+}
+
+func TestAnErrorDoesNotTellThePasswordOfAShare(t *testing.T) {
+	d := device{Type: "cifs", Source: "//127.0.0.1/x", Options: "user=a,password=secret"}
+	if err := d.masked(errors.New("mount: user=a,password=secret: no")); err.Error() != "mount: user=a,password=********: no" {
+		t.Error(err)
+	}
+	if err := d.masked(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAVolumeWithASizeIsAnEmptyDirectoryThatHoldsThatMuch(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: it mounts")
+	}
+	s := open(t)
+	v, _, err := s.Create(Request{Name: "data", Options: map[string]string{"size": "8m"}})
+	must(t, err)
+	t.Cleanup(func() { _ = unmount(v.Dir) })
+	dir, err := s.Mount("data", "one")
+	must(t, err)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("a fresh one holds %v, %v", entries, err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	must(t, os.WriteFile(dir+"/kept", []byte("kept"), 0o600))
+	if err := os.WriteFile(dir+"/large", make([]byte, 20<<20), 0o600); !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		t.Errorf("more than it holds: %v", err)
+	}
+	must(t, s.Unmount("data", "one"))
+	s = again(t, s)
+	_, err = s.Mount("data", "two")
+	must(t, err)
+	if text, err := os.ReadFile(dir + "/kept"); string(text) != "kept" || err != nil {
+		t.Errorf("the next daemon finds %q, %v", text, err)
+	}
+	must(t, s.Unmount("data", "two"))
+	must(t, s.Remove("data"))
+	s.Close()
+	if left, err := os.ReadDir(s.root + "/" + trashDir); err != nil || len(left) > 0 {
+		t.Errorf("of a removed one there is %v, %v", left, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/space"
 
 	"github.com/moby/sys/mountinfo"
 )
@@ -112,7 +113,7 @@ func write(root string, v *Volume) (aside string, err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(aside)
+			unmake(aside)
 		}
 	}()
 	p, err := json.Marshal(recordOf(v))
@@ -124,7 +125,7 @@ func write(root string, v *Volume) (aside string, err error) {
 		return "", err
 	}
 	if !v.Foreign() {
-		if err := os.Mkdir(filepath.Join(aside, dataDir), 0o755); err != nil {
+		if err := makeData(filepath.Join(aside, dataDir), v.Options); err != nil {
 			return "", errors.Join(err, f.Close())
 		}
 	}
@@ -132,6 +133,26 @@ func write(root string, v *Volume) (aside string, err error) {
 		err = f.Sync()
 	}
 	return aside, errors.Join(err, f.Close(), os.Chmod(aside, 0o711))
+}
+
+// makeData makes the directory of a volume's data, of a size if its options have one.
+func makeData(dir string, options map[string]string) error {
+	d, err := parseOptions(options)
+	if err == nil {
+		err = os.Mkdir(dir, 0o755)
+	}
+	if err == nil && d.Size > 0 {
+		err = space.Make(dir, d.Size)
+	}
+	return err
+}
+
+// unmake deletes the directory of a volume that nobody sees any more, and the quota of its data.
+func unmake(home string) error {
+	if err := space.Remove(filepath.Join(home, dataDir)); err != nil {
+		return err
+	}
+	return os.RemoveAll(home)
 }
 
 // syncDir puts a directory's entries on the disk.
@@ -152,8 +173,17 @@ func (s *Service) throw(path string) {
 		for _, m := range mounts {
 			err = errors.Join(err, unmount(m.Mountpoint))
 		}
-		if err == nil {
-			os.RemoveAll(path)
+		if err != nil {
+			return
 		}
+		if filepath.Base(path) != trashDir {
+			unmake(path)
+			return
+		}
+		left, _ := os.ReadDir(path)
+		for _, e := range left {
+			unmake(filepath.Join(path, e.Name()))
+		}
+		os.RemoveAll(path)
 	})
 }

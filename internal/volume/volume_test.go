@@ -92,7 +92,10 @@ func TestNamesAndOptionsThatCannotBeAreRefusedAndMakeNothing(t *testing.T) {
 		{Request{Name: "ok", Options: map[string]string{"type": "tmpfs"}}, `create ok: missing required option: "device"`},
 		{Request{Name: "ok", Options: map[string]string{"o": "bind"}}, `create ok: missing required option: "device"`},
 		{Request{Name: "ok", Options: map[string]string{"device": "/x"}}, `create ok: missing required option: "type"`},
-		{Request{Name: "ok", Options: map[string]string{"size": "1g"}}, `create ok: quota size requested but no quota support`},
+		{Request{Name: "ok", Options: map[string]string{"size": "1g", "type": "tmpfs", "device": "tmpfs"}}, `create ok: quota size requested but no quota support`},
+		{Request{Name: "ok", Options: map[string]string{"size": "x"}}, `create ok: invalid size: 'x'`},
+		{Request{Name: "ok", Options: map[string]string{"size": "5"}}, `create ok: a size of 5 bytes is too small: it has to be 1 MiB at least`},
+		{Request{Name: "ok", Options: map[string]string{"type": "cifs", "device": "//a:445/b"}}, `create ok: port not allowed in CIFS device URL, include 'port' in 'o='`},
 	} {
 		if _, _, err := s.Create(c.r); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.r, err)
