@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -13,11 +15,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// The annotations by which BuildKit tells what it attests (buildkit docs/attestations/attestation-storage.md).
-const (
-	attestationFor = "vnd.docker.reference.digest"
-	predicateType  = "in-toto.io/predicate-type"
-)
+// The annotation by which BuildKit tells what it attests (buildkit docs/attestations/attestation-storage.md).
+const predicateType = "in-toto.io/predicate-type"
 
 // AttestationOptions choose statements.
 type AttestationOptions struct {
@@ -41,20 +40,20 @@ func (d Details) Attestations(ctx context.Context, ref string, opts AttestationO
 		return nil, err
 	}
 	ctx = scoped(ctx)
-	t, err := readTree(ctx, d.content, img.Target)
+	t, err := tree.Read(ctx, d.content, img.Target)
 	if err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	p := platforms.DefaultSpec()
 	if opts.Platform != nil {
 		p = *opts.Platform
 	}
-	m, err := t.provide(ref, p)
+	m, err := t.Provide(ref, p)
 	if err != nil {
 		return nil, err
 	}
 	var found []Statement
-	for _, layer := range t.attesting(m.desc) {
+	for _, layer := range t.Attesting(m.Desc) {
 		kind := layer.Annotations[predicateType]
 		if kind == "" || len(opts.Types) > 0 && !slices.Contains(opts.Types, kind) {
 			continue
@@ -70,32 +69,21 @@ func (d Details) Attestations(ctx context.Context, ref string, opts AttestationO
 	return found, nil
 }
 
-// attesting are the layers of the attestation that stands beside a manifest.
-func (t *tree) attesting(about ocispec.Descriptor) []ocispec.Descriptor {
-	var layers []ocispec.Descriptor
-	t.eachManifest(t.target, func(m ocispec.Descriptor) {
-		if parts := t.children[m.Digest]; isAttestation(m) && m.Annotations[attestationFor] == about.Digest.String() && len(parts) > 1 {
-			layers = parts[1:] // after the config
-		}
-	})
-	return layers
-}
-
 func statement(ctx context.Context, store content.Store, d ocispec.Descriptor) (json.RawMessage, error) {
 	info, err := store.Info(ctx, d.Digest)
 	if errdefs.IsNotFound(err) {
 		return nil, fault.New(fault.NotFound, "attestation statement %s is not available locally", d.Digest)
 	}
 	if err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
-	if info.Size > documentLimit {
+	if info.Size > tree.DocumentLimit {
 		return nil, fault.New(fault.Invalid, "attestation statement %s is too large: %d bytes", d.Digest, info.Size)
 	}
 	d.Size = info.Size
 	p, err := content.ReadBlob(ctx, store, d)
 	if err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	if !json.Valid(p) {
 		return nil, fault.New(fault.Invalid, "attestation statement %s is no JSON", d.Digest)

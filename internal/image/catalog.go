@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/distribution/reference"
@@ -45,7 +47,7 @@ func (s *Service) current(ctx context.Context) (*catalog, error) {
 		return cat, nil
 	}
 	if err := s.refresh(scoped(ctx)); err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	return s.catalog.Load(), nil
 }
@@ -112,7 +114,7 @@ func known(cat *catalog) map[digest.Digest]Image {
 func (s *Service) reread(ctx context.Context, ids ...digest.Digest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return classify(s.refresh(scoped(ctx), ids...))
+	return cause.Classify(s.refresh(scoped(ctx), ids...))
 }
 
 func (img *Image) addName(name string) {
@@ -147,22 +149,22 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 	if img.Parts != nil {
 		return img // what it is made of does not change
 	}
-	t, err := readTree(ctx, s.content, r.Target)
+	t, err := tree.Read(ctx, s.content, r.Target)
 	if err != nil {
 		return img
 	}
-	img.Parts = t.contents(ctx, s.content)
+	img.Parts = t.Contents(ctx, s.content)
 	for _, size := range img.Parts {
 		img.ContentSize += size
 	}
 	img.Size = img.ContentSize
-	m, err := t.choose()
+	m, err := t.Choose()
 	if err != nil {
 		return img
 	}
 	img.run(m)
-	for _, m := range t.manifests { // others may have been unpacked for a platform that was asked for
-		for chain, size := range s.unpacked(ctx, m.config.RootFS.DiffIDs) {
+	for _, m := range t.Manifests { // others may have been unpacked for a platform that was asked for
+		for chain, size := range s.unpacked(ctx, m.Config.RootFS.DiffIDs) {
 			part := "chain:" + chain // not to be taken for a blob of that digest
 			if _, counted := img.Parts[part]; !counted {
 				img.Parts[part] = size

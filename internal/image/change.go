@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
 	"berth/internal/image/transfer"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -81,13 +82,13 @@ func (s *Service) begin(ctx context.Context) (*change, error) {
 		return nil, fault.Wrap(fault.Unavailable, s.recovery, "the image store could not be cleaned after a crash")
 	}
 	if err := s.changes.start(); err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	ctx = scoped(ctx)
 	lease, err := s.leases.Create(ctx, leases.WithID(rand.Text()))
 	if err != nil {
 		s.changes.done(true)
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	return &change{s: s, ctx: leases.WithLease(ctx, lease.ID), lease: lease}, nil
 }
@@ -161,7 +162,7 @@ func (s *stores) touchContent(ctx context.Context) error {
 func (c *change) finish(err error) error {
 	ended := c.end()
 	if err != nil {
-		return classify(err)
+		return cause.Classify(err)
 	}
 	return ended
 }

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
 	"berth/internal/image/instruction"
+	"berth/internal/image/spelling"
+	"berth/internal/image/tree"
 	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -29,7 +32,7 @@ const emptyTar = digest.Digest("sha256:5f70bf18a086007016e948b04aed3b82103a36bea
 // Commit makes an image of another one and a further layer, which pack writes as a tar.
 // When it returns the image is on stable storage; if it fails, nothing stays.
 func (s *Service) Commit(ctx context.Context, opts CommitOptions, pack func(io.Writer) error) (Image, error) {
-	name, err := importName(opts.Repo, opts.Tag)
+	name, err := spelling.Imported(opts.Repo, opts.Tag)
 	if err != nil {
 		return Image{}, err
 	}
@@ -61,7 +64,7 @@ func (s *Service) Commit(ctx context.Context, opts CommitOptions, pack func(io.W
 
 func (c *change) commit(parent Image, name string, own instruction.Config, opts CommitOptions, pack func(io.Writer) error) (record, error) {
 	var manifest ocispec.Manifest
-	if err := readDocument(c.ctx, c.s.content, parent.Manifest, &manifest); err != nil {
+	if err := tree.ReadDocument(c.ctx, c.s.content, parent.Manifest, &manifest); err != nil {
 		return record{}, err
 	}
 	if err := c.keep(manifest.Layers); err != nil {
@@ -152,7 +155,7 @@ func (c *change) packLayer(parent Image, docker bool, pack func(io.Writer) error
 	}
 	var bad *unpack.Error
 	if errors.As(err, &bad) {
-		err = blame(bad.Err, "failed to extract layer")
+		err = cause.Blame(bad.Err, "failed to extract layer")
 	}
 	desc.MediaType = ocispec.MediaTypeImageLayer
 	if docker {
@@ -165,7 +168,7 @@ func (c *change) packLayer(parent Image, docker bool, pack func(io.Writer) error
 // meanwhile, it is made again of its tar when the new image is taken in.
 func (c *change) endLayer(in *unpack.Incoming, parent Image, diffID digest.Digest) error {
 	below, name := "", ""
-	for _, chain := range chainIDs(append(slices.Clone(parent.DiffIDs), diffID)) {
+	for _, chain := range tree.ChainIDs(append(slices.Clone(parent.DiffIDs), diffID)) {
 		below, name = name, chain
 	}
 	if err := in.End(c.ctx, name, below); err != nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/image/cause"
+	"berth/internal/image/tree"
+
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -36,42 +39,29 @@ type Manifest struct {
 // Manifests lists the manifests of an image in its index's order.
 func (d Details) Manifests(ctx context.Context, img Image) ([]Manifest, error) {
 	ctx = scoped(ctx)
-	t, err := readTree(ctx, d.content, img.Target)
+	t, err := tree.Read(ctx, d.content, img.Target)
 	if err != nil {
-		return nil, classify(err)
+		return nil, cause.Classify(err)
 	}
 	var list []Manifest
-	t.eachManifest(t.target, func(desc ocispec.Descriptor) {
+	t.EachManifest(t.Target, func(desc ocispec.Descriptor) {
 		list = append(list, d.manifest(ctx, t, desc))
 	})
 	return list, nil
 }
 
-// eachManifest calls fn for what is no index below d, d itself included.
-func (t *tree) eachManifest(d ocispec.Descriptor, fn func(ocispec.Descriptor)) {
-	if !images.IsIndexType(d.MediaType) {
-		fn(d)
-		return
-	}
-	for _, m := range t.children[d.Digest] {
-		if m.Digest != d.Digest {
-			t.eachManifest(m, fn)
-		}
-	}
-}
-
 // manifest describes one of them.
-func (s *stores) manifest(ctx context.Context, t *tree, desc ocispec.Descriptor) Manifest {
+func (s *stores) manifest(ctx context.Context, t *tree.Tree, desc ocispec.Descriptor) Manifest {
 	m := Manifest{Descriptor: desc, Kind: KindUnknown, Available: true}
-	if isAttestation(desc) {
-		m.Kind, m.For = KindAttestation, digest.Digest(desc.Annotations[attestationFor])
+	if tree.IsAttestation(desc) {
+		m.Kind, m.For = KindAttestation, digest.Digest(desc.Annotations[tree.AttestationFor])
 	} else if images.IsManifestType(desc.MediaType) {
 		m.Kind = KindImage
 	}
 	if desc.Platform != nil {
 		m.Platform = *desc.Platform
 	}
-	children, known := t.children[desc.Digest]
+	children, known := t.Children[desc.Digest]
 	m.Available = known
 	seen := map[digest.Digest]bool{}
 	for _, part := range append([]ocispec.Descriptor{desc}, children...) {
@@ -86,10 +76,10 @@ func (s *stores) manifest(ctx context.Context, t *tree, desc ocispec.Descriptor)
 		}
 		m.Content += info.Size
 	}
-	for i := range t.manifests {
-		if t.manifests[i].desc.Digest == desc.Digest {
-			m.Platform = t.manifests[i].config.Platform
-			for _, size := range s.unpacked(ctx, t.manifests[i].config.RootFS.DiffIDs) {
+	for i := range t.Manifests {
+		if t.Manifests[i].Desc.Digest == desc.Digest {
+			m.Platform = t.Manifests[i].Config.Platform
+			for _, size := range s.unpacked(ctx, t.Manifests[i].Config.RootFS.DiffIDs) {
 				m.Unpacked += size
 			}
 		}
@@ -101,7 +91,7 @@ func (s *stores) manifest(ctx context.Context, t *tree, desc ocispec.Descriptor)
 // are not there, nothing.
 func (s *stores) unpacked(ctx context.Context, diffIDs []digest.Digest) map[digest.Digest]int64 {
 	sizes := map[digest.Digest]int64{}
-	for _, chain := range chainIDs(diffIDs) {
+	for _, chain := range tree.ChainIDs(diffIDs) {
 		if usage, err := s.sn.Usage(ctx, chain); err == nil {
 			sizes[digest.Digest(chain)] = usage.Size
 		}
@@ -116,26 +106,26 @@ func (d Details) Variant(ctx context.Context, ref string, p ocispec.Platform) (I
 		return Image{}, err
 	}
 	ctx = scoped(ctx)
-	t, err := readTree(ctx, d.content, img.Target)
+	t, err := tree.Read(ctx, d.content, img.Target)
 	if err != nil {
-		return Image{}, classify(err)
+		return Image{}, cause.Classify(err)
 	}
-	m, err := t.provide(ref, p)
+	m, err := t.Provide(ref, p)
 	if err != nil {
 		return Image{}, err
 	}
 	img.run(m)
-	size := d.manifest(ctx, t, m.desc)
+	size := d.manifest(ctx, t, m.Desc)
 	img.ContentSize, img.Size = size.Content, size.Content+size.Unpacked
 	return img, nil
 }
 
 // run makes m what containers of the image run.
-func (img *Image) run(m platformManifest) {
-	img.Manifest, img.Config, img.Platform = m.desc, m.config, m.config.Platform
-	img.DiffIDs = m.config.RootFS.DiffIDs
+func (img *Image) run(m tree.Manifest) {
+	img.Manifest, img.Config, img.Platform = m.Desc, m.Config, m.Config.Platform
+	img.DiffIDs = m.Config.RootFS.DiffIDs
 	img.Created = time.Time{}
-	if m.config.Created != nil {
-		img.Created = *m.config.Created
+	if m.Config.Created != nil {
+		img.Created = *m.Config.Created
 	}
 }

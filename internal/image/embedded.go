@@ -5,6 +5,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/image/embedded"
+	"berth/internal/image/spelling"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -43,6 +44,6 @@ func (s *Service) EnsureEmbedded(ctx context.Context) error {
 }
 
 func isEmbedded(ref string) bool {
-	name, err := normalize(ref)
+	name, err := spelling.Normalize(ref)
 	return err == nil && name == EmbeddedName
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"berth/internal/image/budget"
+	"berth/internal/image/cause"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -86,7 +87,7 @@ func (s Space) Evict(ctx context.Context, b budget.Budget, inUse func(id digest.
 func (s Space) excess(cat *catalog, b budget.Budget) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(s.root, &st); err != nil {
-		return 0, classify(os.NewSyscallError("statfs", err))
+		return 0, cause.Classify(os.NewSyscallError("statfs", err))
 	}
 	// What only root may fill counts as used, as in df(1).
 	used := int64(st.Blocks-st.Bfree) * st.Bsize

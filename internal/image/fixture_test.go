@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/image/tarball"
+
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
@@ -90,7 +92,7 @@ func legacyArchive(t testing.TB, tags []string, layers ...[]byte) []byte {
 	t.Helper()
 	cfg := configOf(t, layers...)
 	name := digest.FromBytes(cfg).Encoded() + ".json"
-	entry := legacyImage{Config: name, RepoTags: tags}
+	entry := tarball.Legacy{Config: name, RepoTags: tags}
 	files := []file{{name: name, data: cfg}}
 	for _, l := range layers {
 		dir := digest.FromBytes(append([]byte("id"), l...)).Encoded() + "/"
@@ -98,7 +100,7 @@ func legacyArchive(t testing.TB, tags []string, layers ...[]byte) []byte {
 			file{name: dir + "json", data: []byte("{}")}, file{name: dir + "layer.tar", data: l})
 		entry.Layers = append(entry.Layers, dir+"layer.tar")
 	}
-	return makeTar(t, append(files, file{name: "manifest.json", data: mustJSON(t, []legacyImage{entry})})...)
+	return makeTar(t, append(files, file{name: "manifest.json", data: mustJSON(t, []tarball.Legacy{entry})})...)
 }
 
 // layoutFiles is an OCI layout, as files that a test may spoil.

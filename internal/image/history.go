@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/image/spelling"
+	"berth/internal/image/tree"
+
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -37,7 +40,7 @@ func (d Details) History(ctx context.Context, ref string, p *ocispec.Platform) (
 	}
 	sizes := d.unpacked(scoped(ctx), img.DiffIDs)
 	var ordered []int64
-	for _, chain := range chainIDs(img.DiffIDs) {
+	for _, chain := range tree.ChainIDs(img.DiffIDs) {
 		ordered = append(ordered, sizes[digest.Digest(chain)])
 	}
 	steps := steps(img.Config.History, ordered)
@@ -68,7 +71,7 @@ func (cat *catalog) recognize(steps []Step, img Image) {
 	for i := range steps {
 		steps[i].ID = img.ID.String()
 		for _, name := range img.Names {
-			steps[i].Tags = append(steps[i].Tags, familiar(name))
+			steps[i].Tags = append(steps[i].Tags, spelling.Familiar(name))
 		}
 		parent, ok := cat.byID[img.Parent]
 		if !ok {

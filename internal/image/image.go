@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"berth/internal/image/instruction"
+	"berth/internal/image/removal"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/opencontainers/go-digest"
@@ -66,16 +67,10 @@ type Image struct {
 }
 
 // Use says that a container uses an image.
-type Use struct {
-	ContainerID string // 64 hex digits
-	Running     bool
-}
+type Use = removal.Use
 
-// Removal is one line of a remove's answer; one of the two is set.
-type Removal struct {
-	Untagged string // familiar reference: x:latest
-	Deleted  string // the image's ID
-}
+// Removal is one line of a remove's answer.
+type Removal = removal.Line
 
 // RemoveOptions say how Remove deals with what stands in its way.
 type RemoveOptions struct {

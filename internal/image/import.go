@@ -9,12 +9,13 @@ import (
 
 	"berth/internal/archive/compression"
 	"berth/internal/fault"
+	"berth/internal/image/cause"
 	"berth/internal/image/instruction"
+	"berth/internal/image/spelling"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
-	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -24,7 +25,7 @@ import (
 // be compressed by gzip, zstd or bzip2. When it returns the image is on stable
 // storage. If it fails, nothing stays.
 func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (Image, error) {
-	name, err := importName(opts.Repo, opts.Tag)
+	name, err := spelling.Imported(opts.Repo, opts.Tag)
 	if err != nil {
 		return Image{}, err
 	}
@@ -41,29 +42,6 @@ func (s *Service) Import(ctx context.Context, r io.Reader, opts ImportOptions) (
 	cfg.Created = &now
 	cfg.History = []ocispec.History{{Created: &now, Comment: opts.Message}}
 	return s.importLayer(ctx, r, name, cfg)
-}
-
-func importName(repo, tag string) (string, error) {
-	if repo == "" {
-		return "", nil
-	}
-	ref, err := reference.ParseNormalizedNamed(repo)
-	if err != nil {
-		return "", fault.As(fault.Invalid, err)
-	}
-	if _, ok := ref.(reference.Digested); ok {
-		return "", fault.New(fault.Invalid, "cannot import digest reference")
-	}
-	if tag != "" {
-		if ref, err = reference.WithTag(reference.TrimNamed(ref), tag); err != nil {
-			return "", fault.As(fault.Invalid, err)
-		}
-	}
-	full, err := parseTarget(ref.String())
-	if err != nil {
-		return "", err
-	}
-	return full.String(), nil
 }
 
 // importLayer stores r as the only layer of an image with the given config.
@@ -85,7 +63,7 @@ func (s *Service) importLayer(ctx context.Context, r io.Reader, name string, cfg
 func (c *change) importLayer(r io.Reader, name string, cfg Config) (record, error) {
 	layer, diffID, err := c.writeLayer(r)
 	if err != nil {
-		return record{}, blame(err, "invalid archive")
+		return record{}, cause.Blame(err, "invalid archive")
 	}
 	cfg.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}}
 	config, err := c.writeJSON(ocispec.MediaTypeImageConfig, cfg)

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
@@ -29,7 +31,7 @@ func (s *Service) Layers(ctx context.Context, id digest.Digest) ([]string, error
 		return nil, fault.New(fault.NotFound, "No such image: %s", id)
 	}
 	ctx = scoped(ctx)
-	chains := chainIDs(img.DiffIDs)
+	chains := tree.ChainIDs(img.DiffIDs)
 	dirs := make([]string, len(chains))
 	for i, chain := range chains {
 		info, err := s.sn.Stat(ctx, chain)
@@ -37,7 +39,7 @@ func (s *Service) Layers(ctx context.Context, id digest.Digest) ([]string, error
 			return nil, fault.New(fault.NotFound, "the layers of image %s are not unpacked", id)
 		}
 		if err != nil {
-			return nil, classify(err)
+			return nil, cause.Classify(err)
 		}
 		dirs[len(chains)-1-i] = info.Labels[upperdir]
 	}

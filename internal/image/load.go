@@ -8,10 +8,12 @@ import (
 
 	"berth/internal/archive/compression"
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/tarball"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -52,25 +54,25 @@ func (s *Service) Load(ctx context.Context, r io.Reader, opts LoadOptions) ([]st
 func (c *change) load(r io.Reader, opts LoadOptions) ([]record, error) {
 	src, _, err := compression.Decompress(r)
 	if err != nil {
-		return nil, blame(err, "invalid image archive")
+		return nil, cause.Blame(err, "invalid image archive")
 	}
 	defer src.Close()
-	a, err := readArchive(c.ctx, c.s.content, src)
+	a, err := tarball.Read(c.ctx, c.s.content, src)
 	if err != nil {
 		return nil, err
 	}
-	found, err := contents(a.layout, a.index, a.manifest)
+	found, err := a.Images()
 	if err != nil {
 		return nil, err
 	}
 	var records []record
 	for _, n := range found {
-		if n.legacy != nil {
-			if n.target, err = c.writeLegacy(a, n.legacy); err != nil {
-				return nil, blame(err, "invalid image archive")
+		if n.Legacy != nil {
+			if n.Target, err = c.writeLegacy(a, n.Legacy); err != nil {
+				return nil, cause.Blame(err, "invalid image archive")
 			}
 		}
-		rec, err := c.takeFor(n.name, n.target, opts.Platforms)
+		rec, err := c.takeFor(n.Name, n.Target, opts.Platforms)
 		if err != nil {
 			return nil, err
 		}
@@ -95,18 +97,18 @@ func (c *change) take(name string, target ocispec.Descriptor) (record, error) {
 
 // takeFor does so for platforms that were asked for: of the other ones nothing is kept.
 func (c *change) takeFor(name string, target ocispec.Descriptor, wanted []ocispec.Platform) (record, error) {
-	t, err := readTree(c.ctx, c.s.content, target)
+	t, err := tree.Read(c.ctx, c.s.content, target)
 	if err != nil {
-		return record{}, blame(err, "invalid image archive")
+		return record{}, cause.Blame(err, "invalid image archive")
 	}
-	run, err := t.running(name, wanted)
+	run, err := t.Running(name, wanted)
 	if err != nil {
 		return record{}, err
 	}
 	rec := record{name: name, tree: t, snapshots: map[digest.Digest]string{}}
-	rec.target = ocispec.Descriptor{MediaType: target.MediaType, Digest: target.Digest, Size: t.size}
+	rec.target = ocispec.Descriptor{MediaType: target.MediaType, Digest: target.Digest, Size: t.Size}
 	for _, m := range run {
-		if rec.snapshots[m.manifest.Config.Digest], err = c.unpack(m.manifest, m.config.RootFS.DiffIDs); err != nil {
+		if rec.snapshots[m.Manifest.Config.Digest], err = c.unpack(m.Manifest, m.Config.RootFS.DiffIDs); err != nil {
 			return record{}, err
 		}
 	}
@@ -114,8 +116,8 @@ func (c *change) takeFor(name string, target ocispec.Descriptor, wanted []ocispe
 }
 
 // writeLegacy stores the manifest of an image in docker save's own form.
-func (c *change) writeLegacy(a *archive, l *legacyImage) (ocispec.Descriptor, error) {
-	p, err := a.manifestOf(l, func(d ocispec.Descriptor) (compression.Kind, error) {
+func (c *change) writeLegacy(a *tarball.Archive, l *tarball.Legacy) (ocispec.Descriptor, error) {
+	p, err := a.Manifest(l, func(d ocispec.Descriptor) (compression.Kind, error) {
 		ra, err := c.s.content.ReaderAt(c.ctx, d)
 		if err != nil {
 			return compression.Plain, err
@@ -150,11 +152,4 @@ func (c *change) write(mediaType string, p []byte) (ocispec.Descriptor, error) {
 		err = nil
 	}
 	return desc, err
-}
-
-// leaseID is the lease that ctx carries; it keeps the names of concurrent
-// writes apart.
-func leaseID(ctx context.Context) string {
-	id, _ := leases.FromContext(ctx)
-	return id
 }

@@ -1,6 +1,10 @@
 package image
 
-import "context"
+import (
+	"context"
+
+	"berth/internal/image/cause"
+)
 
 // Protect keeps an image from prunes, from the disk budget, and from removals that are not forced, or
 // no longer does. It is on stable storage when this returns.
@@ -20,5 +24,5 @@ func (s Space) Protect(ctx context.Context, ref string, protected bool) (Image, 
 		return s.addLabels(ctx, img.ID, map[string]string{protectedLabel: value})
 	})
 	img.Protected = protected
-	return img, classify(err)
+	return img, cause.Classify(err)
 }

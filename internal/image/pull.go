@@ -4,7 +4,10 @@ import (
 	"context"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/spelling"
 	"berth/internal/image/transfer"
+	"berth/internal/image/tree"
 	"berth/internal/remote"
 
 	"github.com/containerd/platforms"
@@ -37,7 +40,7 @@ type PullOptions struct {
 // Pull brings an image from its registry, and unpacks it. When it returns the image is on stable storage under its name. What has
 // arrived when it fails stays for a day, and is not fetched again. It returns the names that were pulled.
 func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Tell) ([]string, error) {
-	ref, err := pullReference(opts.Name, opts.Tag)
+	ref, err := spelling.Pulled(opts.Name, opts.Tag)
 	if err != nil {
 		return nil, err
 	}
@@ -60,32 +63,12 @@ func (t *Transfers) Pull(ctx context.Context, opts PullOptions, tell transfer.Te
 	var names []string
 	for _, p.ref = range refs {
 		if err := p.one(ctx); err != nil {
-			return names, remote.PullError(classify(err), p.ref)
+			return names, remote.PullError(cause.Classify(err), p.ref)
 		}
 		names = append(names, reference.FamiliarString(p.ref))
 	}
 	tell(transfer.Message{Status: "Status: " + map[bool]string{true: "Downloaded newer image", false: "Image is up to date"}[p.fresh] + " for " + reference.FamiliarString(ref)})
 	return names, nil
-}
-
-// pullReference puts name and tag together; a name may have its own when there is no other.
-func pullReference(name, tag string) (reference.Named, error) {
-	ref, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return nil, fault.As(fault.Invalid, err)
-	}
-	if looksLikeID(ref) {
-		return nil, errAmbiguous
-	}
-	if tag == "" {
-		return ref, nil
-	}
-	if d, err := digest.Parse(tag); err == nil {
-		with, err := reference.WithDigest(reference.TrimNamed(ref), d)
-		return with, fault.As(fault.Invalid, err)
-	}
-	with, err := reference.WithTag(reference.TrimNamed(ref), tag)
-	return with, fault.As(fault.Invalid, err)
 }
 
 // pull is one that is under way.
@@ -182,7 +165,7 @@ func (p *pull) bring(ctx context.Context, c *change, target ocispec.Descriptor) 
 	if err != nil {
 		return err
 	}
-	t, err := readTree(c.ctx, p.s.content, target)
+	t, err := tree.Read(c.ctx, p.s.content, target)
 	if err != nil {
 		return err
 	}

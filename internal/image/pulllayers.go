@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"berth/internal/image/transfer"
+	"berth/internal/image/tree"
 	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/leases"
@@ -18,7 +19,7 @@ import (
 
 // layers fetches and unpacks the layers of an image, all at once, and returns the topmost snapshot. ctx has no lease.
 func (p *pull) layers(ctx context.Context, c *change, m transfer.Chosen) (string, error) {
-	chains := chainIDs(m.Config.RootFS.DiffIDs)
+	chains := tree.ChainIDs(m.Config.RootFS.DiffIDs)
 	if err := c.leaseSnapshots(chains); err != nil {
 		return "", err
 	}

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
+	"berth/internal/image/spelling"
 	"berth/internal/image/transfer"
+	"berth/internal/image/tree"
 	"berth/internal/remote"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -39,7 +43,7 @@ type Pushed struct {
 // Push sends images to the registry of their name. What has arrived when it fails stays there, and is not sent again.
 // It returns the names that were pushed.
 func (t *Transfers) Push(ctx context.Context, opts PushOptions, tell transfer.Tell) ([]string, error) {
-	ref, err := pushReference(opts.Name, opts.Tag)
+	ref, err := spelling.Pushed(opts.Name, opts.Tag)
 	if err != nil {
 		return nil, err
 	}
@@ -56,22 +60,11 @@ func (t *Transfers) Push(ctx context.Context, opts PushOptions, tell transfer.Te
 	var names []string
 	for _, p.ref = range refs {
 		if err := p.one(ctx); err != nil {
-			return names, remote.PushError(classify(err))
+			return names, remote.PushError(cause.Classify(err))
 		}
 		names = append(names, reference.FamiliarString(p.ref))
 	}
 	return names, nil
-}
-
-func pushReference(name, tag string) (reference.Named, error) {
-	ref, err := pullReference(name, tag)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := ref.(reference.Digested); ok {
-		return nil, fault.New(fault.Invalid, "cannot push a digest reference")
-	}
-	return ref, nil
 }
 
 // pushed are the tags that are meant: the one that is named, or all of the repository.
@@ -81,7 +74,7 @@ func (t *Transfers) pushed(ctx context.Context, ref reference.Named) ([]referenc
 		return nil, err
 	}
 	var all []reference.NamedTagged
-	for _, name := range sortedKeys(cat.byName) {
+	for _, name := range slices.Sorted(maps.Keys(cat.byName)) {
 		known, err := reference.ParseNormalizedNamed(name)
 		if tagged, ok := known.(reference.NamedTagged); err == nil && ok && tagged.Name() == ref.Name() {
 			all = append(all, tagged)
@@ -123,7 +116,7 @@ func (p *push) one(ctx context.Context) error {
 }
 
 func (p *push) send(c *change, img Image) error {
-	t, err := readTree(c.ctx, p.s.content, img.Target)
+	t, err := tree.Read(c.ctx, p.s.content, img.Target)
 	if err != nil {
 		return err
 	}
@@ -180,25 +173,25 @@ type PushedInstead struct {
 }
 
 // choose finds out what is pushed: the whole image; of an index that is not all there, what the host runs; or what was asked for.
-func (p *push) choose(ctx context.Context, t *tree, img Image) (transfer.Parcel, error) {
+func (p *push) choose(ctx context.Context, t *tree.Tree, img Image) (transfer.Parcel, error) {
 	if p.platform != nil {
-		m, err := t.provide(reference.FamiliarString(p.ref), *p.platform)
+		m, err := t.Provide(reference.FamiliarString(p.ref), *p.platform)
 		if err != nil {
 			return transfer.Parcel{}, err
 		}
-		return transfer.Pack(ctx, p.s.content, t.children, m.desc)
+		return transfer.Pack(ctx, p.s.content, t.Children, m.Desc)
 	}
-	target := t.target
-	target.Size = t.size
-	whole, err := transfer.Pack(ctx, p.s.content, t.children, target)
+	target := t.Target
+	target.Size = t.Size
+	whole, err := transfer.Pack(ctx, p.s.content, t.Children, target)
 	if err == nil || !errdefs.IsNotFound(err) || !images.IsIndexType(target.MediaType) {
 		return whole, err
 	}
-	m, err := t.choose()
+	m, err := t.Choose()
 	if err != nil {
 		return transfer.Parcel{}, err
 	}
-	part, err := transfer.Pack(ctx, p.s.content, t.children, m.desc)
-	part.Note = &PushedInstead{Instead: true, Original: target, Selected: m.desc}
+	part, err := transfer.Pack(ctx, p.s.content, t.Children, m.Desc)
+	part.Note = &PushedInstead{Instead: true, Original: target, Selected: m.Desc}
 	return part, err
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strings"
 
+	"berth/internal/image/tree"
+
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/metadata/boltutil"
@@ -27,7 +29,7 @@ func isDangling(name string) bool { return strings.HasPrefix(name, danglingPrefi
 type record struct {
 	name   string // normalized, or "" for a dangling image
 	target ocispec.Descriptor
-	tree   *tree
+	tree   *tree.Tree
 	// snapshots maps a config's digest to the topmost snapshot of its layers.
 	snapshots map[digest.Digest]string
 	parent    digest.Digest // of a committed image
@@ -77,7 +79,7 @@ func (s *Service) update(ctx context.Context, fn func(ctx context.Context) error
 // label tells the collector what hangs on what (containerd's
 // docs/garbage-collection.md).
 func (s *stores) label(ctx context.Context, r record) error {
-	for parent, children := range r.tree.children {
+	for parent, children := range r.tree.Children {
 		labels := map[string]string{}
 		counts := map[string]int{}
 		for _, child := range children {

@@ -115,38 +115,3 @@ func noSuchImage(parsed reference.Reference) error {
 	}
 	return fault.New(fault.NotFound, "No such image: %s", text)
 }
-
-// parseTarget reads a name that is to be given to an image. Its texts are
-// Docker's.
-func parseTarget(name string) (reference.NamedTagged, error) {
-	ref, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return nil, fault.As(fault.Invalid, err)
-	}
-	if _, ok := ref.(reference.Digested); ok {
-		return nil, fault.New(fault.Invalid, "refusing to create a tag with a digest reference")
-	}
-	if looksLikeID(ref) {
-		return nil, errAmbiguous
-	}
-	tagged, ok := reference.TagNameOnly(ref).(reference.NamedTagged)
-	if !ok {
-		return nil, fault.New(fault.Invalid, "invalid reference format")
-	}
-	return tagged, nil
-}
-
-// looksLikeID reports a name that nobody could use, because it reads as an ID.
-func looksLikeID(ref reference.Named) bool {
-	return reference.FamiliarName(ref) == string(digest.Canonical)
-}
-
-var errAmbiguous = fault.New(fault.Invalid, "refusing to create an ambiguous tag using digest algorithm as name")
-
-func familiar(name string) string {
-	ref, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return name
-	}
-	return reference.FamiliarString(ref)
-}

@@ -2,11 +2,10 @@ package image
 
 import (
 	"context"
-	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/image/removal"
 
-	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -35,10 +34,10 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) ([
 		}
 		plans, err := cat.planRemovals(found, opts)
 		for _, p := range plans {
-			if err := s.carryOut(ctx, cat.byID[p.id], p); err != nil {
+			if err := s.carryOut(ctx, cat.byID[p.ID], p); err != nil {
 				return err
 			}
-			answer = append(answer, p.answer()...)
+			answer = append(answer, p.Answer()...)
 		}
 		return err
 	})
@@ -48,34 +47,26 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) ([
 	return answer, nil
 }
 
-// removalPlan is what a remove does to one image.
-type removalPlan struct {
-	id    digest.Digest
-	untag []string // normalized names
-	del   bool
-	keep  bool // the image stays, dangling
-}
-
 // planRemovals applies Docker's rules to an image and to those that it was committed of. It changes
 // nothing.
-func (cat *catalog) planRemovals(found match, opts RemoveOptions) ([]removalPlan, error) {
+func (cat *catalog) planRemovals(found match, opts RemoveOptions) ([]removal.Plan, error) {
 	uses := func(id digest.Digest) []Use {
 		if opts.InUse == nil {
 			return nil
 		}
 		return opts.InUse(id)
 	}
-	plan, err := planRemoval(found, uses(found.img.ID), len(cat.children(found.img.ID)) > 0, opts.Force)
+	plan, err := removal.Decide(removal.Image{ID: found.img.ID, Name: found.name, Names: found.img.Names, Protected: found.img.Protected}, uses(found.img.ID), len(cat.children(found.img.ID)) > 0, opts.Force)
 	if err != nil {
 		return nil, err
 	}
-	plans := []removalPlan{plan}
-	for img := found.img; plan.del && !plan.keep && !opts.NoPrune; {
+	plans := []removal.Plan{plan}
+	for img := found.img; plan.Del && !plan.Keep && !opts.NoPrune; {
 		parent, ok := cat.byID[img.Parent]
 		if !ok || len(parent.Names) > 0 || parent.Protected || len(uses(parent.ID)) > 0 || len(cat.children(parent.ID)) > 1 {
 			break
 		}
-		plans = append(plans, removalPlan{id: parent.ID, del: true})
+		plans = append(plans, removal.Plan{ID: parent.ID, Del: true})
 		img = parent
 	}
 	return plans, nil
@@ -91,99 +82,19 @@ func (cat *catalog) children(id digest.Digest) (ids []digest.Digest) {
 	return ids
 }
 
-// planRemoval applies them to the image alone.
-func planRemoval(found match, uses []Use, hasChildren, force bool) (removalPlan, error) {
-	img := found.img
-	plan := removalPlan{id: img.ID}
-	if found.name != "" {
-		plan.untag = sameRepository(found, img.Names)
-		if len(plan.untag) < len(img.Names) {
-			return plan, nil
-		}
-		if len(uses) > 0 && !force {
-			return plan, fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - container %s is using its referenced image %s",
-				familiar(plan.untag[0]), short(uses[0].ContainerID), short(img.ID.Encoded()))
-		}
-		if img.Protected && !force {
-			return plan, isProtected(familiar(plan.untag[0]))
-		}
-		plan.del, plan.keep = true, len(uses) > 0 || hasChildren
-		return plan, nil
-	}
-	if err := conflictByID(img, uses, hasChildren, force); err != nil {
-		return plan, err
-	}
-	plan.untag, plan.del, plan.keep = img.Names, true, len(uses) > 0
-	return plan, nil
-}
-
-func isProtected(what string) error {
-	return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is protected", what)
-}
-
-func conflictByID(img Image, uses []Use, hasChildren, force bool) error {
-	id := short(img.ID.Encoded())
-	if hasChildren {
-		return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image has dependent child images", id)
-	}
-	for _, u := range uses {
-		if u.Running {
-			return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by running container %s", id, short(u.ContainerID))
-		}
-	}
-	switch {
-	case len(img.Names) > 1 && !force:
-		return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is referenced in multiple repositories", id)
-	case len(uses) > 0 && !force:
-		return fault.New(fault.Conflict, "conflict: unable to delete %s (must be forced) - image is being used by stopped container %s", id, short(uses[0].ContainerID))
-	case len(uses) > 0 && len(img.Names) == 0:
-		// It has no name to lose, and the container's layers are its layers.
-		return fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by stopped container %s", id, short(uses[0].ContainerID))
-	case img.Protected && !force:
-		return isProtected(id)
-	}
-	return nil
-}
-
-// sameRepository are the names that a reference takes away: the one it says, or
-// with a digest all of its repository.
-func sameRepository(found match, names []string) []string {
-	var same []string
-	for _, n := range names {
-		if n == found.name {
-			return []string{n}
-		}
-		if ref, err := reference.ParseNormalizedNamed(n); err == nil && ref.Name() == found.name {
-			same = append(same, n)
-		}
-	}
-	return same
-}
-
-func (s *stores) carryOut(ctx context.Context, img Image, plan removalPlan) error {
-	for _, n := range plan.untag {
+func (s *stores) carryOut(ctx context.Context, img Image, plan removal.Plan) error {
+	for _, n := range plan.Untag {
 		if err := s.images.Delete(ctx, n); err != nil {
 			return err
 		}
 	}
 	switch {
-	case !plan.del:
+	case !plan.Del:
 		return nil
-	case plan.keep:
+	case plan.Keep:
 		return s.name(ctx, "", img.Target)
 	}
 	return s.drop(ctx, danglingName(img.ID))
-}
-
-func (p removalPlan) answer() []Removal {
-	var lines []Removal
-	for _, n := range p.untag {
-		lines = append(lines, Removal{Untagged: familiar(n)})
-	}
-	if p.del && !p.keep {
-		lines = append(lines, Removal{Deleted: p.id.String()})
-	}
-	return lines
 }
 
 // present fails when no record points to the image any more.
@@ -193,10 +104,4 @@ func (s *stores) present(ctx context.Context, id digest.Digest, ref string) erro
 		return fault.New(fault.NotFound, "No such image: %s", ref)
 	}
 	return err
-}
-
-// short is an ID as people see it: 12 hex digits.
-func short(id string) string {
-	id = strings.TrimPrefix(id, "sha256:")
-	return id[:min(12, len(id))]
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/image/removal"
+	"berth/internal/image/spelling"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/platforms"
@@ -26,14 +29,14 @@ func (s *Service) removePlatforms(ctx context.Context, ref string, opts RemoveOp
 	var gone []digest.Digest
 	var last bool
 	err = s.update(c.ctx, func(ctx context.Context) error {
-		t, err := readTree(ctx, s.content, found.img.Target)
+		t, err := tree.Read(ctx, s.content, found.img.Target)
 		if err != nil {
 			return err
 		}
 		if gone, err = planPlatforms(t, ref, found.img, opts); err != nil {
 			return err
 		}
-		if last = len(gone) == len(t.manifests); last {
+		if last = len(gone) == len(t.Manifests); last {
 			return nil
 		}
 		for _, d := range gone {
@@ -60,7 +63,7 @@ func (s *Service) removePlatforms(ctx context.Context, ref string, opts RemoveOp
 
 // planPlatforms are the manifests of the platforms. One that a container runs stays, unless it is forced
 // and the container does not run.
-func planPlatforms(t *tree, ref string, img Image, opts RemoveOptions) ([]digest.Digest, error) {
+func planPlatforms(t *tree.Tree, ref string, img Image, opts RemoveOptions) ([]digest.Digest, error) {
 	var uses []Use
 	if opts.InUse != nil {
 		uses = opts.InUse(img.ID)
@@ -68,35 +71,35 @@ func planPlatforms(t *tree, ref string, img Image, opts RemoveOptions) ([]digest
 	var gone []digest.Digest
 	for _, p := range opts.Platforms {
 		fits, any := platforms.OnlyStrict(p), false
-		for _, m := range t.manifests {
-			if !fits.Match(m.config.Platform) {
+		for _, m := range t.Manifests {
+			if !fits.Match(m.Config.Platform) {
 				continue
 			}
 			any = true
-			if m.desc.Digest == img.Manifest.Digest && len(uses) > 0 {
-				return nil, fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by container %s", short(m.desc.Digest.Encoded()), short(uses[0].ContainerID))
+			if m.Desc.Digest == img.Manifest.Digest && len(uses) > 0 {
+				return nil, fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by container %s", spelling.Short(m.Desc.Digest.Encoded()), spelling.Short(uses[0].ContainerID))
 			}
-			gone = append(gone, m.desc.Digest)
+			gone = append(gone, m.Desc.Digest)
 		}
 		if !any {
 			return nil, fault.New(fault.NotFound, "image with reference %s was found but does not provide the specified platform (%s)", ref, platforms.FormatAll(p))
 		}
 	}
 	if img.Protected && !opts.Force {
-		return nil, isProtected(ref)
+		return nil, removal.Protected(ref)
 	}
 	return gone, nil
 }
 
 // unlink lets the collector take a manifest, and what attests it, out of its index.
-func (s *stores) unlink(ctx context.Context, t *tree, d digest.Digest) error {
+func (s *stores) unlink(ctx context.Context, t *tree.Tree, d digest.Digest) error {
 	dead := map[string]bool{d.String(): true}
-	t.eachManifest(t.target, func(m ocispec.Descriptor) {
-		if m.Annotations[attestationFor] == d.String() {
+	t.EachManifest(t.Target, func(m ocispec.Descriptor) {
+		if m.Annotations[tree.AttestationFor] == d.String() {
 			dead[m.Digest.String()] = true
 		}
 	})
-	for parent := range t.children {
+	for parent := range t.Children {
 		info, err := s.content.Info(ctx, parent)
 		if err != nil {
 			continue // one of the platforms that are not here

@@ -2,16 +2,16 @@ package image
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"berth/internal/fault"
 	"berth/internal/image/bundle"
+	"berth/internal/image/tree"
 
-	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/leases"
-	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -60,11 +60,11 @@ func (c *change) save(chosen []match, opts SaveOptions) error {
 		if err := c.s.leases.AddResource(c.ctx, c.lease, r); err != nil {
 			return err
 		}
-		t, err := readTree(c.ctx, c.s.content, m.img.Target)
+		t, err := tree.Read(c.ctx, c.s.content, m.img.Target)
 		if err != nil {
 			return err
 		}
-		part, err := t.export(c.ctx, c.s, opts.Platforms)
+		part, err := t.Export(c.ctx, c.s.content, opts.Platforms)
 		if err != nil {
 			return err
 		}
@@ -118,95 +118,10 @@ func (cat *catalog) repository(word string) (all []match) {
 	if err != nil || !reference.IsNameOnly(ref) {
 		return nil
 	}
-	for _, name := range sortedKeys(cat.byName) {
+	for _, name := range slices.Sorted(maps.Keys(cat.byName)) {
 		if named, err := reference.ParseNormalizedNamed(name); err == nil && named.Name() == ref.Name() {
 			all = append(all, match{img: cat.byID[cat.byName[name]], name: name})
 		}
 	}
 	return all
-}
-
-// export is what of a tree goes into an archive.
-func (t *tree) export(ctx context.Context, s *Service, wanted []ocispec.Platform) (bundle.Image, error) {
-	img := bundle.Image{Target: t.target}
-	img.Target.Size = t.size
-	fits := func(ocispec.Platform) bool { return true }
-	if len(wanted) > 0 {
-		fits = platforms.Any(wanted...).Match
-	}
-	var runs []platformManifest
-	for _, m := range t.manifests {
-		if fits(m.config.Platform) {
-			runs = append(runs, m)
-		}
-	}
-	if len(wanted) > 0 && len(runs) == 0 {
-		return img, fault.New(fault.NotFound, "no suitable export target found: %s does not provide the specified platform (%s)", t.target.Digest, formatAll(wanted))
-	}
-	if len(runs) > 0 {
-		main := (&tree{manifests: runs}).mostWanted()
-		img.Main = bundle.Manifest{Digest: main.desc.Digest, Config: main.manifest.Config.Digest}
-		for _, l := range main.manifest.Layers {
-			img.Main.Layers = append(img.Main.Layers, l.Digest)
-		}
-		if len(wanted) == 1 {
-			img.Target = main.desc
-			img.Target.Annotations = nil
-		}
-	}
-	b := &gatherer{ctx: ctx, store: s.stores, tree: t, seen: map[digest.Digest]bool{}}
-	if len(wanted) > 0 {
-		b.keep = func(d ocispec.Descriptor) bool { return d.Platform == nil || fits(platforms.Normalize(*d.Platform)) }
-	}
-	if err := b.add(img.Target); err != nil {
-		return img, err
-	}
-	img.Blobs = b.blobs
-	return img, nil
-}
-
-// gatherer collects the blobs below a descriptor, with the sizes that they have.
-type gatherer struct {
-	ctx   context.Context
-	store *stores
-	tree  *tree
-	keep  func(ocispec.Descriptor) bool // of an index's manifests; nil for all
-	seen  map[digest.Digest]bool
-	blobs []ocispec.Descriptor
-}
-
-// add collects d and what hangs on it. Of a manifest that is not whole only the manifest is taken, as
-// containerd does: its layers would be of no use.
-func (g *gatherer) add(d ocispec.Descriptor) error {
-	info, err := g.store.content.Info(g.ctx, d.Digest)
-	if err != nil {
-		return fmt.Errorf("%s: %w", d.Digest, err)
-	}
-	d.Size = info.Size
-	if !g.seen[d.Digest] {
-		g.seen[d.Digest] = true
-		g.blobs = append(g.blobs, d)
-	}
-	children := g.tree.children[d.Digest]
-	if !images.IsIndexType(d.MediaType) {
-		for _, c := range children {
-			if _, err := g.store.content.Info(g.ctx, c.Digest); err != nil {
-				return nil //nolint:nilerr // not whole, as said above
-			}
-		}
-	}
-	for _, c := range children {
-		if images.IsIndexType(d.MediaType) {
-			if g.keep != nil && !g.keep(c) {
-				continue
-			}
-			if _, err := g.store.content.Info(g.ctx, c.Digest); err != nil {
-				continue // of a platform that was never fetched
-			}
-		}
-		if err := g.add(c); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"berth/internal/fault"
+	"berth/internal/image/tree"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -53,7 +54,7 @@ func indexFiles(t testing.TB, name string, variants ...variant) []file {
 	a.Config = blob(ocispec.MediaTypeImageConfig, []byte(`{}`), false)
 	d := blob(ocispec.MediaTypeImageManifest, mustJSON(t, a), false)
 	d.Platform = &ocispec.Platform{OS: "unknown", Architecture: "unknown"}
-	d.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest", attestationFor: idx.Manifests[0].Digest.String()}
+	d.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest", tree.AttestationFor: idx.Manifests[0].Digest.String()}
 	idx.Manifests = append(idx.Manifests, d)
 	target := blob(ocispec.MediaTypeImageIndex, mustJSON(t, idx), false)
 	target.Annotations = map[string]string{"io.containerd.image.name": name}

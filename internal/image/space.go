@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/internal/fault"
+	"berth/internal/image/removal"
 
 	"github.com/opencontainers/go-digest"
 )
@@ -65,11 +66,11 @@ func (s Space) sweep(ctx context.Context, choose func(*catalog) []digest.Digest)
 		report.Reclaimed = cat.exclusive(ids)
 		for _, id := range ids {
 			img := cat.byID[id]
-			plan := removalPlan{id: id, untag: img.Names, del: true}
+			plan := removal.Plan{ID: id, Untag: img.Names, Del: true}
 			if err := s.carryOut(ctx, img, plan); err != nil {
 				return err
 			}
-			report.Removed = append(report.Removed, Pruned{Image: img, Removals: plan.answer()})
+			report.Removed = append(report.Removed, Pruned{Image: img, Removals: plan.Answer()})
 		}
 		return nil
 	})

@@ -1,11 +1,15 @@
 package image
 
-import "context"
+import (
+	"context"
+
+	"berth/internal/image/spelling"
+)
 
 // Tag gives the image that source names one more name. A name that another
 // image has moves.
 func (s *Service) Tag(ctx context.Context, source, target string) error {
-	ref, err := parseTarget(target)
+	ref, err := spelling.Target(target)
 	if err != nil {
 		return err
 	}

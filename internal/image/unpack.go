@@ -8,13 +8,14 @@ import (
 	"runtime"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
 	"berth/internal/image/transfer"
+	"berth/internal/image/tree"
 	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/metadata/boltutil"
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/identity"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
 )
@@ -28,7 +29,7 @@ func (c *change) unpack(m ocispec.Manifest, diffIDs []digest.Digest) (string, er
 	if len(m.Layers) != len(diffIDs) {
 		return "", fault.New(fault.Invalid, "invalid image: %d layers and %d diff IDs", len(m.Layers), len(diffIDs))
 	}
-	chains := chainIDs(diffIDs)
+	chains := tree.ChainIDs(diffIDs)
 	if err := c.leaseSnapshots(chains); err != nil {
 		return "", err
 	}
@@ -47,7 +48,7 @@ func (c *change) unpackChain(layers []unpack.Layer) (string, error) {
 	made, err := unpack.Chain(c.ctx, c.s.sn, layers, unpackSlots())
 	var bad *unpack.Error
 	if errors.As(err, &bad) {
-		return "", blame(bad.Err, "failed to extract layer %s", bad.Layer)
+		return "", cause.Blame(bad.Err, "failed to extract layer %s", bad.Layer)
 	}
 	if err != nil || len(layers) == 0 {
 		return "", err
@@ -56,15 +57,6 @@ func (c *change) unpackChain(layers []unpack.Layer) (string, error) {
 		err = unpack.Sync(filepath.Join(c.s.root, "snapshots"))
 	}
 	return layers[len(layers)-1].Name, err
-}
-
-// chainIDs are the snapshots' names: image-spec config.md, "Layer ChainID".
-func chainIDs(diffIDs []digest.Digest) []string {
-	names := make([]string, len(diffIDs))
-	for i, d := range identity.ChainIDs(append([]digest.Digest(nil), diffIDs...)) {
-		names[i] = d.String()
-	}
-	return names
 }
 
 func (c *change) leaseSnapshots(names []string) error {

@@ -89,48 +89,6 @@ func TestATagIsGivenMovedAndRefused(t *testing.T) {
 	}
 }
 
-func TestRemovalsFollowDockersRules(t *testing.T) {
-	id := digest.FromString("x")
-	img := func(names ...string) Image { return Image{ID: id, Names: names} }
-	const a, b = "docker.io/library/a:1", "docker.io/library/b:1"
-	hex, ctr := id.Encoded()[:12], strings.Repeat("c", 64)
-	running, stopped := []Use{{ContainerID: ctr, Running: true}}, []Use{{ContainerID: ctr}}
-	for what, c := range map[string]struct {
-		found           match
-		uses            []Use
-		children, force bool
-		want            []Removal
-		err             string
-	}{
-		"one of several names":             {found: match{img(a, b), a}, uses: running, want: []Removal{{Untagged: "a:1"}}},
-		"the last name":                    {found: match{img(a), a}, want: []Removal{{Untagged: "a:1"}, {Deleted: id.String()}}},
-		"the last name of a used one":      {found: match{img(a), a}, uses: stopped, err: "conflict: unable to delete a:1 (must be forced) - container cccccccccccc is using its referenced image " + hex},
-		"the last name of a used one, -f":  {found: match{img(a), a}, uses: running, force: true, want: []Removal{{Untagged: "a:1"}}},
-		"ID with one name":                 {found: match{img: img(a)}, want: []Removal{{Untagged: "a:1"}, {Deleted: id.String()}}},
-		"ID with two names":                {found: match{img: img(a, b)}, err: "conflict: unable to delete " + hex + " (must be forced) - image is referenced in multiple repositories"},
-		"ID with two names, -f":            {found: match{img: img(a, b)}, force: true, want: []Removal{{Untagged: "a:1"}, {Untagged: "b:1"}, {Deleted: id.String()}}},
-		"ID of a running one, -f":          {found: match{img: img(a)}, uses: running, force: true, err: "conflict: unable to delete " + hex + " (cannot be forced) - image is being used by running container cccccccccccc"},
-		"ID of a stopped one":              {found: match{img: img(a)}, uses: stopped, err: "conflict: unable to delete " + hex + " (must be forced) - image is being used by stopped container cccccccccccc"},
-		"ID of a stopped one, -f":          {found: match{img: img(a)}, uses: stopped, force: true, want: []Removal{{Untagged: "a:1"}}},
-		"ID of a dangling stopped one, -f": {found: match{img: img()}, uses: stopped, force: true, err: "conflict: unable to delete " + hex + " (cannot be forced) - image is being used by stopped container cccccccccccc"},
-		"the last name of a parent":        {found: match{img(a), a}, children: true, want: []Removal{{Untagged: "a:1"}}},
-		"ID of a parent, -f":               {found: match{img: img(a)}, children: true, force: true, err: "conflict: unable to delete " + hex + " (cannot be forced) - image has dependent child images"},
-		"dangling":                         {found: match{img: img()}, want: []Removal{{Deleted: id.String()}}},
-		"digest takes all of a repository": {found: match{img(a, b), "docker.io/library/a"}, want: []Removal{{Untagged: "a:1"}}},
-	} {
-		plan, err := planRemoval(c.found, c.uses, c.children, c.force)
-		if c.err != "" {
-			if !fault.Is(err, fault.Conflict) || err.Error() != c.err {
-				t.Errorf("%s: %v", what, err)
-			}
-			continue
-		}
-		if got := plan.answer(); err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %v, %v", what, got, err)
-		}
-	}
-}
-
 func TestRemovingTheLastNameGivesAllSpaceBack(t *testing.T) {
 	s := openStore(t)
 	ctx := context.Background()

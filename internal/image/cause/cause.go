@@ -1,4 +1,5 @@
-package image
+// Package cause tells whose fault an error of the image store is.
+package cause
 
 import (
 	"context"
@@ -8,8 +9,8 @@ import (
 	"berth/internal/fault"
 )
 
-// classify gives err a kind. An error that has one keeps it.
-func classify(err error) error {
+// Classify gives err a kind. An error that has one keeps it.
+func Classify(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -25,9 +26,9 @@ func classify(err error) error {
 	return fault.As(fault.Internal, err)
 }
 
-// blame says that an error met while reading an archive is the archive's
+// Blame says that an error met while reading an archive is the archive's
 // fault, unless it is plainly the machine's or the caller's.
-func blame(err error, format string, args ...any) error {
+func Blame(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
@@ -36,7 +37,7 @@ func blame(err error, format string, args ...any) error {
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EPERM, syscall.EACCES,
 	} {
 		if errors.Is(err, ours) {
-			return classify(err)
+			return Classify(err)
 		}
 	}
 	return fault.Wrap(fault.Invalid, err, format, args...)

@@ -1,4 +1,5 @@
-package image
+// Package tarball reads image archives, docker save's forms and OCI layouts, into a content store.
+package tarball
 
 import (
 	"archive/tar"
@@ -9,9 +10,11 @@ import (
 	"strings"
 
 	"berth/internal/fault"
+	"berth/internal/image/cause"
 	"berth/internal/image/unpack"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -26,9 +29,9 @@ const (
 	entryLimit = 100_000
 )
 
-// archive is what an image archive holds, its blobs already in the content
+// Archive is what an image archive holds, its blobs already in the content
 // store under the change's lease.
-type archive struct {
+type Archive struct {
 	layout, index, manifest []byte                        // oci-layout, index.json, manifest.json
 	blobs                   map[string]ocispec.Descriptor // by cleaned path: digest and size
 	links                   map[string]string             // symbolic links, both sides cleaned
@@ -38,10 +41,10 @@ type archive struct {
 // commitSlots is how many blobs the disk may owe us.
 const commitSlots = 4
 
-// readArchive reads an image archive to its end: docker save's forms and OCI
+// Read reads an image archive to its end: docker save's forms and OCI
 // layouts, in whatever order the entries come.
-func readArchive(ctx context.Context, store content.Store, r io.Reader) (*archive, error) {
-	a := &archive{blobs: map[string]ocispec.Descriptor{}, links: map[string]string{}}
+func Read(ctx context.Context, store content.Store, r io.Reader) (*Archive, error) {
+	a := &Archive{blobs: map[string]ocispec.Descriptor{}, links: map[string]string{}}
 	a.commits.SetLimit(commitSlots)
 	err := a.read(ctx, store, r)
 	if late := a.commits.Wait(); err == nil {
@@ -50,7 +53,7 @@ func readArchive(ctx context.Context, store content.Store, r io.Reader) (*archiv
 	return a, err
 }
 
-func (a *archive) read(ctx context.Context, store content.Store, r io.Reader) error {
+func (a *Archive) read(ctx context.Context, store content.Store, r io.Reader) error {
 	tr := tar.NewReader(r)
 	for count := 0; ; count++ {
 		if err := ctx.Err(); err != nil {
@@ -61,24 +64,24 @@ func (a *archive) read(ctx context.Context, store content.Store, r io.Reader) er
 			break
 		}
 		if err != nil {
-			return blame(err, "invalid image archive")
+			return cause.Blame(err, "invalid image archive")
 		}
 		if count == entryLimit {
 			return fault.New(fault.Invalid, "invalid image archive: more than %d entries", entryLimit)
 		}
 		if err := a.entry(ctx, store, hdr, tr); err != nil {
-			return blame(err, "invalid image archive: %s", fault.Quoted(hdr.Name))
+			return cause.Blame(err, "invalid image archive: %s", fault.Quoted(hdr.Name))
 		}
 	}
 	// Whatever follows the tar is read too: checksums of a compressed stream
 	// come last.
 	if _, err := io.Copy(io.Discard, r); err != nil {
-		return blame(err, "invalid image archive")
+		return cause.Blame(err, "invalid image archive")
 	}
 	return nil
 }
 
-func (a *archive) entry(ctx context.Context, store content.Store, hdr *tar.Header, r io.Reader) error {
+func (a *Archive) entry(ctx context.Context, store content.Store, hdr *tar.Header, r io.Reader) error {
 	name, err := inside(hdr.Name)
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func expected(name string) digest.Digest {
 
 // ingest writes one blob. A blob that is there already is not read again: its
 // content was verified when it came.
-func (a *archive) ingest(ctx context.Context, store content.Store, hdr *tar.Header, name string, r io.Reader) (ocispec.Descriptor, error) {
+func (a *Archive) ingest(ctx context.Context, store content.Store, hdr *tar.Header, name string, r io.Reader) (ocispec.Descriptor, error) {
 	want := expected(name)
 	desc := ocispec.Descriptor{Digest: want, Size: hdr.Size}
 	opts := []content.WriterOpt{content.WithRef("load-" + leaseID(ctx) + "-" + name), content.WithDescriptor(desc)}
@@ -186,7 +189,7 @@ func (a *archive) ingest(ctx context.Context, store content.Store, hdr *tar.Head
 		if errdefs.IsAlreadyExists(err) {
 			err = nil
 		}
-		return blame(give(err), "invalid image archive: %s", fault.Quoted(hdr.Name))
+		return cause.Blame(give(err), "invalid image archive: %s", fault.Quoted(hdr.Name))
 	})
 	return desc, nil
 }
@@ -204,4 +207,11 @@ func fill(w content.Writer, r io.Reader, want digest.Digest) (digest.Digest, err
 		want = got
 	}
 	return want, nil
+}
+
+// leaseID is the lease that ctx carries; it keeps the names of concurrent
+// writes apart.
+func leaseID(ctx context.Context) string {
+	id, _ := leases.FromContext(ctx)
+	return id
 }

@@ -1,4 +1,4 @@
-package image
+package tarball
 
 import (
 	"bytes"
@@ -8,23 +8,24 @@ import (
 
 	"berth/internal/archive/compression"
 	"berth/internal/fault"
+	"berth/internal/image/spelling"
+	"berth/internal/image/tree"
 
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/distribution/reference"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// named is one image of an archive: what it is called, if anything, and what
+// Named is one image of an archive: what it is called, if anything, and what
 // describes it.
-type named struct {
-	name   string             // normalized with a tag, or ""
-	target ocispec.Descriptor // in an OCI layout
-	legacy *legacyImage       // in docker save's own form
+type Named struct {
+	Name   string             // normalized with a tag, or ""
+	Target ocispec.Descriptor // in an OCI layout
+	Legacy *Legacy            // in docker save's own form
 }
 
-// legacyImage is an entry of manifest.json (moby image/spec v1.2).
-type legacyImage struct {
+// Legacy is an entry of manifest.json (moby image/spec v1.2).
+type Legacy struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
@@ -32,9 +33,12 @@ type legacyImage struct {
 
 var errUnrecognized = errors.New("unrecognized image format")
 
-// contents says which images an archive's documents name. It prefers the OCI
+// Images are the images that the archive's documents name.
+func (a *Archive) Images() ([]Named, error) { return contents(a.layout, a.index, a.manifest) }
+
+// contents says which images the archive's documents name. It prefers the OCI
 // layout when there is one, as containerd does.
-func contents(layout, index, manifest []byte) ([]named, error) {
+func contents(layout, index, manifest []byte) ([]Named, error) {
 	switch {
 	case layout != nil:
 		return layoutImages(layout, index)
@@ -44,7 +48,7 @@ func contents(layout, index, manifest []byte) ([]named, error) {
 	return nil, fault.As(fault.Invalid, errUnrecognized)
 }
 
-func layoutImages(layout, index []byte) ([]named, error) {
+func layoutImages(layout, index []byte) ([]Named, error) {
 	var version ocispec.ImageLayout
 	if err := json.Unmarshal(layout, &version); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: oci-layout")
@@ -59,15 +63,15 @@ func layoutImages(layout, index []byte) ([]named, error) {
 	if err := json.Unmarshal(index, &idx); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: index.json")
 	}
-	var found []named
+	var found []Named
 	for _, m := range idx.Manifests {
 		if err := m.Digest.Validate(); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: index.json")
 		}
-		if isAttestation(m) {
+		if tree.IsAttestation(m) {
 			continue
 		}
-		found = append(found, named{name: layoutName(m.Annotations), target: m})
+		found = append(found, Named{Name: layoutName(m.Annotations), Target: m})
 	}
 	if len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "invalid image archive: index.json names no image")
@@ -79,37 +83,37 @@ func layoutImages(layout, index []byte) ([]named, error) {
 // own annotation; skopeo and others write it as the OCI reference name, which
 // may also be a mere tag, that names nothing.
 func layoutName(annotations map[string]string) string {
-	if name, err := normalize(annotations[images.AnnotationImageName]); err == nil {
+	if name, err := spelling.Normalize(annotations[images.AnnotationImageName]); err == nil {
 		return name
 	}
 	ref := annotations[ocispec.AnnotationRefName]
 	if !bytes.ContainsAny([]byte(ref), ":/") {
 		return ""
 	}
-	name, err := normalize(ref)
+	name, err := spelling.Normalize(ref)
 	if err != nil {
 		return ""
 	}
 	return name
 }
 
-func legacyImages(manifest []byte) ([]named, error) {
-	var entries []legacyImage
+func legacyImages(manifest []byte) ([]Named, error) {
+	var entries []Legacy
 	if err := json.Unmarshal(manifest, &entries); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: manifest.json")
 	}
-	var found []named
+	var found []Named
 	for i := range entries {
 		e := &entries[i]
 		for _, tag := range e.RepoTags {
-			name, err := parseTarget(tag) // no digest: what an archive says of itself proves nothing
+			name, err := spelling.Target(tag) // no digest: what an archive says of itself proves nothing
 			if err != nil {
 				return nil, fault.Wrap(fault.Invalid, err, "invalid image archive: invalid tag %s", fault.Quoted(tag))
 			}
-			found = append(found, named{name: name.String(), legacy: e})
+			found = append(found, Named{Name: name.String(), Legacy: e})
 		}
 		if len(e.RepoTags) == 0 {
-			found = append(found, named{legacy: e})
+			found = append(found, Named{Legacy: e})
 		}
 	}
 	if len(found) == 0 {
@@ -118,25 +122,8 @@ func legacyImages(manifest []byte) ([]named, error) {
 	return found, nil
 }
 
-// normalize turns a name as people write it into the form that is stored.
-func normalize(name string) (string, error) {
-	ref, err := reference.ParseNormalizedNamed(name)
-	if err != nil {
-		return "", err
-	}
-	if looksLikeID(ref) {
-		return "", errAmbiguous
-	}
-	return reference.TagNameOnly(ref).String(), nil
-}
-
-// isAttestation tells BuildKit's provenance and the like, which nobody runs.
-func isAttestation(d ocispec.Descriptor) bool {
-	return d.Annotations["vnd.docker.reference.type"] != "" || d.Platform != nil && d.Platform.OS == "unknown"
-}
-
 // blob finds a file of the archive, through one of its links if need be.
-func (a *archive) blob(name string) (ocispec.Descriptor, error) {
+func (a *Archive) blob(name string) (ocispec.Descriptor, error) {
 	name, err := inside(name)
 	if err != nil {
 		return ocispec.Descriptor{}, err
@@ -150,9 +137,9 @@ func (a *archive) blob(name string) (ocispec.Descriptor, error) {
 	return ocispec.Descriptor{}, fmt.Errorf("%s not found", fault.Quoted(name))
 }
 
-// manifestOf writes the manifest that docker save's form leaves out. kind tells
+// Manifest writes the manifest that docker save's form leaves out. kind tells
 // the compression of a layer. Equal archives give equal manifests.
-func (a *archive) manifestOf(l *legacyImage, kind func(ocispec.Descriptor) (compression.Kind, error)) ([]byte, error) {
+func (a *Archive) Manifest(l *Legacy, kind func(ocispec.Descriptor) (compression.Kind, error)) ([]byte, error) {
 	config, err := a.blob(l.Config)
 	if err != nil {
 		return nil, fmt.Errorf("config %w", err)
