@@ -5,7 +5,6 @@ package snapshot
 import (
 	"context"
 	"os"
-	"path/filepath"
 
 	"berth/internal/snapshot/tree"
 )
@@ -13,7 +12,8 @@ import (
 // intake takes a tree in for a snapshot: in passes, each of which takes in what has changed
 // since the one before.
 type intake interface {
-	ahead(ctx context.Context) (tree.Work, error)
+	// ahead takes in what there is while others write; more says that doing so once more would leave less to do for last.
+	ahead(ctx context.Context) (more bool, err error)
 	last(ctx context.Context) error // while the tree stands still
 	// keep makes what the snapshot is of it, in the snapshot's directory.
 	keep(ctx context.Context, a *aside) (bytes, entries int64, err error)
@@ -25,7 +25,7 @@ func intakeFor(home string, from *os.File, a *aside) (intake, error) {
 	if tree.Clones(from, a.dir) {
 		return newClones(from, a), nil
 	}
-	return newPieces(filepath.Join(home, dirName), from)
+	return newPieces(home, from)
 }
 
 // clones is the intake of files as files.
@@ -40,11 +40,15 @@ func newClones(from *os.File, a *aside) *clones {
 	return &clones{from, tree.NewReader(from, pool), pool}
 }
 
-func (c *clones) ahead(ctx context.Context) (tree.Work, error) {
+// few is what may be left to take in while others stand still.
+const fewFiles, fewBytes = 64, 16 << 20
+
+func (c *clones) ahead(ctx context.Context) (more bool, err error) {
 	if !tree.Timed(c.from) {
-		return tree.Work{}, nil
+		return false, nil
 	}
-	return c.r.Ahead(ctx)
+	w, err := c.r.Ahead(ctx)
+	return w.Files > fewFiles || w.Bytes > fewBytes, err
 }
 
 func (c *clones) last(ctx context.Context) error {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,17 +33,39 @@ const (
 type pieces struct {
 	from  *os.File
 	batch *chunk.Batch
-	read  atomic.Int64 // bytes that were looked at in the present pass
-	m     *chunktree.Manifest
-	began time.Time // of the last pass
+	read  atomic.Int64        // bytes that were looked at in the present pass
+	m     *chunktree.Manifest // of the last pass, or of the last snapshot
+	began time.Time           // when the last pass did, and
+	took  time.Duration       // how long it took; 0 before the first
+	fresh bool                // files have changed so shortly before it that they are read again
 }
 
-func newPieces(snapshots string, from *os.File) (*pieces, error) {
-	store, err := chunk.Open(filepath.Join(snapshots, chunksDir))
+// newPieces begins where the last snapshot has ended: what has not changed since is not read.
+func newPieces(home string, from *os.File) (*pieces, error) {
+	store, err := chunk.Open(filepath.Join(home, dirName, chunksDir))
 	if err != nil {
 		return nil, err
 	}
-	return &pieces{from: from, batch: store.Begin()}, nil
+	p := &pieces{from: from}
+	if p.m, err = latest(home); err != nil {
+		return nil, err
+	}
+	p.batch = store.Begin()
+	return p, nil
+}
+
+// latest is the manifest of the last snapshot in pieces, whose pieces are all there; nil without one.
+func latest(home string) (*chunktree.Manifest, error) {
+	all, err := list(home)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range slices.Backward(all) {
+		if m, err := manifest(dir(home, x.ID)); m != nil || err != nil {
+			return m, err
+		}
+	}
+	return nil, nil
 }
 
 // Put counts what is read and passes it on.
@@ -51,26 +74,34 @@ func (p *pieces) Put(ctx context.Context, index int, ref chunk.Ref, data []byte)
 	return p.batch.Put(ctx, index, ref, data)
 }
 
-// settles is after how long a file that has been changed is not read again: the times of files may be
-// no finer.
-const settles = 4 * time.Second
+const (
+	// settles is after how long a file that has been changed is not read again: the times of files may be no finer.
+	settles = 4 * time.Second
+	// short is how long others may stand still without any thought of less.
+	short = 50 * time.Millisecond
+)
 
-func (p *pieces) ahead(ctx context.Context) (tree.Work, error) {
+func (p *pieces) ahead(ctx context.Context) (more bool, err error) {
 	if !tree.Timed(p.from) {
-		return tree.Work{}, nil
+		return false, nil
 	}
-	if p.m != nil && p.read.Load() > fewBytes { // so that what the last pass has read need not be read while others stand still
+	if p.fresh {
 		t := time.NewTimer(time.Until(p.began.Add(settles)))
 		defer t.Stop()
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			return tree.Work{}, fault.As(fault.Cancelled, ctx.Err())
+			return false, fault.As(fault.Cancelled, ctx.Err())
 		}
 	}
+	before := p.took
 	p.began = time.Now()
-	err := p.pass(ctx)
-	return tree.Work{Bytes: p.read.Load()}, err
+	err = p.pass(ctx)
+	p.took = time.Since(p.began)
+	faster := before > 0 && p.took < before/2 // then it has read little
+	more = p.took > short && !faster || p.read.Load() > fewBytes
+	p.fresh = more && before > 0
+	return more, err
 }
 
 func (p *pieces) last(ctx context.Context) error { return p.pass(ctx) }

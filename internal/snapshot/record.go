@@ -32,7 +32,9 @@ type record struct {
 }
 
 // List returns the snapshots in a home, the oldest first.
-func (s *Service) List(home string) ([]Snapshot, error) {
+func (s *Service) List(home string) ([]Snapshot, error) { return list(home) }
+
+func list(home string) ([]Snapshot, error) {
 	entries, err := os.ReadDir(filepath.Join(home, dirName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -40,7 +42,7 @@ func (s *Service) List(home string) ([]Snapshot, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "the snapshots cannot be listed")
 	}
-	var list []Snapshot
+	var all []Snapshot
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") || e.Name() == chunksDir {
 			continue
@@ -52,10 +54,10 @@ func (s *Service) List(home string) ([]Snapshot, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, err, "the snapshot %s cannot be read", e.Name())
 		}
-		list = append(list, r.Snapshot)
+		all = append(all, r.Snapshot)
 	}
-	oldestFirst(list)
-	return list, nil
+	oldestFirst(all)
+	return all, nil
 }
 
 // Get finds a snapshot by its name, its ID, or how that begins.

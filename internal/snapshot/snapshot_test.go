@@ -363,3 +363,30 @@ func TestASnapshotTakesWhatItDoesNotShare(t *testing.T) {
 		})
 	}
 }
+
+func TestALaterSnapshotInPiecesReadsWhatHasChanged(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.write("large", strings.Repeat("0123456789abcdef", 1<<18)) // 4 MiB
+	from, err := openDir(l.data())
+	l.must(err)
+	defer from.Close()
+	if _, err := l.s.Take(t.Context(), l.sub, Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPieces(l.home, from)
+	l.must(err)
+	defer p.close()
+	if p.m == nil {
+		t.Fatal("it does not begin where the last one has ended")
+	}
+	p.m.Started.Sec += 10 // as if the file had been there for a while by then
+	l.must(p.last(t.Context()))
+	if n := p.read.Load(); n != 0 {
+		t.Errorf("%d bytes are read again", n)
+	}
+	l.write("small", "new")
+	l.must(p.last(t.Context()))
+	if n := p.read.Load(); n == 0 || n > 5<<20 {
+		t.Errorf("%d bytes are read", n)
+	}
+}

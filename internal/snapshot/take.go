@@ -22,8 +22,6 @@ const (
 	// tries is how often it is begun anew when that was not enough: each time
 	// there is less to take in.
 	tries = 3
-	// few is what may be left to take in while they stand still.
-	fewFiles, fewBytes = 64, 16 << 20
 )
 
 // Take takes a snapshot. It is durable when Take returns, and nothing of it is left when it
@@ -135,8 +133,7 @@ func (s *Service) capture(ctx context.Context, sub Subject, in intake, x *Snapsh
 // ahead takes in what there is, until little is left to take in.
 func ahead(ctx context.Context, in intake) error {
 	for range tries {
-		w, err := in.ahead(ctx)
-		if err != nil || w.Files <= fewFiles && w.Bytes <= fewBytes {
+		if more, err := in.ahead(ctx); err != nil || !more {
 			return err
 		}
 	}
