@@ -25,6 +25,7 @@ type Owner struct{ UID, GID int }
 type UnpackOptions struct {
 	NoOverwriteDirNonDir bool   // a directory is never replaced by another thing, nor the other way round
 	Owner                *Owner // nil: the owners that the archive names
+	Itself               bool   // an entry "." is about the directory too, which else stays as it is
 }
 
 // Unpack writes what a tar stream holds into the directory dir of a root. Links on the way to
@@ -117,11 +118,29 @@ type place struct {
 	name string // absolute in the root, for errors
 }
 
+// itself gives the destination what an entry says of it.
+func (u *unpacker) itself(h *tar.Header) error {
+	if !u.opts.Itself || h.Typeflag != tar.TypeDir {
+		return nil
+	}
+	d, err := mount.OpenIn(u.root, u.dir, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	n := node{fd: int(d.Fd())}
+	if err := unix.Fstat(n.fd, &n.st); err != nil {
+		return err
+	}
+	u.dirs = append(u.dirs, stamp{name: u.dir, atime: h.AccessTime, mtime: h.ModTime})
+	return u.dress(n, h)
+}
+
 // entry writes one entry.
 func (u *unpacker) entry(h *tar.Header) error {
 	clean := path.Clean(h.Name)
 	if clean == "." {
-		return nil // the destination stays as it is
+		return u.itself(h)
 	}
 	p, err := u.place(clean)
 	if err != nil {

@@ -53,6 +53,7 @@ type Backup struct {
 	Target ocispec.Descriptor // its manifest
 	Config
 	Problem string // why it cannot be restored, as far as its manifest and config show; "" for nothing
+	Sent    int64  // bytes of them that were not there before; 0 unless it was just made
 	Packed  int64  // bytes of all its blobs, which it may share with others
 }
 

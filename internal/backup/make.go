@@ -91,6 +91,7 @@ type making struct {
 	tell  Tell
 	last  time.Time
 	to    *sender
+	sent  int64
 }
 
 // send sends what is missing of a volume's files as they were at one moment.
@@ -101,8 +102,9 @@ func (m *making) send(ctx context.Context, earlier *contents) (_ *tree.Manifest,
 	}
 	m.to = newSender(ctx, m.place, m.s.codec, there)
 	t, err := m.still(ctx, before)
-	there, sent := m.to.finish()
-	if err = cmp.Or(err, sent); err != nil {
+	there, failed := m.to.finish()
+	m.sent = m.to.upload.sent
+	if err = cmp.Or(err, failed); err != nil {
 		return nil, there, err
 	}
 	return t, there, nil
@@ -120,26 +122,26 @@ func (m *making) still(ctx context.Context, before *tree.Manifest) (t *tree.Mani
 	}
 	defer shut()
 	for i := range passes {
-		t, err = m.scan(ctx, dir, before)
+		t, err = m.scan(ctx, dir, before, false)
 		if err != nil || i > 0 && tree.Quiet(before, t) {
 			return t, err
 		}
 		before = t
 	}
 	err = m.sub.Frozen(ctx, func(dir *os.File) error {
-		t, err = m.scan(ctx, dir, before)
+		t, err = m.scan(ctx, dir, before, true)
 		return err
 	})
 	return t, err
 }
 
-func (m *making) scan(ctx context.Context, dir *os.File, earlier *tree.Manifest) (*tree.Manifest, error) {
+func (m *making) scan(ctx context.Context, dir *os.File, earlier *tree.Manifest, still bool) (*tree.Manifest, error) {
 	m.to.restart()
 	total, done := int64(0), int64(0)
 	if earlier != nil {
 		total = earlier.Size()
 	}
-	return tree.Scan(ctx, dir, m.to, tree.Options{Earlier: earlier, Read: func(n int64) {
+	return tree.Scan(ctx, dir, m.to, tree.Options{Earlier: earlier, Still: still, Read: func(n int64) {
 		if done += n; time.Since(m.last) > tellEvery {
 			m.last = time.Now()
 			m.tell(Progress{ID: m.sub.Name, Status: "Reading", Current: done, Total: total})
@@ -170,15 +172,19 @@ func (m *making) complete(ctx context.Context, tag string, c Config, t *tree.Man
 			return Backup{}, err
 		}
 		*part.d = place.Describe(part.kind, text)
-		if err := m.place.Put(ctx, *part.d, text); err != nil {
+		sent, err := m.place.Put(ctx, *part.d, text)
+		if err != nil {
 			return Backup{}, err
+		}
+		if sent {
+			m.sent += part.d.Size
 		}
 	}
 	text, err := a.encode(c)
 	if err != nil {
 		return Backup{}, err
 	}
-	b := Backup{Tag: tag, Target: place.Describe(ocispec.MediaTypeImageManifest, text), Config: c, Packed: a.size()}
+	b := Backup{Tag: tag, Target: place.Describe(ocispec.MediaTypeImageManifest, text), Config: c, Packed: a.size(), Sent: m.sent}
 	b.Target.ArtifactType = ArtifactType
 	return b, m.place.Tag(ctx, tag, b.Target, text)
 }

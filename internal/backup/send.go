@@ -161,6 +161,7 @@ type upload struct {
 	done  chan struct{} // closed when no more is sent; there and err stay as they are then
 
 	there stock
+	sent  int64 // bytes that were not there
 	err   error
 }
 
@@ -170,8 +171,12 @@ func newUpload(ctx context.Context, to place.Place, there stock) *upload {
 		defer close(u.done)
 		for p := range u.packs {
 			d := place.Describe(typePack, p.data)
-			if u.err = to.Put(ctx, d, p.data); u.err != nil {
+			var sent bool
+			if sent, u.err = to.Put(ctx, d, p.data); u.err != nil {
 				return
+			}
+			if sent {
+				u.sent += d.Size
 			}
 			u.there.packs, u.there.blobs = append(u.there.packs, p.index), append(u.there.blobs, d)
 			u.free <- p.data

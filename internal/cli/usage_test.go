@@ -16,7 +16,7 @@ import (
 // each once: a verb of a group that is a command of its own too is listed as that.
 func dockers() []*cobra.Command {
 	root := newRoot(&session.Session{Getenv: func(string) (string, bool) { return "", false }}, system.Build{})
-	ours := []string{"explain", "registry", "logs", "pull", "protect", "unprotect", "snapshot", "snapshots", "rollback", "clone"}
+	ours := []string{"explain", "registry", "logs", "pull", "protect", "unprotect", "snapshot", "snapshots", "rollback", "clone", "backup", "restore", "volume export", "volume import"}
 	var out []*cobra.Command
 	known := map[string]bool{}
 	for _, c := range root.Commands() {
@@ -27,7 +27,7 @@ func dockers() []*cobra.Command {
 	}
 	for _, group := range root.Commands() {
 		for _, c := range group.Commands() {
-			if !c.Hidden && !known[c.Name()] && !slices.Contains(ours, c.Name()) && !slices.Contains(ours, group.Name()) {
+			if !c.Hidden && !known[c.Name()] && !slices.Contains(ours, c.Name()) && !slices.Contains(ours, group.Name()) && !slices.Contains(ours, group.Name()+" "+c.Name()) {
 				out = append(out, c)
 			}
 		}

@@ -83,6 +83,8 @@ const (
 	SnapshotRemove = "snapshot-remove"
 	Rollback       = "rollback"
 	Clone          = "clone"
+	Backup         = "backup"
+	Restore        = "restore"
 
 	HealthStatus = "health_status: " // and the state
 	ExecCreate   = "exec_create: "   // and the command

@@ -1,13 +1,13 @@
 package server
 
 import (
-	"encoding/json"
 	"net/http"
 
 	"berth/internal/container"
 	"berth/internal/fault"
 	"berth/internal/image"
 	"berth/internal/server/compat"
+	"berth/internal/server/progress"
 
 	wire "github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
@@ -78,16 +78,16 @@ func (r imageRoutes) load(c *call) error {
 	if c.query.Has("quiet") {
 		quiet = c.flag("quiet")
 	}
-	out := &progress{w: c.w}
+	out := progress.New(c.w)
 	opts := image.LoadOptions{Platforms: platforms}
 	if !quiet {
-		opts.Progress = func(line string) { out.send(jsonstream.Message{Status: line}) }
+		opts.Progress = func(line string) { out.Send(jsonstream.Message{Status: line}) }
 	}
 	lines, err := r.images.Load(c.r.Context(), c.r.Body, opts)
 	for _, line := range lines {
-		out.send(jsonstream.Message{Stream: line + "\n"})
+		out.Send(jsonstream.Message{Stream: line + "\n"})
 	}
-	return out.finish(err)
+	return out.Finish(err)
 }
 
 // create pulls an image, or imports a tar from the body.
@@ -105,7 +105,7 @@ func (r imageRoutes) create(c *call) error {
 	if message == "" {
 		message = "Imported from " + source
 	}
-	out := &progress{w: c.w}
+	out := progress.New(c.w)
 	img, err := r.images.Import(c.r.Context(), c.r.Body, image.ImportOptions{
 		Repo:     c.query.Get("repo"),
 		Tag:      c.query.Get("tag"),
@@ -114,51 +114,7 @@ func (r imageRoutes) create(c *call) error {
 		Platform: c.query.Get("platform"),
 	})
 	if err == nil {
-		out.send(jsonstream.Message{Status: img.ID.String()})
+		out.Send(jsonstream.Message{Status: img.ID.String()})
 	}
-	return out.finish(err)
-}
-
-// progress streams JSON messages; its header goes out with the first one.
-type progress struct {
-	w    http.ResponseWriter
-	sent bool
-}
-
-func (p *progress) begin() {
-	if !p.sent {
-		p.sent = true
-		p.w.Header().Set("Content-Type", "application/json")
-		p.w.WriteHeader(http.StatusOK)
-	}
-}
-
-func (p *progress) send(m jsonstream.Message) {
-	p.begin()
-	p.line(m)
-	_ = http.NewResponseController(p.w).Flush()
-}
-
-// line writes a message with the end of a line that Docker's have. An error can only mean that the client is gone.
-func (p *progress) line(v any) {
-	if b, err := json.Marshal(v); err == nil {
-		_, _ = p.w.Write(append(b, "\r\n"...))
-	}
-}
-
-// finish answers an error as such when nothing was sent, else as the last message,
-// with Docker's older "error" beside errorDetail for clients that read only that.
-func (p *progress) finish(err error) error {
-	if err == nil {
-		p.begin()
-		return nil
-	}
-	if !p.sent {
-		return err
-	}
-	p.line(struct {
-		jsonstream.Message
-		Text string `json:"error"`
-	}{jsonstream.Message{Error: &jsonstream.Error{Message: err.Error()}}, err.Error()})
-	return nil
+	return out.Finish(err)
 }

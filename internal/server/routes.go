@@ -1,6 +1,9 @@
 package server
 
-import "berth/internal/server/lines"
+import (
+	"berth/internal/server/backups"
+	"berth/internal/server/lines"
+)
 
 // route is one endpoint. A nil handle means that it is known and not done yet: 501.
 type route struct {
@@ -93,6 +96,12 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "DELETE", path: "/volumes/{name}/snapshots/{snapshot}", handle: snapshots.ofVolume(snapshotRoutes.remove)},
 		{method: "POST", path: "/volumes/{name}/rollback", handle: snapshots.ofVolume(snapshotRoutes.rollback)},
 		{method: "POST", path: "/volumes/{name}/clone", handle: snapshots.clone},
+		{method: "GET", path: "/volumes/{name}/export", handle: backed(backups.Routes{Backups: cfg.Backups}.Export)},
+		{method: "POST", path: "/volumes/{name}/import", handle: backed(backups.Routes{Backups: cfg.Backups}.Import)},
+		{method: "POST", path: "/volumes/{name}/backup", handle: backed(backups.Routes{Backups: cfg.Backups}.Make)},
+		{method: "GET", path: "/backups", handle: backed(backups.Routes{Backups: cfg.Backups}.List)},
+		{method: "POST", path: "/backups/restore", handle: backed(backups.Routes{Backups: cfg.Backups}.Restore)},
+		{method: "POST", path: "/backups/prune", handle: backed(backups.Routes{Backups: cfg.Backups}.Prune)},
 		{method: "POST", path: "/containers/{id}/snapshots", handle: snapshots.ofContainer(snapshotRoutes.take)},
 		{method: "GET", path: "/containers/{id}/snapshots", handle: snapshots.ofContainer(snapshotRoutes.list)},
 		{method: "GET", path: "/containers/{id}/snapshots/{snapshot}", handle: snapshots.ofContainer(snapshotRoutes.inspect)},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/peer"
+	"berth/internal/server/backups"
 )
 
 // Config is what a Server is made of.
@@ -41,6 +42,7 @@ type Beyond struct {
 	Explain            Explanations
 	VolumeSnapshots    VolumeSnapshots
 	ContainerSnapshots Snapshots
+	Backups            backups.Backups
 }
 
 // Server answers the Engine API.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 
 	"berth/internal/fault"
 	"berth/internal/image"
@@ -16,6 +15,7 @@ import (
 	"berth/internal/remote"
 	"berth/internal/server/compat"
 	"berth/internal/server/filter"
+	"berth/internal/server/progress"
 
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/registry"
@@ -42,9 +42,9 @@ func (r transferRoutes) pull(c *call) error {
 	if opts.Tag == "" && strings.Contains(opts.Name, "@") {
 		opts.Name, opts.Tag, _ = strings.Cut(opts.Name, "@")
 	}
-	out := &messages{w: c.w}
-	_, err := r.transfers.Pull(c.r.Context(), opts, out.tell)
-	return out.finish(err)
+	out := progress.New(c.w)
+	_, err := r.transfers.Pull(c.r.Context(), opts, tells(out))
+	return out.Finish(err)
 }
 
 // push sends an image, or with no tag all of a repository.
@@ -54,9 +54,9 @@ func (r transferRoutes) push(c *call) error {
 	if opts.Platform, err = c.onePlatform("platform", compat.PushPlatform); err != nil {
 		return err
 	}
-	out := &messages{w: c.w}
-	_, err = r.transfers.Push(c.r.Context(), opts, out.tell)
-	return out.finish(err)
+	out := progress.New(c.w)
+	_, err = r.transfers.Push(c.r.Context(), opts, tells(out))
+	return out.Finish(err)
 }
 
 // search looks for repositories.
@@ -139,35 +139,17 @@ func credentials(r *http.Request) remote.Credentials {
 	return who
 }
 
-// messages streams what several goroutines tell.
-type messages struct {
-	w   http.ResponseWriter
-	mu  sync.Mutex
-	out progress
-}
-
-func (m *messages) tell(t transfer.Message) {
-	line := jsonstream.Message{ID: t.ID, Status: t.Status}
-	if t.Layer {
-		line.Progress = &jsonstream.Progress{Current: t.Current, Total: t.Total}
-	}
-	if t.Aux != nil {
-		text, err := json.Marshal(t.Aux)
-		if err != nil {
-			return // our own types
+// tells streams what a transfer tells.
+func tells(out *progress.Stream) transfer.Tell {
+	return func(t transfer.Message) {
+		var line jsonstream.Message
+		if t.Aux != nil {
+			line = progress.Aux(t.Aux)
 		}
-		raw := json.RawMessage(text)
-		line.Aux = &raw
+		line.ID, line.Status = t.ID, t.Status
+		if t.Layer {
+			line.Progress = &jsonstream.Progress{Current: t.Current, Total: t.Total}
+		}
+		out.Send(line)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.out.w = m.w
-	m.out.send(line)
-}
-
-func (m *messages) finish(err error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.out.w = m.w
-	return m.out.finish(err)
 }

@@ -16,9 +16,9 @@ import (
 // need not look into every file system.
 const apartFile = ".apart"
 
-// rollbackApart is a rollback where the files have a file system or a quota of their own. What was before is taken as any
+// replaceApart is a replacement where the files have a file system or a quota of their own. What was before is taken as any
 // snapshot; then what comes is made beside the files, in the same file system, and takes their place by one exchange.
-func (s *Service) rollbackApart(ctx context.Context, sub Subject, to, before Snapshot) (_ Snapshot, err error) {
+func (s *Service) replaceApart(ctx context.Context, sub Subject, before Snapshot, make func(a *aside) error) (_ Snapshot, err error) {
 	if before, err = s.take(ctx, sub, before); err != nil {
 		return Snapshot{}, err
 	}
@@ -42,8 +42,7 @@ func (s *Service) rollbackApart(ctx context.Context, sub Subject, to, before Sna
 		return Snapshot{}, err
 	}
 	defer a.drop()
-	err = unfold(ctx, dir(sub.Home, to.ID), a, a.dir, treeDir)
-	if err == nil {
+	if err = make(a); err == nil {
 		err = a.settle()
 	}
 	failpoint.At("rollback.apart")

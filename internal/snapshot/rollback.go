@@ -47,33 +47,8 @@ func (s *Service) Rollback(ctx context.Context, sub Subject, ref string) (before
 		return fault.Wrap(kindOf(err), err, "%s cannot be rolled back to %s", sub.Title, ref)
 	}
 	x := Snapshot{ID: newID(), Created: time.Now().UTC(), Tree: sub.Tree, Reason: "before the rollback to " + to.title()}
-	if sub.Apart {
-		before, err = s.rollbackApart(ctx, sub, to, x)
-		return before, to, wrap(err)
-	}
-	a, err := newAside(dir(sub.Home, backPrefix+x.ID))
-	if err != nil {
-		return before, to, wrap(err)
-	}
-	swapped := false
-	defer func() {
-		if a.close(); !swapped {
-			a.drop()
-		}
-	}()
-	if err := s.prepare(ctx, sub, to, a, &x); err != nil {
-		return before, to, wrap(err)
-	}
-	err = sub.Idle(ctx, func() error {
-		failpoint.At("rollback.idle")
-		swapped, err = exchange(filepath.Join(sub.Home, sub.Tree), a)
-		return err
-	})
-	if err != nil {
-		return before, to, wrap(err)
-	}
-	failpoint.At("rollback.exchanged")
-	return x, to, wrap(a.name(sub.Home, x.ID))
+	before, err = s.replace(ctx, sub, x, func(a *aside) error { return unfold(ctx, dir(sub.Home, to.ID), a, a.dir, treeDir) })
+	return before, to, wrap(err)
 }
 
 // title is what a user calls a snapshot.
@@ -84,12 +59,8 @@ func (x Snapshot) title() string {
 	return x.ID[:12]
 }
 
-// prepare makes all that the exchange needs.
-func (s *Service) prepare(ctx context.Context, sub Subject, to Snapshot, a *aside, x *Snapshot) error {
-	failpoint.At("rollback.began")
-	if err := unfold(ctx, dir(sub.Home, to.ID), a, a.dir, treeDir); err != nil {
-		return err
-	}
+// prepare writes down what the exchange needs, beside what is to be put in place.
+func prepare(ctx context.Context, sub Subject, a *aside, x *Snapshot) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(a.dir.Fd()), treeDir, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err

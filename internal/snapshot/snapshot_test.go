@@ -221,7 +221,8 @@ func TestAKilledDaemonsSnapshotsAreWholeOrGone(t *testing.T) {
 	back := Snapshot{ID: newID()}
 	a, err := newAside(dir(l.home, backPrefix+back.ID))
 	l.must(err)
-	l.must(l.s.prepare(t.Context(), l.sub, x, a, &back))
+	l.must(unfold(t.Context(), dir(l.home, x.ID), a, a.dir, treeDir))
+	l.must(prepare(t.Context(), l.sub, a, &back))
 	a.close()
 	l.must(l.s.Recover(l.home, "_data", nil))
 	l.holds(1)
@@ -230,7 +231,8 @@ func TestAKilledDaemonsSnapshotsAreWholeOrGone(t *testing.T) {
 	// Killed after it: the rollback has been, and what was before is kept.
 	a, err = newAside(dir(l.home, backPrefix+back.ID))
 	l.must(err)
-	l.must(l.s.prepare(t.Context(), l.sub, x, a, &back))
+	l.must(unfold(t.Context(), dir(l.home, x.ID), a, a.dir, treeDir))
+	l.must(prepare(t.Context(), l.sub, a, &back))
 	_, err = exchange(l.data(), a)
 	l.must(err)
 	a.close()
@@ -248,6 +250,33 @@ func (l *lab) reads(want string) {
 	if err != nil || string(text) != want {
 		l.t.Errorf("the file says %q and not %q: %v", text, want, err)
 	}
+}
+
+func TestFilesThatAreReplacedBecomeASnapshotAndStayWhenThatFails(t *testing.T) {
+	l := newLab(t, t.TempDir())
+	l.write("file", "one")
+	broken := errors.New("broken")
+	_, err := l.s.Replace(t.Context(), l.sub, "before the import", func(d *os.File) error {
+		l.must(os.WriteFile(filepath.Join(d.Name(), "file"), []byte("half"), 0o600))
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	l.holds(0)
+	l.reads("one")
+	before, err := l.s.Replace(t.Context(), l.sub, "before the import", func(d *os.File) error {
+		return os.WriteFile(filepath.Join(d.Name(), "file"), []byte("two"), 0o600)
+	})
+	l.must(err)
+	l.holds(1)
+	l.reads("two")
+	if before.Reason != "before the import" {
+		t.Errorf("%+v", before)
+	}
+	_, _, err = l.s.Rollback(t.Context(), l.sub, before.ID)
+	l.must(err)
+	l.reads("one")
 }
 
 func TestWhatIsInUseIsNotRolledBack(t *testing.T) {

@@ -51,7 +51,7 @@ func allowed() map[string][]string {
 		"internal/container":       append([]string{"internal/event", "internal/peer", "internal/program", "internal/runtime", "internal/delegate", "internal/idmap", "internal/keeper", "internal/state", "internal/stream", "internal/logfile", "internal/logdriver", "internal/archive", "internal/space"}, linux...),
 		"internal/registry":        ground,
 		"internal/registry/engine": append([]string{"internal/registry", "internal/image"}, ground...),
-		"internal/server":          append([]string{"internal/event", "internal/peer", "internal/container", "internal/idmap", "internal/image", "internal/network", "internal/volume", "internal/snapshot", "internal/login", "internal/remote", "internal/logdriver", "internal/archive"}, ground...),
+		"internal/server":          append([]string{"internal/event", "internal/peer", "internal/container", "internal/idmap", "internal/image", "internal/network", "internal/volume", "internal/snapshot", "internal/backup", "internal/login", "internal/remote", "internal/logdriver", "internal/archive"}, ground...),
 		"internal/daemon":          {"internal"},
 		"internal/cli":             append([]string{"internal/cli", "internal/detach", "internal/idmap", "internal/login"}, ground...),
 		"cmd/berth":                append([]string{"internal/cli"}, ground...),

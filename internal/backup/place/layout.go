@@ -243,17 +243,17 @@ func (l *Layout) Has(_ context.Context, d ocispec.Descriptor) (bool, error) {
 }
 
 // Put stores a blob.
-func (l *Layout) Put(ctx context.Context, d ocispec.Descriptor, data []byte) error {
+func (l *Layout) Put(ctx context.Context, d ocispec.Descriptor, data []byte) (sent bool, err error) {
 	if there, err := l.Has(ctx, d); there || err != nil {
-		return err
+		return false, err
 	}
-	err := writeFile(l.path(blobs), d.Digest.Encoded(), data)
-	return fault.Wrap(kindOf(err), err, "the backup cannot be written to %s", l.dir)
+	err = writeFile(l.path(blobs), d.Digest.Encoded(), data)
+	return true, fault.Wrap(kindOf(err), err, "the backup cannot be written to %s", l.dir)
 }
 
 // Tag stores a manifest and names it in the index.
 func (l *Layout) Tag(ctx context.Context, tag string, d ocispec.Descriptor, manifest []byte) error {
-	if err := l.Put(ctx, d, manifest); err != nil {
+	if _, err := l.Put(ctx, d, manifest); err != nil {
 		return err
 	}
 	d.Annotations = map[string]string{tagKey: tag}

@@ -152,14 +152,14 @@ func (r *Repository) Has(ctx context.Context, d ocispec.Descriptor) (bool, error
 }
 
 // Put sends a blob unless it is there.
-func (r *Repository) Put(ctx context.Context, d ocispec.Descriptor, data []byte) error {
+func (r *Repository) Put(ctx context.Context, d ocispec.Descriptor, data []byte) (sent bool, err error) {
 	if there, err := r.repo.Has(ctx, d); there || err != nil {
-		return err
+		return false, err
 	}
-	_, err := r.repo.Upload(ctx, remote.Upload{Blob: d, Open: func(offset int64) (io.ReadCloser, error) {
+	_, err = r.repo.Upload(ctx, remote.Upload{Blob: d, Open: func(offset int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data[offset:])), nil
 	}})
-	return err
+	return true, err
 }
 
 // Tag stores a manifest.

@@ -10,22 +10,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// contents reads a file's data, as much as it had when it was looked at.
-func (s *scan) contents(n node, e *Entry) error {
-	if e.Size == 0 {
-		return nil
-	}
+// file adds a file with its data, as much as it has when it is looked at.
+func (s *scan) file(n node, name string, depth int) error {
 	fd, err := unix.Open(n.path(), unix.O_RDONLY|unix.O_CLOEXEC, 0) // it is known to be a regular file
 	if err != nil {
 		return err
 	}
-	f := os.NewFile(uintptr(fd), e.Name)
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
+	if err := s.settle(fd, &n); err != nil {
+		return err
+	}
+	e, err := n.entry(name, depth)
+	if err == nil && e.Size > 0 {
+		err = s.contents(n, f, &e)
+	}
+	if err != nil {
+		return err
+	}
+	s.o.Read(e.Size)
+	s.m.Entries = append(s.m.Entries, e)
+	return nil
+}
+
+// settle writes back what a file has to be, and looks at it anew.
+func (s *scan) settle(fd int, n *node) error {
+	if s.o.Still || n.st.Size == 0 {
+		return nil
+	}
+	const all = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+	if err := unix.SyncFileRange(fd, 0, 0, all); err != nil {
+		return err
+	}
+	return unix.Fstat(fd, &n.st)
+}
+
+func (s *scan) contents(n node, f *os.File, e *Entry) error {
 	if n.st.Blocks*512 >= e.Size {
 		return s.run(f, e, 0, e.Size)
 	}
 	for at := int64(0); at < e.Size; {
-		from, to, err := dataAfter(fd, at, e.Size)
+		from, to, err := dataAfter(int(f.Fd()), at, e.Size)
 		if err != nil || from == to {
 			return err
 		}

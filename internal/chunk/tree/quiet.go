@@ -6,8 +6,8 @@ import "reflect"
 // are what was there at one moment, though nobody was stopped.
 //
 // Everything is what it was, by its times too, and those are older than the first scan. A write through a shared mapping may
-// leave the time of one shortly before; but a scan begins by writing back what was written, and from
-// then on the next write to a page sets a new time.
+// leave the time of one shortly before; but a scan writes back what was written to a file before it reads that, and
+// from then on the next write to a page sets a new time.
 func Quiet(earlier, later *Manifest) bool {
 	if len(earlier.Entries) != len(later.Entries) {
 		return false

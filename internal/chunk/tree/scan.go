@@ -20,6 +20,9 @@ type Options struct {
 	// are not read, and their pieces are not put anywhere. It is for the caller to know that they are there.
 	Earlier *Manifest
 
+	// Still says that nobody can write to the directory: nothing has to be written back before it is read.
+	Still bool
+
 	// Read is told how many bytes of files have been read or need not be, again and again, by one goroutine.
 	Read func(bytes int64)
 }
@@ -28,17 +31,13 @@ type Options struct {
 //
 // It goes by descriptors and follows no link: what changes meanwhile is found as it was before, as it is
 // afterwards, or not at all, and a file that is written to meanwhile may be a mixture. So the caller stops who
-// uses the directory, where that matters. What was written through a shared mapping gets its new time only when
-// the next write finds the page clean: the file system is synced first, so that a later scan notices.
+// uses the directory, where that matters. What is written through a shared mapping sets a new time only when the
+// write finds the page clean: what a file has to be written back is, before it is read, so that a later scan notices.
 //
 // Files are read in the order of the walk by one goroutine, others compute digests and put. A small file shares a
 // piece with those beside it.
 func Scan(ctx context.Context, dir *os.File, to Sink, o Options) (*Manifest, error) {
-	started := Now() // before the sync, which may take long: a page that it has written early may be written to again before its end
-	if err := unix.Syncfs(int(dir.Fd())); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "the file system cannot be synced")
-	}
-	s := &scan{m: &Manifest{Started: started}, o: o, links: map[inode]int{}}
+	s := &scan{m: &Manifest{Started: Now()}, o: o, links: map[inode]int{}}
 	if o.Read == nil {
 		s.o.Read = func(int64) {}
 	}
@@ -129,15 +128,12 @@ func (s *scan) add(dir int, name string, depth, old int) error {
 		s.reuse(old, name, depth)
 		return nil
 	}
+	if kindOf(n.st.Mode) == File {
+		return named(s.file(n, name, depth), name)
+	}
 	e, err := n.entry(name, depth)
 	if err != nil {
 		return named(err, name)
-	}
-	if e.Kind == File {
-		if err := s.contents(n, &e); err != nil {
-			return named(err, name)
-		}
-		s.o.Read(e.Size)
 	}
 	s.m.Entries = append(s.m.Entries, e)
 	if e.Kind == Dir {

@@ -2,6 +2,7 @@
 package volume
 
 import (
+	"berth/internal/cli/backup"
 	"berth/internal/cli/session"
 	"berth/internal/cli/snapshot"
 
@@ -17,5 +18,6 @@ func NewCommand(s *session.Session) *cobra.Command {
 	}
 	cmd.AddCommand(newClone(s), newCreate(s), newInspect(s), newLs(s), newPrune(s), newRm(s))
 	cmd.AddCommand(snapshot.Commands(s, snapshot.Volumes)...)
+	cmd.AddCommand(backup.Commands(s)...)
 	return cmd
 }
