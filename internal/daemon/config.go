@@ -156,7 +156,7 @@ func options() []option {
 		{"https-proxy", "", "", "HTTPS proxy to reach registries through", str(func(c *Config) *string { return &c.Registries.Proxies.HTTPS })},
 		{"no-proxy", "", "", "Hosts to reach without a proxy", str(func(c *Config) *string { return &c.Registries.Proxies.No })},
 		{"max-concurrent-downloads", "", "max-concurrent-downloads", "Downloads at once; 0 for any number", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Downloads) }},
-		{"max-concurrent-uploads", "", "max-concurrent-uploads", "Uploads of a push at once; 0 for any number", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Uploads) }},
+		{"max-concurrent-uploads", "", "max-concurrent-uploads", "Uploads at once, of all pushes; 0 for any number", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Uploads) }},
 		{"max-download-attempts", "", "max-download-attempts", "Attempts of a request, and of a transfer that gets no further", func(c *Config) pflag.Value { return (*intValue)(&c.Registries.Attempts) }},
 		{"shutdown-timeout", "", "shutdown-timeout", "Seconds that containers get to end with the daemon, without live-restore", func(c *Config) pflag.Value { return (*intValue)(&c.Life.Timeout) }},
 		{"bridge", "b", "bridge", "Name of the bridge that containers attach to", str(func(c *Config) *string { return &c.Network.Bridge })},

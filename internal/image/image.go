@@ -9,6 +9,7 @@
 //	  content/blobs/…    manifests, configs, layers as they came, by digest
 //	  content/ingest/…   what is being written
 //	  snapshots/…        one directory a layer, with its own small bbolt file
+//	  outgoing/…         where uploads go that have not come to their end
 //	  used/…             an empty file an image, whose time is when it was last used
 //	  unclean            exists while something is being changed: a start that
 //	                     finds it collects what an interrupted change has left

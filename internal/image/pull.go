@@ -2,9 +2,11 @@ package image
 
 import (
 	"context"
+	"path/filepath"
 
 	"berth/internal/fault"
 	"berth/internal/image/cause"
+	"berth/internal/image/outgoing"
 	"berth/internal/image/spelling"
 	"berth/internal/image/transfer"
 	"berth/internal/image/tree"
@@ -21,12 +23,16 @@ type Transfers struct {
 	s         *Service
 	registry  *remote.Client
 	downloads *transfer.Downloads
-	limits    transfer.Limits
+	uploads   chan struct{}   // a slot for each that may be under way
+	notes     *outgoing.Notes // where they go
 }
 
 // Transfers returns the pulls and pushes of the store's images.
 func (s *Service) Transfers(registry *remote.Client, limits transfer.Limits) *Transfers {
-	return &Transfers{s: s, registry: registry, limits: limits, downloads: transfer.NewDownloads(s.content, s.leases, limits)}
+	return &Transfers{
+		s: s, registry: registry, downloads: transfer.NewDownloads(s.content, s.leases, limits),
+		uploads: make(chan struct{}, max(limits.Uploads, 1)), notes: outgoing.Open(filepath.Join(s.root, "outgoing")),
+	}
 }
 
 // PullOptions say what is pulled.

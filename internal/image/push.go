@@ -10,6 +10,7 @@ import (
 
 	"berth/internal/fault"
 	"berth/internal/image/cause"
+	"berth/internal/image/outgoing"
 	"berth/internal/image/spelling"
 	"berth/internal/image/transfer"
 	"berth/internal/image/tree"
@@ -52,6 +53,7 @@ func (t *Transfers) Push(ctx context.Context, opts PushOptions, tell transfer.Te
 		return nil, err
 	}
 	defer p.to.Close()
+	_ = t.notes.Expire() // an old note is not used, and takes a block
 	tell(transfer.Message{Status: "The push refers to repository [" + ref.Name() + "]"})
 	refs, err := t.pushed(ctx, ref)
 	if err != nil {
@@ -129,9 +131,10 @@ func (p *push) send(c *change, img Image) error {
 			return errors.Join(err, fault.New(fault.NotFound, "content of %s has gone from the store: %s", reference.FamiliarString(p.ref), d.Digest))
 		}
 	}
-	up := transfer.Uploads{To: p.to, Limit: p.limits.Uploads, Tell: p.tell, Open: func(d ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
+	up := transfer.Uploads{To: p.to, Slots: p.uploads, Tell: p.tell, Open: func(d ocispec.Descriptor, offset int64) (io.ReadCloser, error) {
 		return transfer.Open(c.ctx, p.s.content, d, offset)
-	}, Known: func(d ocispec.Descriptor) []string { return transfer.Sources(c.ctx, p.s.content, d.Digest, p.ref) }}
+	}, Known: func(d ocispec.Descriptor) []string { return transfer.Sources(c.ctx, p.s.content, d.Digest, p.ref) },
+		Note: func(d ocispec.Descriptor) *outgoing.Note { return p.notes.Begin(p.ref.Name(), d.Digest) }}
 	if err := up.Send(c.ctx, what.Blobs, images.IsLayerType); err != nil {
 		return err
 	}

@@ -50,6 +50,20 @@ type Upload struct {
 	From []string
 	// Open opens the blob from offset on.
 	Open func(offset int64) (io.ReadCloser, error)
+	// At is where an earlier upload of the blob went that has not come to its end; "" for nowhere.
+	At string
+	// Left is told where the upload goes, and "" when nothing is there to go on with.
+	Left func(at string)
+}
+
+func (u Upload) left(at *url.URL) {
+	switch {
+	case u.Left == nil:
+	case at == nil:
+		u.Left("")
+	default:
+		u.Left(at.String())
+	}
 }
 
 // Upload sends a blob, or has the registry take it from another repository, whose name is then returned.
@@ -59,19 +73,31 @@ func (r *Repository) Upload(ctx context.Context, u Upload) (from string, err err
 	if err != nil {
 		return "", err
 	}
+	if at, offset := s.found(ctx, u); at != nil {
+		return "", s.send(ctx, u, at, offset)
+	}
 	for _, from := range u.From {
 		at, err := s.begin(ctx, u.Blob.Digest, from)
 		if err == nil && at == nil {
 			return from, nil
 		}
 		if err == nil {
-			return "", s.send(ctx, u, at)
+			return "", s.send(ctx, u, at, 0)
 		}
 		if ctx.Err() != nil {
 			return "", err
 		}
 	}
-	return "", s.send(ctx, u, nil)
+	return "", s.send(ctx, u, nil, 0)
+}
+
+// found looks whether an earlier upload can go on. Only the registry's own host is asked: where others kept it may be old.
+func (s *session) found(ctx context.Context, u Upload) (*url.URL, int64) {
+	at, err := url.Parse(u.At)
+	if u.At == "" || err != nil || at.Host != s.base.Host || at.Scheme != "http" && at.Scheme != "https" || s.base.Scheme == "https" && at.Scheme != "https" && !s.plain {
+		return nil, 0
+	}
+	return s.taken(ctx, at, u.Blob.Size)
 }
 
 // begin starts an upload and returns where it goes, nil when the registry has taken the blob from another repository.
@@ -106,21 +132,28 @@ func location(resp *http.Response) (*url.URL, error) {
 
 // send sends a blob, from where the registry has it already. What it takes counts as getting on, and only so many
 // attempts in a row may bring nothing.
-func (s *session) send(ctx context.Context, u Upload, at *url.URL) (err error) {
+func (s *session) send(ctx context.Context, u Upload, at *url.URL, offset int64) (err error) {
 	retry := s.repository.client.cfg.Retry
-	var offset, best int64
-	for attempt := 1; ; attempt++ {
+	for best, attempt := offset, 1; ; attempt++ {
 		if at == nil {
 			offset = 0
 			if at, err = s.begin(ctx, u.Blob.Digest, ""); err != nil {
 				return err // it was tried as often as it may be
 			}
 		}
+		u.left(at)
 		if at, err = s.patch(ctx, u, at, offset); err == nil {
+			u.left(at)
 			if err = s.complete(ctx, u.Blob, at); err == nil {
+				u.left(nil)
 				return nil
 			}
-			at = nil
+			if !passing(err) && ctx.Err() == nil {
+				at = nil
+			}
+		}
+		if at == nil {
+			u.left(nil)
 		}
 		if ctx.Err() != nil || !mendable(err) {
 			return err
@@ -197,7 +230,7 @@ func (s *session) taken(ctx context.Context, at *url.URL, size int64) (*url.URL,
 	}
 	_, last, ok := strings.Cut(strings.TrimPrefix(resp.Header.Get("Range"), "bytes="), "-")
 	n, err := strconv.ParseInt(last, 10, 64)
-	if !ok || err != nil || n < 0 || n >= size {
+	if !ok || err != nil || n <= 0 || n >= size { // 0-0 is said of nothing too
 		return nil, 0
 	}
 	if next, err := location(resp); err == nil {

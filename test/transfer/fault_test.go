@@ -4,6 +4,7 @@ package transfer
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -20,6 +21,7 @@ type faulty struct {
 	at     string // the name of the request
 	always bool   // it, and all of its kind after it
 	struck atomic.Int32
+	then   func() // is called when a registry has fallen
 }
 
 func (f *faulty) hits(name string) bool {
@@ -52,14 +54,7 @@ func (f *faulty) spoil(r *registry, w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if f.kind == "half" && req.ContentLength > 1 { // of what comes in only a part arrives
-		body := make([]byte, req.ContentLength/2)
-		n, _ := req.Body.Read(body)
-		half := req.Clone(req.Context())
-		half.Body, half.ContentLength = http.NoBody, 0
-		if n > 0 && req.Method == http.MethodPatch {
-			half.Body = &brokenBody{bytes.NewReader(body[:n])}
-			r.serve(httptest.NewRecorder(), half)
-		}
+		r.takeHalf(req)
 		panic(http.ErrAbortHandler)
 	}
 	answer := httptest.NewRecorder()
@@ -106,6 +101,34 @@ func (f *faulty) spoil(r *registry, w http.ResponseWriter, req *http.Request) {
 	if len(body) < length {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// takeHalf takes the first half of a chunk, and of nothing else.
+func (r *registry) takeHalf(req *http.Request) {
+	body := make([]byte, req.ContentLength/2)
+	n, _ := io.ReadFull(req.Body, body)
+	half := req.Clone(req.Context())
+	half.Body, half.ContentLength = http.NoBody, 0
+	if n > 0 && req.Method == http.MethodPatch {
+		half.Body = &brokenBody{bytes.NewReader(body[:n])}
+		r.serve(httptest.NewRecorder(), half)
+	}
+}
+
+// falls has the registry take half of the first layer that comes in, and then answer nobody any more.
+func (f *faulty) falls(r *registry, req *http.Request) bool {
+	if f.kind != "fall" || f.struck.Load() > 0 {
+		return f.kind == "fall"
+	}
+	if req.Method != http.MethodPatch || req.ContentLength < 1000 {
+		return false
+	}
+	f.struck.Add(1)
+	r.takeHalf(req)
+	if f.then != nil {
+		f.then()
+	}
+	return true
 }
 
 // brokenBody ends with an error.

@@ -88,6 +88,18 @@ func (r *registry) settle() {
 	wait()
 }
 
+// halves are the bytes of uploads that have not come to their end.
+func (r *registry) halves() int64 {
+	r.settle()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := int64(0)
+	for _, u := range r.uploads {
+		n += int64(u.Len())
+	}
+	return n
+}
+
 // moved are the bytes of blobs that went out and came in, and how much of blobs there is.
 func (r *registry) moved() (sent, taken, whole int64) {
 	r.settle()
@@ -132,6 +144,9 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	f := r.fault
 	r.mu.Unlock()
+	if f != nil && f.falls(r, req) {
+		panic(http.ErrAbortHandler)
+	}
 	if f != nil && f.hits(name) {
 		f.spoil(r, w, req)
 		return
@@ -278,7 +293,8 @@ func (r *registry) answerUpload(w http.ResponseWriter, repo, id string, status i
 	w.WriteHeader(status)
 }
 
-// counter counts what goes out.
+// counter counts what goes out. What is written for a client that has gone, of which nobody knows how much it got, is not counted: it may
+// be an answer to a request of the pull before, which that pull did not wait for.
 type counter struct {
 	http.ResponseWriter
 	n int64
@@ -286,6 +302,8 @@ type counter struct {
 
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.ResponseWriter.Write(p)
-	c.n += int64(n)
+	if err == nil {
+		c.n += int64(n)
+	}
 	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"berth/internal/image/outgoing"
 	"berth/internal/remote"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -19,16 +20,16 @@ type Destination interface {
 // Uploads sends blobs to a registry.
 type Uploads struct {
 	To    Destination
-	Limit int // at once
+	Slots chan struct{} // of all pushes, one for each upload at once
 	Tell  Tell
 	Open  func(d ocispec.Descriptor, offset int64) (io.ReadCloser, error)
 	Known func(d ocispec.Descriptor) []string // other repositories that may have it
+	Note  func(d ocispec.Descriptor) *outgoing.Note
 }
 
 // Send sends what the registry does not have, and tells of what isLayer says is one.
 func (u Uploads) Send(ctx context.Context, blobs []ocispec.Descriptor, isLayer func(mediaType string) bool) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(u.Limit, 1))
 	bars := make([]*Bar, len(blobs))
 	for i, d := range blobs {
 		tell := u.Tell
@@ -38,9 +39,6 @@ func (u Uploads) Send(ctx context.Context, blobs []ocispec.Descriptor, isLayer f
 		bars[i] = NewBar(d.Digest, d.Size, tell)
 		bars[i].Say("Preparing")
 	}
-	for i := max(u.Limit, 1); i < len(bars); i++ {
-		bars[i].Say("Waiting")
-	}
 	for i, d := range blobs {
 		g.Go(func() error { return u.send(ctx, d, bars[i]) })
 	}
@@ -48,9 +46,17 @@ func (u Uploads) Send(ctx context.Context, blobs []ocispec.Descriptor, isLayer f
 }
 
 func (u Uploads) send(ctx context.Context, d ocispec.Descriptor, bar *Bar) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	select {
+	case u.Slots <- struct{}{}:
+	default:
+		bar.Say("Waiting")
+		select {
+		case u.Slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	defer func() { <-u.Slots }()
 	has, err := u.To.Has(ctx, d)
 	if err != nil {
 		return err
@@ -59,7 +65,9 @@ func (u Uploads) send(ctx context.Context, d ocispec.Descriptor, bar *Bar) error
 		bar.Say("Layer already exists")
 		return nil
 	}
-	from, err := u.To.Upload(ctx, remote.Upload{Blob: d, From: u.Known(d), Open: func(offset int64) (io.ReadCloser, error) {
+	note := u.Note(d)
+	defer note.End()
+	from, err := u.To.Upload(ctx, remote.Upload{Blob: d, From: u.Known(d), At: note.Where(), Left: note.Put, Open: func(offset int64) (io.ReadCloser, error) {
 		r, err := u.Open(d, offset)
 		if err != nil {
 			return nil, err
