@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -220,51 +219,6 @@ func (s volumeSnapshots) Clone(ctx context.Context, of, name string, r volume.Re
 	return v, nil
 }
 
-// ofContainers are the snapshots of containers' own layers.
-func ofContainers(d *Daemon) snapshots {
-	stills := container.Stills{Service: d.containers}
-	subject := func(ref string) (snapshot.Subject, func(), error) {
-		c, err := d.containers.Get(ref)
-		if err != nil {
-			return snapshot.Subject{}, nil, err
-		}
-		home := filepath.Join(d.cfg.DataRoot, "containers", c.ID)
-		place, plain := rootfs.Place(home + "/layer")
-		files, err := filepath.Rel(home, place)
-		if err != nil {
-			return snapshot.Subject{}, nil, fault.As(fault.Internal, err)
-		}
-		there := func(err error) error { // what is missing may have been removed just now
-			if _, gone := d.containers.Get(c.ID); errors.Is(err, os.ErrNotExist) && gone != nil {
-				return gone
-			}
-			return err
-		}
-		sub := snapshot.Subject{Title: "container " + c.Name, Home: home, Tree: files, Open: layer(home), Apart: !plain}
-		sub.Still = func(ctx context.Context, window time.Duration, do func(context.Context) error) (time.Duration, error) {
-			return stills.Hold(ctx, []string{c.ID}, window, func(ctx context.Context) error { return there(do(ctx)) })
-		}
-		sub.Idle = func(ctx context.Context, do func() error) error {
-			return stills.Idle(ctx, []string{c.ID}, "container "+c.Name+" cannot be rolled back while it runs", func() error { return there(do()) })
-		}
-		return sub, func() {}, nil
-	}
-	return snapshots{d.snapshots, subject, func(sub snapshot.Subject, action string, more event.Attributes) {
-		c, err := d.containers.Get(filepath.Base(sub.Home))
-		if err != nil {
-			return // it has been removed since
-		}
-		m := notice.Of(&c, action)
-		maps.Copy(m.Attributes, more)
-		d.events.Publish(m)
-	}, func() (homes []string) {
-		for _, c := range d.containers.List() {
-			homes = append(homes, filepath.Join(d.cfg.DataRoot, "containers", c.ID))
-		}
-		return homes
-	}}
-}
-
 // recoverSnapshots ends what a killed daemon was doing to snapshots, before anybody uses what they are of.
 func recoverSnapshots(d *Daemon) error {
 	for _, v := range d.volumes.List() {
@@ -291,9 +245,4 @@ func recoverSnapshots(d *Daemon) error {
 		}
 	}
 	return nil
-}
-
-// layer opens a container's own files.
-func layer(home string) func() (dir string, shut func(), err error) {
-	return func() (string, func(), error) { return rootfs.Dir(home + "/layer") }
 }

@@ -114,19 +114,29 @@ func number(t *testing.T, path string) int {
 
 func TestASnapshotOfAContainerHasItsOwnFilesAndItsRemovals(t *testing.T) {
 	t.Parallel()
-	for what, options := range map[string][]string{"a directory": nil, "a file system of its own": {"--storage-opt", "size=30m"}} {
-		t.Run(what, func(t *testing.T) {
+	for _, with := range []struct {
+		what, driver string
+		options      []string
+	}{
+		{"an overlay", "overlay2", nil},
+		{"a file system of its own", "overlay2", []string{"--storage-opt", "size=30m"}},
+		{"fuse", "fuse-overlayfs", nil},
+		{"a copy", "vfs", nil},
+	} {
+		t.Run(with.what, func(t *testing.T) {
 			t.Parallel()
-			keepsContainers(t, options)
+			if with.driver == "fuse-overlayfs" {
+				harness.Tool(t, with.driver)
+			}
+			keepsContainers(t, harness.Start(t, harness.WithArgs("--storage-driver", with.driver)), with.options)
 		})
 	}
 }
 
-func keepsContainers(t *testing.T, options []string) {
-	d := harness.Start(t)
+func keepsContainers(t *testing.T, d *harness.Daemon, options []string) {
 	busybox := d.Busybox()
 	c := d.Client(t, "berth")
-	c.Must(append(append([]string{"run", "-d", "--name", "writer"}, options...), busybox, "sh", "-c", "echo one > /file; rm /bin/ls; touch /ready; exec sleep 1000")...)
+	c.Must(append(append([]string{"run", "-d", "--name", "writer"}, options...), busybox, "sh", "-c", "echo one > /file; rm /bin/ls; exec 3>/open; echo written >&3; touch /ready; exec sleep 1000")...)
 	harness.Eventually(t, "the program has written", func() error {
 		if r := d.Berth("exec", "writer", "cat", "/ready"); r.Code != 0 {
 			return fmt.Errorf("%v", r)
@@ -143,8 +153,13 @@ func keepsContainers(t *testing.T, options []string) {
 	if got := c.Must("diff", "writer"); got != diff || got == changed {
 		t.Errorf("after the rollback there is %q and not %q", got, diff)
 	}
+	if text := c.Must("cp", "writer:/file", "-"); !strings.Contains(text, "one\n") {
+		t.Errorf("after the rollback the file has %q", text)
+	}
+	if text := c.Must("cp", "writer:/open", "-"); !strings.Contains(text, "written") {
+		t.Errorf("what was written to a file that was open is not there: %q", text)
+	}
 	c.Must("start", "writer")
-	c.Prints("one", "exec", "writer", "cat", "/file")
 	c.Fails(127, "executable file not found", "exec", "writer", "ls")
 	c.Must("stop", "-t", "0", "writer")
 	c.Must("container", "rollback", "writer", before)
