@@ -27,7 +27,9 @@ func jobs() []packageJob {
 		{name: "internal/linux/cgroup"},
 		{name: "internal/linux/cgroup/stat"},
 		{name: "internal/linux/mount"},
-		{name: "internal/archive", skip: "Swapped|Huge"}, // races of seconds, and a gigabyte
+		{name: "internal/archive", skip: "Swapped|Huge"},                 // races of seconds, and a gigabyte
+		{name: "internal/space", peers: true, skip: "ComeAndGo"},         // which races for seconds
+		{name: "internal/container/rootfs", peers: true, run: "ItsSize"}, // quotas of ext4 and xfs
 		{name: "internal/linux/seccomp", run: "Kernel"},
 		{name: "internal/launch"},
 		{name: "internal/runtime"},

@@ -16,7 +16,7 @@ import (
 // wanted are the modules of a host that runs containers. There is no modprobe
 // in the machine: what is missing here is missing there.
 const wanted = `virtio_pci virtio_blk virtio_rng
-overlay fuse
+overlay fuse loop xfs quota_v2
 bridge br_netfilter veth dummy vxlan macvlan ipvlan tun
 nf_tables nf_conntrack nf_conntrack_netlink nf_nat
 nft_chain_nat nft_compat nft_connlimit nft_ct nft_fib_inet nft_fib_ipv4 nft_fib_ipv6 nft_hash nft_limit nft_log

@@ -103,7 +103,7 @@ func (l *lane) programs(ctx context.Context, bin string) error {
 	return os.Symlink("bin", filepath.Dir(bin)+"/sbin")
 }
 
-// peersDir is where the host's other runtimes are in the machine.
+// peersDir is where the host's other runtimes, and programs that make file systems, are in the machine.
 const peersDir = "/peers"
 
 // peers copies the other runtimes that the host has, with the libraries that they
@@ -112,8 +112,11 @@ func peers(ctx context.Context, tree string) error {
 	if err := os.MkdirAll(tree+peersDir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range append(criuFiles(), "runc", "crun") {
+	for _, name := range append(criuFiles(), "runc", "crun", "mkfs.ext4", "mkfs.xfs") {
 		file, err := exec.LookPath(name)
+		if err != nil { // only root's PATH leads there
+			file, err = exec.LookPath("/usr/sbin/" + name)
+		}
 		if err != nil {
 			continue
 		}

@@ -132,6 +132,20 @@ func Of(dir string) uint32 {
 	return x.Projid
 }
 
+// Limited is the limit of a project in bytes; 0 is none.
+func Limited(dir string, id uint32) (int64, error) {
+	f, err := os.OpenFile(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var q dqblk
+	if err := quotactl(f, getQuota, id, unsafe.Pointer(&q)); err != nil && !errors.Is(err, unix.ENOENT) {
+		return 0, os.NewSyscallError("Q_GETQUOTA", err)
+	}
+	return int64(q.Bhardlimit) * block, nil
+}
+
 // Unlimit takes the limit from a project whose files are gone. A directory of the same file system says which one.
 func Unlimit(dir string, id uint32) error {
 	f, err := os.OpenFile(dir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
