@@ -201,7 +201,7 @@ func checkTmpfsOptions(options string) error {
 	}
 	for _, o := range strings.Split(options, ",") {
 		if !tmpfsOption(o) {
-			return fault.New(fault.Invalid, "invalid tmpfs option [%q]", o)
+			return fault.New(fault.Invalid, "invalid tmpfs option %q", strings.SplitN(o, "=", 2))
 		}
 	}
 	return nil
