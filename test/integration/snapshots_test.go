@@ -301,3 +301,32 @@ func TestAVolumeWithAFileSystemOfItsOwnIsSnapshottedAndClonedButNotRolledBack(t 
 	c.Prints("kept", "run", "--rm", "-v", "copy:/v", "busybox", "cat", "/v/file")
 	c.Must("volume", "rm", "ram", "copy")
 }
+
+func TestASnapshotThatFindsTheDiskFullLeavesNothingAndItsContainerRuns(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, harness.WithDataRoot(onFileSystem(t, "ext4", 96<<20)))
+	c := d.Client(t, "berth")
+	c.Must("run", "-d", "--name", "writer", "-v", "data:/v", d.Busybox(), "sleep", "1000")
+	c.Must("exec", "writer", "sh", "-c", "head -c 20000000 /dev/urandom > /v/random; sync")
+	filler := filepath.Join(d.DataRoot(), "filler")
+	if full := harness.Shell(t, "dd if=/dev/zero of="+filler+" bs=64k"); !strings.Contains(full.Stderr, "No space left") {
+		t.Fatal(full)
+	}
+	c.Fails(1, "no space left on device", "volume", "snapshot", "data")
+	c.Fails(1, "no space left on device", "volume", "clone", "data", "copy")
+	c.Must("exec", "writer", "true")
+	c.Prints("", "volume", "snapshots", "-q", "data")
+	for _, pattern := range []string{"volumes/data/snapshots/.*", "volumes/data/snapshots/chunks/.new-*", "volumes/.new-*", "containers/*/still"} {
+		harness.Eventually(t, pattern+" goes", func() error {
+			if left, _ := filepath.Glob(filepath.Join(d.DataRoot(), pattern)); len(left) > 0 {
+				return fmt.Errorf("%v", left)
+			}
+			return nil
+		})
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	c.Must("volume", "snapshot", "data")
+	c.Must("rm", "-f", "writer")
+}
