@@ -215,7 +215,10 @@ func (w *walk) children(fd int, at string, old *Node) ([]*Node, error) {
 	if !old.is(unix.S_IFDIR) {
 		old = nil
 	}
-	dir, err := open(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	dir, err := open(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOATIME)
+	if errors.Is(err, unix.EPERM) { // a server's file system, to which root is somebody else
+		dir, err = open(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +261,10 @@ func (w *walk) file(fd int, at string, n *Node) error {
 	}
 	// The descriptor is no path: the kernel opens the file itself (proc_pid_fd(5)). Of a regular
 	// file nothing can hang.
-	from, err := os.OpenFile(fdPath(fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	from, err := os.OpenFile(fdPath(fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOATIME, 0)
+	if errors.Is(err, unix.EPERM) {
+		from, err = os.OpenFile(fdPath(fd), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	}
 	if err != nil {
 		return err
 	}
