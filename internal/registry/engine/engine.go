@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -144,32 +145,63 @@ func (c *Content) Manifest(ctx context.Context, repo string, ref grammar.Referen
 	if m.Digest == "" || !s.has(m.Digest) {
 		return m, unknown
 	}
-	f, size, err := c.open(m.Digest)
-	if errors.Is(err, fs.ErrNotExist) {
+	body, links, err := c.document(m.Digest)
+	if err != nil {
+		return m, err
+	}
+	if links.MediaType == "" {
 		return m, unknown
 	}
-	if err != nil {
-		return m, err
-	}
-	defer f.Close()
-	if size > manifestLimit {
-		return m, unknown // a layer
-	}
-	m.Body = make([]byte, size)
-	if _, err := io.ReadFull(f, m.Body); err != nil {
-		return m, err
-	}
-	links, err := grammar.ReadLinks("", m.Body)
-	if err != nil {
-		return m, unknown // a config, or a small layer
-	}
-	m.MediaType = links.MediaType
+	m.MediaType, m.Body = links.MediaType, body
 	return m, nil
 }
 
-// Referrers are none: what belongs to an image is in its index.
-func (c *Content) Referrers(context.Context, string, digest.Digest) ([]grammar.Descriptor, error) {
-	return nil, nil
+// document reads a manifest or an index. Of what is not there, or is a layer or a config, it has no media type.
+func (c *Content) document(d digest.Digest) (body []byte, links grammar.Links, err error) {
+	f, size, err := c.open(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, links, nil
+	}
+	if err != nil {
+		return nil, links, err
+	}
+	defer f.Close()
+	if size > manifestLimit {
+		return nil, links, nil
+	}
+	body = make([]byte, size)
+	if _, err := io.ReadFull(f, body); err != nil {
+		return nil, links, err
+	}
+	if links, err = grammar.ReadLinks("", body); err != nil {
+		return nil, grammar.Links{}, nil
+	}
+	return body, links, nil
+}
+
+// Referrers are the manifests of the repository's images that say that the subject is what they are about. What an index
+// only lists beside its images, as BuildKit's attestations, is found by the index.
+func (c *Content) Referrers(ctx context.Context, repo string, subject digest.Digest) ([]grammar.Descriptor, error) {
+	s, err := c.shelf(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	found := map[digest.Digest]grammar.Descriptor{}
+	for _, img := range s.images {
+		for d := range img.Parts {
+			if _, seen := found[d]; seen || d.Validate() != nil {
+				continue // chains of layers are parts too
+			}
+			body, links, err := c.document(d)
+			if err != nil {
+				return nil, err
+			}
+			if links.Subject == subject {
+				found[d] = registry.Push{Digest: d, Body: body, Links: links}.Descriptor()
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b grammar.Descriptor) int { return strings.Compare(string(a.Digest), string(b.Digest)) }), nil
 }
 
 // Tags are those of a repository's images.

@@ -91,3 +91,65 @@ func TestARepositoryHasWhatItsImagesHaveAndNothingElse(t *testing.T) {
 		t.Errorf("%v %v", all, err)
 	}
 }
+
+func TestReferrersAreTheManifestsOfTheRepositoryWithThatSubject(t *testing.T) {
+	dir := t.TempDir()
+	config := held(t, dir, "{}")
+	about := func(kind string, subject digest.Digest) digest.Digest {
+		return held(t, dir, `{"schemaVersion":2,"mediaType":"`+grammar.OCIManifest+`","artifactType":"`+kind+`","config":{"mediaType":"c","digest":"`+config.String()+`","size":2},"layers":[],`+
+			`"subject":{"mediaType":"`+grammar.OCIManifest+`","digest":"`+subject.String()+`","size":9},"annotations":{"for":"a"}}`)
+	}
+	image1, image2 := digest.FromString("image"), digest.SHA512.FromString("image")
+	sbom, signature, other := about("sbom", image1), about("signature", image1), about("sbom", image2)
+	c, err := New(fixed{
+		{ID: sbom, Names: []string{"docker.io/library/a:1", "docker.io/library/a:2"}, Parts: map[digest.Digest]int64{sbom: 1, config: 1, "chain:sha256:abc": 1, image1: 1}},
+		{ID: signature, Names: []string{"docker.io/library/a:3"}, Parts: map[digest.Digest]int64{signature: 1, sbom: 1}},
+		{ID: other, Names: []string{"docker.io/library/b:1"}, Parts: map[digest.Digest]int64{other: 1}},
+	}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, w := range []struct {
+		repo    string
+		subject digest.Digest
+		want    []digest.Digest
+	}{{"a", image1, []digest.Digest{sbom, signature}}, {"a", image2, nil}, {"b", image2, []digest.Digest{other}}, {"b", image1, nil}, {"none", image1, nil}} {
+		found, err := c.Referrers(t.Context(), w.repo, w.subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []digest.Digest
+		for _, d := range found {
+			got = append(got, d.Digest)
+			if d.Size == 0 || d.Annotations["for"] != "a" || d.ArtifactType == "" || d.MediaType != grammar.OCIManifest {
+				t.Errorf("%+v", d)
+			}
+		}
+		slices.Sort(w.want)
+		if !slices.Equal(got, w.want) {
+			t.Errorf("%s has %v about %s", w.repo, got, w.subject)
+		}
+	}
+}
+
+func TestContentIsHadByDigestsOfBothKinds(t *testing.T) {
+	dir := t.TempDir()
+	d := digest.SHA512.FromString("x")
+	path := filepath.Join(dir, "content/blobs/sha512")
+	if err := errors.Join(os.MkdirAll(path, 0o700), os.WriteFile(filepath.Join(path, d.Encoded()), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	c, err := New(fixed{{ID: d, Names: []string{"docker.io/library/a:1"}, Parts: map[digest.Digest]int64{d: 1}}}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	b, err := c.Blob(t.Context(), "a", d)
+	if err != nil || b.Size != 1 {
+		t.Fatal(b, err)
+	}
+	if err := b.Content.Close(); err != nil {
+		t.Error(err)
+	}
+}
