@@ -47,6 +47,7 @@ type Security struct {
 type Upkeep struct {
 	Grace        time.Duration
 	UploadExpiry time.Duration
+	Untagged     time.Duration // how long manifests stay that no tag leads to
 	SweepEvery   time.Duration
 	ScrubEvery   time.Duration
 	ScrubRate    int64 // bytes a second
@@ -71,11 +72,12 @@ func Parse(args []string, out io.Writer) (Options, error) {
 	fs.StringVar(&s.TokenURL, "token-url", "", "Where clients reach /token, if not at the host that they came to")
 	u := &o.Upkeep
 	fs.DurationVar(&u.UploadExpiry, "upload-expiry", 7*24*time.Hour, "How long an upload may rest before it is removed")
+	fs.DurationVar(&u.Untagged, "untagged-after", 0, "How long a manifest stays that no tag leads to; 0 for ever")
 	fs.DurationVar(&u.SweepEvery, "gc-every", 6*time.Hour, "How often what nobody can reach is removed; 0 for never (SIGUSR1 does it at once)")
 	fs.DurationVar(&u.ScrubEvery, "scrub-every", 0, "How often everything is read and compared with its digest; 0 for never")
 	rate := fs.String("scrub-rate", "50MB", "How much of it a second")
 	fs.StringVar(&o.Metrics, "metrics", "", "Address and port that also serve /metrics and /healthz")
-	fs.StringVar(&o.AccessLog, "access-log", "", "File for a line per request; - for the standard output")
+	fs.StringVar(&o.AccessLog, "access-log", "", "File for a line per request, opened again on SIGHUP; - for the standard output")
 	if err := parse(fs, args); err != nil {
 		return o, err
 	}
@@ -129,6 +131,10 @@ func (o Options) Check() error {
 		return fault.New(fault.Invalid, "--tokens needs --htpasswd: tokens are given for passwords")
 	case s.TokenURL != "" && !s.Tokens:
 		return fault.New(fault.Invalid, "--token-url needs --tokens")
+	case o.Upkeep.Untagged != 0 && o.Upkeep.Untagged < time.Minute:
+		return fault.New(fault.Invalid, "--untagged-after is at least a minute: the manifests of an index are pushed before it")
+	case o.Upkeep.Untagged != 0 && o.ReadOnly:
+		return fault.New(fault.Invalid, "--untagged-after removes something, and --read-only does not")
 	case !o.ReadOnly && o.Upkeep.Grace < time.Minute:
 		return fault.New(fault.Invalid, "--grace is at least a minute: a push takes a while from its first blob to its manifest")
 	}

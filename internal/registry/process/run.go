@@ -38,6 +38,7 @@ type Process struct {
 	scheme   string
 	aside    net.Listener // nil: metrics are not served
 	requests io.Writer    // the access log; nil for none
+	logfile  *logFile     // which is that; nil for none
 	close    []func() error
 }
 
@@ -85,7 +86,7 @@ func (p *Process) open() (err error) {
 		return nil
 	}
 	// A mirror has manifests before their blobs, and blobs of those only that were asked for.
-	p.store, err = store.Open(p.Data, store.Options{Sparse: p.Sparse || p.Mirror.Of != "", Grace: p.Upkeep.Grace, Quota: p.rules.quota})
+	p.store, err = store.Open(p.Data, store.Options{Sparse: p.Sparse || p.Mirror.Of != "", Grace: p.Upkeep.Grace, Quota: p.rules.quota, ReadOnly: p.ReadOnly && p.Mirror.Of == ""})
 	if err != nil {
 		return err
 	}
@@ -218,7 +219,7 @@ func (p *Process) free() float64 {
 	return float64(s.Bavail) * float64(s.Bsize)
 }
 
-// signals reads the rules again on SIGHUP, and asks for a sweep on SIGUSR1.
+// signals reads the rules and opens the access log again on SIGHUP, and asks for a sweep on SIGUSR1.
 func (p *Process) signals(ctx context.Context, sweepNow chan<- struct{}) {
 	came := make(chan os.Signal, 4)
 	signal.Notify(came, syscall.SIGHUP, syscall.SIGUSR1)
@@ -234,6 +235,9 @@ func (p *Process) signals(ctx context.Context, sweepNow chan<- struct{}) {
 				default: // one is asked for already
 				}
 				continue
+			}
+			if err := p.logfile.reopen(); err != nil {
+				fmt.Fprintf(p.log, "the access log cannot be opened again, and goes on where it was: %v\n", err)
 			}
 			if err := p.rules.read(); err != nil {
 				fmt.Fprintf(p.log, "the policy cannot be read again, and the one before holds: %v\n", err)
@@ -253,11 +257,11 @@ func (p *Process) openAccessLog() error {
 		p.requests = os.Stdout
 		return nil
 	}
-	f, err := os.OpenFile(p.AccessLog, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o640)
+	f, err := openLog(p.AccessLog)
 	if err != nil {
 		return err
 	}
-	p.requests = f
+	p.requests, p.logfile = f, f
 	p.close = append(p.close, f.Close)
 	return nil
 }

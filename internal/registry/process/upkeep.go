@@ -23,6 +23,7 @@ type upkeep struct {
 func (u upkeep) run(ctx context.Context, now <-chan struct{}) {
 	var all sync.WaitGroup
 	all.Go(func() { every(ctx, min(u.UploadExpiry, time.Hour), nil, u.expire) })
+	all.Go(func() { every(ctx, min(u.Untagged/4, time.Hour), nil, u.removeUntagged) })
 	all.Go(func() { every(ctx, u.SweepEvery, now, u.sweep) })
 	all.Go(func() { every(ctx, u.ScrubEvery, nil, u.scrub) })
 	all.Wait()
@@ -52,6 +53,17 @@ func (u upkeep) expire(context.Context) {
 	u.metrics.Add("berth_registry_uploads_expired_total", "Uploads that were removed because nobody added to them.", float64(n))
 	if err != nil {
 		fmt.Fprintf(u.log, "remove old uploads: %v\n", err)
+	}
+}
+
+func (u upkeep) removeUntagged(ctx context.Context) {
+	n, err := u.store.RemoveUntagged(ctx, time.Now().Add(-u.Untagged))
+	u.metrics.Add("berth_registry_untagged_removed_total", "Manifests that were removed because no tag led to them any more.", float64(n))
+	if n > 0 {
+		fmt.Fprintf(u.log, "%d manifests removed that no tag led to\n", n)
+	}
+	if err != nil {
+		fmt.Fprintf(u.log, "remove untagged manifests: %v\n", err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path"
-	"syscall"
 
 	"berth/internal/registry"
 	"berth/internal/registry/refusal"
@@ -35,13 +34,10 @@ func (s *Store) lease(repo string, d digest.Digest) error {
 	if _, err := s.root.Stat(link); err != nil {
 		return err
 	}
-	if !s.leases.renew(link, s.options.Grace) {
-		return nil
+	if s.options.ReadOnly || !s.leases.renew(link, s.options.Grace) {
+		return nil // nothing is swept of what is only read
 	}
-	if err := s.touch(link); !errors.Is(err, syscall.EROFS) {
-		return err
-	}
-	return nil // and nothing is swept there either
+	return s.touch(link)
 }
 
 // open opens a blob's content.

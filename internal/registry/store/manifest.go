@@ -22,6 +22,9 @@ func (s *Store) PutManifest(_ context.Context, repo string, p registry.Push) err
 	if err := s.complete(repo, p.Links); err != nil {
 		return err
 	}
+	if err := s.unmark(repo, p.Digest); err != nil {
+		return err
+	}
 	if err := s.keep(repo, p); err != nil {
 		return err
 	}
@@ -110,6 +113,11 @@ func (s *Store) DeleteManifest(_ context.Context, repo string, d digest.Digest) 
 	lock := s.repos.get(repo)
 	lock.Lock()
 	defer lock.Unlock()
+	return s.deleteManifest(repo, d)
+}
+
+// deleteManifest is DeleteManifest under the repository's lock.
+func (s *Store) deleteManifest(repo string, d digest.Digest) error {
 	link := linkPath(repo, "_manifests", d)
 	kind, err := s.root.ReadFile(link)
 	if err != nil {
@@ -134,7 +142,7 @@ func (s *Store) DeleteManifest(_ context.Context, repo string, d digest.Digest) 
 			}
 		}
 	}
-	return s.unlink(repo, "_manifests", d)
+	return errors.Join(s.unlink(repo, "_manifests", d), s.unmark(repo, d))
 }
 
 // DeleteTag removes a tag, and leaves its manifest.

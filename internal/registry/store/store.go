@@ -9,6 +9,7 @@
 //	repos/<name>/_blobs/<algorithm>/<digest>       empty: this repository has the blob; its time is the last lease
 //	repos/<name>/_manifests/<algorithm>/<digest>   the manifest's media type
 //	repos/<name>/_tags/<tag>                       a digest
+//	repos/<name>/_untagged/<algorithm>/<digest>    empty: no tag leads to this manifest; its time is since when that is known
 //	repos/<name>/_referrers/<algorithm>/<digest>/<algorithm>-<digest>   the descriptor of a manifest with this subject
 //
 // Parts of names begin with letters or digits, so that nothing collides with the
@@ -52,6 +53,8 @@ type Options struct {
 	// Grace is how long a blob is kept that no manifest names, counted from when
 	// a client was last told that it is there.
 	Grace time.Duration
+	// ReadOnly changes nothing in the directory, which may lie where nothing can be written; others may read it too.
+	ReadOnly bool
 }
 
 // Store is an open data directory.
@@ -70,8 +73,10 @@ type Store struct {
 // Open takes a directory into use, and makes it first if need be. Another
 // process that has it open makes this fail.
 func Open(dir string, o Options) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	if !o.ReadOnly {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -79,10 +84,42 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{lookup: lookup{disk{root, &sync.RWMutex{}}}, options: o}
 	s.usage = usage{disk: s.disk, quota: o.Quota}
-	if err := s.begin(dir); err != nil {
+	begin := s.begin
+	if o.ReadOnly {
+		begin = s.look
+	}
+	if err := begin(dir); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// look takes a directory into use of which nothing is changed. Where there is no lock, as in a copy, nobody writes.
+func (s *Store) look(dir string) (err error) {
+	s.lock, err = s.root.Open("lock")
+	if gone(err) != nil {
+		return err
+	}
+	if err != nil {
+		s.lock = nil
+	} else if err := syscall.Flock(int(s.lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
+		return fault.Wrap(fault.Conflict, err, "Another registry writes to %s", dir)
+	}
+	found, err := s.root.ReadFile("version")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrap(fault.NotFound, err, "%s is no registry's directory", dir)
+	}
+	if err != nil {
+		return err
+	}
+	return checkFormat(dir, found)
+}
+
+func checkFormat(dir string, found []byte) error {
+	if string(found) != format {
+		return fault.New(fault.Unsupported, "%s was written by another version of the registry (format %s)", dir, strings.TrimSpace(string(found)))
+	}
+	return nil
 }
 
 func (s *Store) begin(dir string) (err error) {
@@ -105,10 +142,10 @@ func (s *Store) begin(dir string) (err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s.place("version", []byte(format))
-	case err == nil && string(found) != format:
-		return fault.New(fault.Unsupported, "%s was written by another version of the registry (format %s)", dir, strings.TrimSpace(string(found)))
+	case err != nil:
+		return err
 	}
-	return err
+	return checkFormat(dir, found)
 }
 
 // Close gives the directory back. Uploads go on where they are, next time.
