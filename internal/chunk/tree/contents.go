@@ -33,13 +33,18 @@ func (s *scan) file(n node, name string, depth int) error {
 	return nil
 }
 
-// settle writes back what a file has to be, and looks at it anew.
+// settle has what was written to a file written back, and looks at it anew. A page whose write-back has begun
+// is clean to those who map it: nobody waits for the disk but where a page is on its way already, which may have been written to again since, and
+// for a large file. Small ones are many, and few are mapped.
 func (s *scan) settle(fd int, n *node) error {
 	if s.o.Still || n.st.Size == 0 {
 		return nil
 	}
-	const all = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
-	if err := unix.SyncFileRange(fd, 0, 0, all); err != nil {
+	how := unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE
+	if n.st.Size > shared {
+		how |= unix.SYNC_FILE_RANGE_WAIT_AFTER
+	}
+	if err := unix.SyncFileRange(fd, 0, 0, how); err != nil {
 		return err
 	}
 	return unix.Fstat(fd, &n.st)
