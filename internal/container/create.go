@@ -52,7 +52,7 @@ func (s *Service) Create(ctx context.Context, req config.CreateRequest) (CreateR
 	var undo provision.Undo
 	defer undo.Run()
 	undo.Add(func() { s.host.Warmth().Forget(id) })
-	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, State: Created, Wanted: WantedDown, Driver: string(cmp.Or(s.deps.Driver, rootfs.Overlay))}
+	c := Container{ID: id, Created: time.Now().UTC(), ImageID: img.ID, Manifest: img.Manifest, State: Created, Wanted: WantedDown, Driver: string(cmp.Or(s.deps.Driver, rootfs.Overlay))}
 	c.HostConfig, c.Networks = req.HostConfig, provision.Named(s.deps.Networks, req.Networks)
 	if c.Config, err = config.Merge(req, img, c.ID); err != nil {
 		return CreateResult{}, err

@@ -4,13 +4,13 @@ import (
 	"context"
 	"slices"
 
-	"github.com/containerd/platforms"
-	"github.com/opencontainers/go-digest"
-
 	"berth/internal/container/config"
 	"berth/internal/container/health"
 	"berth/internal/fault"
 	"berth/internal/image"
+
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
 )
 
 // images shows the image service as the containers see it.
@@ -21,19 +21,14 @@ type images struct {
 
 // Resolve finds an image and takes from it what a container needs.
 func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image, error) {
-	img, err := a.Get(ctx, ref)
+	img, manifest, err := a.chosen(ctx, ref, platform)
 	if err != nil {
 		return config.Image{}, err
-	}
-	if platform != "" {
-		if err := matches(img, platform); err != nil {
-			return config.Image{}, err
-		}
 	}
 	a.space.Use(img.ID) // and before the container is there nobody evicts it
 	c := img.Config.Config
 	out := config.Image{
-		ID: img.ID.String(), Env: c.Env, Cmd: c.Cmd, Entrypoint: c.Entrypoint, User: c.User,
+		ID: img.ID.String(), Manifest: manifest, Env: c.Env, Cmd: c.Cmd, Entrypoint: c.Entrypoint, User: c.User,
 		WorkingDir: c.WorkingDir, Labels: c.Labels, StopSignal: c.StopSignal, Shell: c.Shell,
 	}
 	if h := c.Healthcheck; h != nil {
@@ -48,6 +43,27 @@ func (a images) Resolve(ctx context.Context, ref, platform string) (config.Image
 	slices.Sort(out.ExposedPorts)
 	slices.Sort(out.Volumes)
 	return out, nil
+}
+
+// chosen finds an image, and for a platform that is not the one which the host would run, the manifest of it.
+func (a images) chosen(ctx context.Context, ref, platform string) (image.Image, string, error) {
+	img, err := a.Get(ctx, ref)
+	if err != nil || platform == "" {
+		return img, "", err
+	}
+	differs := matches(img, platform)
+	if !fault.Is(differs, fault.NotFound) {
+		return img, "", differs
+	}
+	want, err := platforms.Parse(platform)
+	if err != nil {
+		return img, "", fault.As(fault.Invalid, err)
+	}
+	variant, err := a.Provide(ctx, ref, want)
+	if fault.Is(err, fault.NotFound) || err == nil && matches(variant, platform) != nil {
+		return img, "", differs
+	}
+	return variant, variant.Manifest.Digest.String(), err
 }
 
 // matches refuses an image that is not for the platform that the user named.

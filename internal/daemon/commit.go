@@ -4,12 +4,12 @@ import (
 	"context"
 	"io"
 
-	"github.com/distribution/reference"
-	"github.com/opencontainers/go-digest"
-
 	"berth/internal/container/files"
 	"berth/internal/event"
 	"berth/internal/image"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
 )
 
 // commits is the image service as containers that become images see it.
@@ -21,7 +21,7 @@ type commits struct {
 // Commit makes an image of a container's layer.
 func (a commits) Commit(ctx context.Context, req files.CommitRequest, pack func(io.Writer) error) (files.Committed, error) {
 	img, err := a.Service.Commit(ctx, image.CommitOptions{
-		Parent: digest.Digest(req.Parent), Repo: req.Repo, Tag: req.Tag, Comment: req.Comment, Author: req.Author,
+		Parent: digest.Digest(req.Parent), Manifest: digest.Digest(req.Manifest), Repo: req.Repo, Tag: req.Tag, Comment: req.Comment, Author: req.Author,
 		CreatedBy: req.CreatedBy, Changes: req.Changes, Asked: req.Config, Own: req.Own,
 	}, pack)
 	if err != nil {

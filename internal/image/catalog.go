@@ -94,13 +94,26 @@ func (s *Service) refresh(ctx context.Context, fuller ...digest.Digest) error {
 		}
 	}
 	s.layers.Range(func(id, _ any) bool {
-		if _, ok := cat.byID[id.(digest.Digest)]; !ok {
+		if _, _, ok := cat.layered(id.(digest.Digest)); !ok {
 			s.layers.Delete(id)
 		}
 		return true
 	})
 	s.catalog.Store(cat)
 	return nil
+}
+
+// layered finds what has layers, an image or one of its manifests: the image, and the layers' DiffIDs.
+func (cat *catalog) layered(id digest.Digest) (owner digest.Digest, diffIDs []digest.Digest, ok bool) {
+	if img, ok := cat.byID[id]; ok {
+		return id, img.DiffIDs, true
+	}
+	for owner, img := range cat.byID {
+		if diffIDs, ok := img.Variants[id]; ok {
+			return owner, diffIDs, true
+		}
+	}
+	return "", nil, false
 }
 
 func known(cat *catalog) map[digest.Digest]Image {
@@ -163,7 +176,9 @@ func (s *stores) describe(ctx context.Context, r images.Image, old *catalog) Ima
 		return img
 	}
 	img.run(m)
+	img.Variants = map[digest.Digest][]digest.Digest{}
 	for _, m := range t.Manifests { // others may have been unpacked for a platform that was asked for
+		img.Variants[m.Desc.Digest] = m.Config.RootFS.DiffIDs
 		for chain, size := range s.unpacked(ctx, m.Config.RootFS.DiffIDs) {
 			part := "chain:" + chain // not to be taken for a blob of that digest
 			if _, counted := img.Parts[part]; !counted {

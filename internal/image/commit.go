@@ -48,6 +48,11 @@ func (s *Service) Commit(ctx context.Context, opts CommitOptions, pack func(io.W
 	if !ok {
 		return Image{}, fault.New(fault.NotFound, "No such image: %s", opts.Parent)
 	}
+	if opts.Manifest != "" && opts.Manifest != parent.Manifest.Digest {
+		if parent, err = (Details{s}).variant(ctx, parent, opts.Manifest); err != nil {
+			return Image{}, err
+		}
+	}
 	c, err := s.begin(ctx)
 	if err != nil {
 		return Image{}, err
@@ -130,7 +135,7 @@ func (c *change) keep(layers []ocispec.Descriptor) error {
 // packLayer stores a layer as it is packed, and unpacks it in the same go: what it begins with is a file's name, which
 // says nothing about how it is compressed. Its one pass over the files is all that a commit reads of them.
 func (c *change) packLayer(parent Image, docker bool, pack func(io.Writer) error) (ocispec.Descriptor, error) {
-	lower, err := c.s.Layers(c.ctx, parent.ID)
+	lower, err := c.s.Layers(c.ctx, parent.Manifest.Digest)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}

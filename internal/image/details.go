@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"berth/internal/fault"
 	"berth/internal/image/cause"
 	"berth/internal/image/tree"
 
@@ -78,7 +79,9 @@ func (s *stores) manifest(ctx context.Context, t *tree.Tree, desc ocispec.Descri
 	}
 	for i := range t.Manifests {
 		if t.Manifests[i].Desc.Digest == desc.Digest {
-			m.Platform = t.Manifests[i].Config.Platform
+			if desc.Platform == nil { // what an index says goes before what the configuration does
+				m.Platform = t.Manifests[i].Config.Platform
+			}
 			for _, size := range s.unpacked(ctx, t.Manifests[i].Config.RootFS.DiffIDs) {
 				m.Unpacked += size
 			}
@@ -118,6 +121,21 @@ func (d Details) Variant(ctx context.Context, ref string, p ocispec.Platform) (I
 	size := d.manifest(ctx, t, m.Desc)
 	img.ContentSize, img.Size = size.Content, size.Content+size.Unpacked
 	return img, nil
+}
+
+// variant is an image as one of its manifests runs it.
+func (d Details) variant(ctx context.Context, img Image, manifest digest.Digest) (Image, error) {
+	t, err := tree.Read(scoped(ctx), d.content, img.Target)
+	if err != nil {
+		return Image{}, cause.Classify(err)
+	}
+	for _, m := range t.Manifests {
+		if m.Desc.Digest == manifest {
+			img.run(m)
+			return img, nil
+		}
+	}
+	return Image{}, fault.New(fault.NotFound, "No such image: %s", manifest)
 }
 
 // run makes m what containers of the image run.

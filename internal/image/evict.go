@@ -20,7 +20,15 @@ import (
 const Grace = 10 * time.Minute
 
 // Use notes that an image is used now: the disk budget takes what was not used for longest.
-func (s Space) Use(id digest.Digest) { s.uses.note(id) }
+// It may be named by one of its manifests.
+func (s Space) Use(id digest.Digest) {
+	if cat := s.catalog.Load(); cat != nil {
+		if owner, _, ok := cat.layered(id); ok {
+			id = owner
+		}
+	}
+	s.uses.note(id)
+}
 
 // uses are when images were last used: time stamps of empty files in a directory, each a system call that nobody
 // waits for. One that a loss of power takes makes an image look older than it is, and no more.

@@ -63,6 +63,9 @@ type Image struct {
 	Parent digest.Digest
 	// DiffIDs are the digests of the uncompressed layers, lowest first.
 	DiffIDs []digest.Digest
+	// Variants are the manifests that are here, that of the host's platform among them, with their layers' DiffIDs.
+	// Nobody changes the map.
+	Variants map[digest.Digest][]digest.Digest
 	// Protected images are taken only by who forces it: no prune and no disk budget touches them.
 	Protected bool
 }
@@ -101,6 +104,7 @@ type ImportOptions struct {
 // CommitOptions say what becomes of a container's layer.
 type CommitOptions struct {
 	Parent    digest.Digest // the container's image
+	Manifest  digest.Digest // which of its manifests the container runs; "" is the host's
 	Repo, Tag string        // as in ImportOptions
 	Comment   string
 	Author    string // "" means the parent's

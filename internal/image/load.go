@@ -117,23 +117,32 @@ func (c *change) takeFor(name string, target ocispec.Descriptor, wanted []ocispe
 
 // writeLegacy stores the manifest of an image in docker save's own form.
 func (c *change) writeLegacy(a *tarball.Archive, l *tarball.Legacy) (ocispec.Descriptor, error) {
-	p, err := a.Manifest(l, func(d ocispec.Descriptor) (compression.Kind, error) {
-		ra, err := c.s.content.ReaderAt(c.ctx, d)
-		if err != nil {
-			return compression.Plain, err
-		}
-		defer ra.Close()
-		var head [8]byte
-		n, err := ra.ReadAt(head[:], 0)
-		if err != nil && err != io.EOF {
-			return compression.Plain, err
-		}
-		return compression.Detect(head[:n]), nil
-	})
+	p, err := a.Manifest(l, c.fit)
 	if err != nil {
 		return ocispec.Descriptor{}, err
 	}
 	return c.write(images.MediaTypeDockerSchema2Manifest, p)
+}
+
+// fit gives a layer of docker save's own form its media type. One that is packed as no image's layer may be, by xz or
+// bzip2, is stored unpacked instead.
+func (c *change) fit(layer ocispec.Descriptor) (ocispec.Descriptor, error) {
+	r, err := c.packed(layer)(c.ctx)
+	if err != nil {
+		return layer, err
+	}
+	defer r.Close()
+	head := make([]byte, 8)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return layer, err
+	}
+	if layer.MediaType = tarball.LayerType(compression.Detect(head[:n])); layer.MediaType != "" {
+		return layer, nil
+	}
+	layer, _, err = c.writeLayer(io.MultiReader(bytes.NewReader(head[:n]), r))
+	layer.MediaType = images.MediaTypeDockerSchema2Layer
+	return layer, err
 }
 
 // writeJSON stores v as a document of the content store.

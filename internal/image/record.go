@@ -41,6 +41,9 @@ const (
 	protectedLabel = "berth.protected"
 )
 
+// snapshotLabel is the label on a config by which the topmost snapshot of its layers is kept.
+const snapshotLabel = "containerd.io/gc.ref.snapshot." + snapshotter
+
 // record writes images down, all or none, in one durable transaction. From then
 // on they are there.
 func (s *Service) record(ctx context.Context, records []record) error {
@@ -101,7 +104,7 @@ func (s *stores) label(ctx context.Context, r record) error {
 		}
 	}
 	for config, snapshot := range r.snapshots {
-		if err := s.addLabels(ctx, config, map[string]string{"containerd.io/gc.ref.snapshot." + snapshotter: snapshot}); err != nil {
+		if err := s.addLabels(ctx, config, map[string]string{snapshotLabel: snapshot}); err != nil {
 			return err
 		}
 	}

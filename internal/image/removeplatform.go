@@ -1,7 +1,9 @@
 package image
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"berth/internal/fault"
@@ -76,8 +78,9 @@ func planPlatforms(t *tree.Tree, ref string, img Image, opts RemoveOptions) ([]d
 				continue
 			}
 			any = true
-			if m.Desc.Digest == img.Manifest.Digest && len(uses) > 0 {
-				return nil, fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by container %s", spelling.Short(m.Desc.Digest.Encoded()), spelling.Short(uses[0].ContainerID))
+			used := slices.IndexFunc(uses, func(u Use) bool { return cmp.Or(u.Manifest, img.Manifest.Digest) == m.Desc.Digest })
+			if used >= 0 {
+				return nil, fault.New(fault.Conflict, "conflict: unable to delete %s (cannot be forced) - image is being used by container %s", spelling.Short(m.Desc.Digest.Encoded()), spelling.Short(uses[used].ContainerID))
 			}
 			gone = append(gone, m.Desc.Digest)
 		}

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -23,6 +24,8 @@ type variant struct {
 	arch  string
 	layer []byte
 	gone  bool // its layer is not in the archive
+	// config is the architecture that its configuration says; "" is the right one
+	config string
 }
 
 // indexFiles is an OCI layout of an image of several platforms, the first of which is attested.
@@ -39,7 +42,7 @@ func indexFiles(t testing.TB, name string, variants ...variant) []file {
 	idx := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
 	for _, v := range variants {
 		var cfg Config
-		cfg.OS, cfg.Architecture = "linux", v.arch
+		cfg.OS, cfg.Architecture = "linux", cmp.Or(v.config, v.arch)
 		cfg.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(v.layer)}}
 		m := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
 		m.Config = blob(ocispec.MediaTypeImageConfig, mustJSON(t, cfg), false)

@@ -62,7 +62,7 @@ func (r imageRoutes) usersOf(id digest.Digest) []image.Use {
 	for i := range list {
 		if list[i].ImageID == id.String() {
 			up := list[i].State.Up() || list[i].State == container.Starting
-			uses = append(uses, image.Use{ContainerID: list[i].ID, Running: up})
+			uses = append(uses, image.Use{ContainerID: list[i].ID, Running: up, Manifest: digest.Digest(list[i].Manifest)})
 		}
 	}
 	return uses

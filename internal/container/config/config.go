@@ -201,6 +201,7 @@ type CreateRequest struct {
 // Image is what a container takes from its image.
 type Image struct {
 	ID           string // digest of the index or manifest
+	Manifest     string // digest of the index's manifest that was asked for, when it is not the one that the host runs
 	Env          []string
 	Cmd          []string
 	Entrypoint   []string

@@ -7,14 +7,14 @@ import (
 	"os"
 	"strings"
 
-	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
-
 	"berth/internal/archive"
 	"berth/internal/container/record"
 	"berth/internal/event"
 	"berth/internal/failpoint"
 	"berth/internal/fault"
 	"berth/internal/linux/pidfd"
+
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
 // CommitOptions say what image a container becomes.
@@ -31,6 +31,7 @@ type CommitOptions struct {
 type CommitRequest struct {
 	CommitOptions
 	Parent    string // the container's image
+	Manifest  string // of it, which the container runs; "" is the one of the host's platform
 	CreatedBy string
 	Own       dockerspec.DockerOCIImageConfig // the container's
 }
@@ -64,7 +65,7 @@ func (s *Service) Commit(ctx context.Context, ref string, opts CommitOptions) (s
 		return "", gone(err, c.ID)
 	}
 	defer release()
-	req := CommitRequest{CommitOptions: opts, Parent: c.ImageID, CreatedBy: strings.Join(c.Config.Cmd, " "), Own: imageConfig(c)}
+	req := CommitRequest{CommitOptions: opts, Parent: c.ImageID, Manifest: c.Manifest, CreatedBy: strings.Join(c.Config.Cmd, " "), Own: imageConfig(c)}
 	done, err := s.commits.Commit(ctx, req, func(w io.Writer) error { return s.packLayer(ctx, e, layer, opts.Pause, w) })
 	if err != nil {
 		return "", err

@@ -71,7 +71,7 @@ func viewer(c record.Container) string { return "view of " + c.ID }
 
 // Layer is the container's own layer and the image's below it, to be read until release is called.
 func (h Storage) Layer(ctx context.Context, c record.Container) (layer archive.Layer, release func(), err error) {
-	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	lowers, err := h.deps.Images.Layers(ctx, c.Root())
 	if err != nil {
 		return archive.Layer{}, nil, err
 	}

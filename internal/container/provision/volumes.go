@@ -8,8 +8,6 @@ import (
 	"path"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
 	"berth/internal/container/record"
@@ -17,6 +15,8 @@ import (
 	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/linux/mount"
+
+	"golang.org/x/sys/unix"
 )
 
 // Storage is what the host has of directories for containers.
@@ -178,7 +178,7 @@ func (h Storage) makeSources(c record.Container) error {
 // beneath opens a directory of a container's file system in each layer of the image that has it, the top-most
 // first. What cannot be found there is only copied where it could be shared.
 func (h Storage) beneath(ctx context.Context, c record.Container, root *os.File, target string) (dirs []*os.File) {
-	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	lowers, err := h.deps.Images.Layers(ctx, c.Root())
 	if err != nil {
 		return nil
 	}
@@ -201,7 +201,7 @@ func (h Storage) beneath(ctx context.Context, c record.Container, root *os.File,
 
 // mountRoot mounts the container's file system, detached from the host's tree.
 func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, error) {
-	lowers, err := h.deps.Images.Layers(ctx, c.ImageID)
+	lowers, err := h.deps.Images.Layers(ctx, c.Root())
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package record
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -19,6 +20,7 @@ type Container struct {
 	Name                                    string // without the leading slash
 	Created                                 time.Time
 	ImageID                                 string // digest of the image's manifest or index
+	Manifest                                string `json:",omitempty"` // of the image's, which it runs; "" for the one that the host runs
 	Config                                  config.Config
 	HostConfig                              config.HostConfig
 	State                                   State
@@ -39,6 +41,9 @@ type Container struct {
 	Execs                                   []string
 	Revision                                uint64 `json:"-"` // of this snapshot: no two of one container have the same in one daemon; 0 for one that is none
 }
+
+// Root names what the layers below the container's own one are of: the image, or one of its manifests.
+func (c *Container) Root() string { return cmp.Or(c.Manifest, c.ImageID) }
 
 // Run is one run of a container's program.
 type Run struct {

@@ -21,6 +21,7 @@ type Image struct {
 type Use struct {
 	ContainerID string // 64 hex digits
 	Running     bool
+	Manifest    digest.Digest // which of the image's it runs; "" is the one of the host's platform
 }
 
 // Line is one line of a remove's answer; one of the two is set.

@@ -137,9 +137,9 @@ func (a *Archive) blob(name string) (ocispec.Descriptor, error) {
 	return ocispec.Descriptor{}, fmt.Errorf("%s not found", fault.Quoted(name))
 }
 
-// Manifest writes the manifest that docker save's form leaves out. kind tells
-// the compression of a layer. Equal archives give equal manifests.
-func (a *Archive) Manifest(l *Legacy, kind func(ocispec.Descriptor) (compression.Kind, error)) ([]byte, error) {
+// Manifest writes the manifest that docker save's form leaves out. fit gives a layer its media type, or makes another
+// one of it. Equal archives give equal manifests.
+func (a *Archive) Manifest(l *Legacy, fit func(ocispec.Descriptor) (ocispec.Descriptor, error)) ([]byte, error) {
 	config, err := a.blob(l.Config)
 	if err != nil {
 		return nil, fmt.Errorf("config %w", err)
@@ -154,19 +154,16 @@ func (a *Archive) Manifest(l *Legacy, kind func(ocispec.Descriptor) (compression
 		if err != nil {
 			return nil, fmt.Errorf("layer %w", err)
 		}
-		k, err := kind(layer)
-		if err != nil {
-			return nil, err
-		}
-		if layer.MediaType = layerType(k); layer.MediaType == "" {
-			return nil, fmt.Errorf("layer %s: unsupported compression", fault.Quoted(name))
+		if layer, err = fit(layer); err != nil {
+			return nil, fmt.Errorf("layer %s: %w", fault.Quoted(name), err)
 		}
 		m.Layers = append(m.Layers, layer)
 	}
 	return json.Marshal(m)
 }
 
-func layerType(k compression.Kind) string {
+// LayerType is the media type of a layer that is packed in one of the ways which images know; "" for other ones.
+func LayerType(k compression.Kind) string {
 	switch k {
 	case compression.Plain:
 		return images.MediaTypeDockerSchema2Layer

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"berth/internal/archive/compression"
 	"berth/internal/fault"
 	"berth/internal/image/spelling"
 
@@ -28,7 +27,7 @@ func FuzzContents(f *testing.F) {
 				}
 			}
 			if n.Legacy != nil {
-				a.Manifest(n.Legacy, func(ocispec.Descriptor) (compression.Kind, error) { return compression.Plain, nil })
+				a.Manifest(n.Legacy, func(d ocispec.Descriptor) (ocispec.Descriptor, error) { return d, nil })
 			} else if n.Target.Digest.Validate() != nil {
 				t.Errorf("digest %q", n.Target.Digest)
 			}
