@@ -16,10 +16,10 @@ import (
 	"strings"
 	"time"
 
+	berth "berth/internal/runtime"
+
 	"github.com/moby/profiles/seccomp"
 	"github.com/opencontainers/runtime-spec/specs-go"
-
-	berth "berth/internal/runtime"
 )
 
 // imageName is what the scenarios run: busybox, and a program that says when
@@ -112,8 +112,8 @@ func bigTar(files, size int) ([]byte, error) {
 	return out.Bytes(), w.Close()
 }
 
-// archive packs layers as `docker save` does.
-func archive(name string, layers ...[]byte) ([]byte, error) {
+// archive packs layers as `docker save` does. Where there are packed ones they go in instead.
+func archive(name string, layers, packed [][]byte) ([]byte, error) {
 	var diffs, paths []string
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
@@ -121,9 +121,12 @@ func archive(name string, layers ...[]byte) ([]byte, error) {
 		w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: time.Unix(0, 0)})
 		w.Write(data)
 	}
-	for _, layer := range layers {
+	for i, layer := range layers {
 		sum := fmt.Sprintf("%x", sha256.Sum256(layer))
 		diffs, paths = append(diffs, "sha256:"+sum), append(paths, sum+".tar")
+		if packed != nil {
+			layer = packed[i]
+		}
 		file(sum+".tar", layer)
 	}
 	config, err := json.Marshal(map[string]any{"architecture": runtime.GOARCH, "os": "linux", "config": map[string]any{"Cmd": []string{"sh"}},
@@ -155,7 +158,7 @@ func (b *bench) makeImages() error {
 	if err != nil {
 		return err
 	}
-	loadable, err := archive("big:loaded", base, big)
+	loadable, err := archive("big:loaded", [][]byte{base, big}, nil)
 	if err != nil {
 		return err
 	}
