@@ -113,11 +113,11 @@ func (s *Store) DeleteManifest(_ context.Context, repo string, d digest.Digest) 
 	lock := s.repos.get(repo)
 	lock.Lock()
 	defer lock.Unlock()
-	return s.deleteManifest(repo, d)
+	return removeManifest(s, repo, d)
 }
 
-// deleteManifest is DeleteManifest under the repository's lock.
-func (s *Store) deleteManifest(repo string, d digest.Digest) error {
+// removeManifest is DeleteManifest under the repository's lock.
+func removeManifest(s *Store, repo string, d digest.Digest) error {
 	link := linkPath(repo, "_manifests", d)
 	kind, err := s.root.ReadFile(link)
 	if err != nil {

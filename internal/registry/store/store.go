@@ -86,7 +86,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s.usage = usage{disk: s.disk, quota: o.Quota}
 	begin := s.begin
 	if o.ReadOnly {
-		begin = s.look
+		begin = func(dir string) error { return look(s, dir) }
 	}
 	if err := begin(dir); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -95,7 +95,7 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 // look takes a directory into use of which nothing is changed. Where there is no lock, as in a copy, nobody writes.
-func (s *Store) look(dir string) (err error) {
+func look(s *Store, dir string) (err error) {
 	s.lock, err = s.root.Open("lock")
 	if gone(err) != nil {
 		return err

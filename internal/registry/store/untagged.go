@@ -23,14 +23,14 @@ func (s *Store) RemoveUntagged(ctx context.Context, before time.Time) (removed i
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := s.removeUntagged(repo, before)
+		n, err := removeUntagged(s, repo, before)
 		removed += n
 		return err
 	})
 	return removed, err
 }
 
-func (s *Store) removeUntagged(repo string, before time.Time) (removed int, err error) {
+func removeUntagged(s *Store, repo string, before time.Time) (removed int, err error) {
 	// As in the sweep: most is read before the lock is taken.
 	w := &sweeper{store: s, named: map[digest.Digest]bool{}}
 	parts := map[digest.Digest]grammar.Links{}
@@ -67,7 +67,7 @@ func (s *Store) removeUntagged(repo string, before time.Time) (removed int, err 
 	for _, d := range lost {
 		old, err := s.markedBefore(repo, d, before)
 		if err == nil && old {
-			err = s.deleteManifest(repo, d)
+			err = removeManifest(s, repo, d)
 			removed++
 		}
 		if err != nil {
@@ -107,7 +107,7 @@ func unreached(parts map[digest.Digest]grammar.Links, tagged []digest.Digest) []
 }
 
 // markedBefore reports that a manifest was met without a tag before a time, and marks it if it is the first time.
-func (s *Store) markedBefore(repo string, d digest.Digest, before time.Time) (bool, error) {
+func (s disk) markedBefore(repo string, d digest.Digest, before time.Time) (bool, error) {
 	name := linkPath(repo, "_untagged", d)
 	info, err := s.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,6 +120,6 @@ func (s *Store) markedBefore(repo string, d digest.Digest, before time.Time) (bo
 }
 
 // unmark takes the mark of a manifest away. The caller holds the repository's lock.
-func (s *Store) unmark(repo string, d digest.Digest) error {
+func (s disk) unmark(repo string, d digest.Digest) error {
 	return gone(s.root.Remove(linkPath(repo, "_untagged", d)))
 }
