@@ -6,6 +6,7 @@ import (
 	"berth/internal/cli/container"
 	"berth/internal/cli/image"
 	"berth/internal/cli/manifest"
+	"berth/internal/cli/network"
 	"berth/internal/cli/registry"
 	"berth/internal/cli/session"
 	"berth/internal/cli/system"
@@ -57,7 +58,7 @@ func newRoot(s *session.Session, b system.Build) *cobra.Command {
 	root.AddCommand(image.TopLevel(s)...)
 	root.AddCommand(
 		registry.NewLogin(s), registry.NewLogout(s), registry.NewRegistry(s), registry.NewSearch(s), system.NewEvents(s), system.NewInfo(s, b), system.NewInspect(s), system.NewVersion(s, b),
-		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, manifest.NewCommand(s)), group(s, system.NewCommand(s, b)), group(s, volume.NewCommand(s)),
+		group(s, container.NewCommand(s)), group(s, image.NewCommand(s)), group(s, manifest.NewCommand(s)), group(s, system.NewCommand(s, b)), group(s, volume.NewCommand(s)), group(s, network.NewCommand(s)),
 	)
 	plainUseLines(root)
 	return root

@@ -448,6 +448,8 @@ func (f *fakeNetworks) Disconnect(_ context.Context, ep Endpoint) error {
 	return nil
 }
 
+func (f *fakeNetworks) Unplug(ctx context.Context, ep Endpoint) error { return f.Disconnect(ctx, ep) }
+
 func (f *fakeNetworks) Restore(_ context.Context, running []Connection) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -123,6 +123,11 @@ func (a networks) Disconnect(ctx context.Context, ep container.Endpoint) error {
 	return a.Service.Disconnect(ctx, ep.EndpointID)
 }
 
+// Unplug gives back the endpoint of a container that goes on running.
+func (a networks) Unplug(ctx context.Context, ep container.Endpoint) error {
+	return a.Service.Unplug(ctx, ep.EndpointID)
+}
+
 // Restore takes over the endpoints of the containers that still run.
 func (a networks) Restore(ctx context.Context, running []container.Connection) error {
 	eps := make([]network.Endpoint, 0, len(running))

@@ -223,7 +223,14 @@ func (s *Service) Lead(ns *os.File, gateway netip.Addr) error {
 }
 
 // Unplug is Disconnect for a container that goes on running: its interface goes first.
-func (s *Service) Unplug(ctx context.Context, e Endpoint) error {
-	err := s.links.DeleteLink(e.HostLink)
-	return errors.Join(err, s.Disconnect(ctx, e.EndpointID))
+func (s *Service) Unplug(ctx context.Context, endpoint string) error {
+	s.mu.Lock()
+	e := s.endpoints[endpoint]
+	s.mu.Unlock()
+	if e.HostLink != "" {
+		if err := s.links.DeleteLink(e.HostLink); err != nil {
+			return err
+		}
+	}
+	return s.Disconnect(ctx, endpoint)
 }

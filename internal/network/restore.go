@@ -44,6 +44,9 @@ func (s *Service) Restore(ctx context.Context, running []Endpoint) error {
 			if err := g.reattach(running); err != nil {
 				return err
 			}
+			if err := g.sweep(running); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

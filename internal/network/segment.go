@@ -93,3 +93,27 @@ func (g *segment) reattach(running []Endpoint) error {
 	}
 	return nil
 }
+
+// sweep removes the ports of its bridge that no running container's endpoint has: of an interface that a container
+// got, or was to lose, while the daemon was killed. On a bridge of somebody else's nobody knows whose they are.
+func (g *segment) sweep(running []Endpoint) error {
+	if g.bridge.foreign {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, e := range running {
+		known[e.HostLink] = true
+	}
+	links, err := netns.Dump(netlink.LinkList)
+	if err != nil {
+		return fmt.Errorf("list the host's links: %w", err)
+	}
+	for _, l := range links {
+		if a := l.Attrs(); a.MasterIndex == g.bridge.index && l.Type() == "veth" && !known[a.Name] {
+			if err := g.links.DeleteLink(a.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

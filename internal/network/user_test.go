@@ -136,13 +136,13 @@ func TestAContainerIsOnSeveralNetworks(t *testing.T) {
 	if _, err := s.Connect(l.Context(), ConnectRequest{Network: "two", Address: netip.MustParseAddr("10.20.99.1")}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("an address in use: %v", err)
 	}
-	if err := s.Unplug(l.Context(), second.Endpoint); err != nil {
+	if err := s.Unplug(l.Context(), second.EndpointID); err != nil {
 		t.Error(err)
 	}
 	l.isCutOff(b.NetNS, "tcp4", "10.20.99.1:80")
 	again := l.join(s, ConnectRequest{Network: "two", Into: a.NetNS, Link: 1, Beside: true, Address: netip.MustParseAddr("10.20.99.1")})
 	l.reaches(b.NetNS, "tcp4", "10.20.99.1:80", "10.20.7.0")
-	if err := s.Unplug(l.Context(), again.Endpoint); err != nil {
+	if err := s.Unplug(l.Context(), again.EndpointID); err != nil {
 		t.Error(err)
 	}
 }

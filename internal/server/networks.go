@@ -13,6 +13,7 @@ import (
 	"berth/internal/network/definition"
 	"berth/internal/server/compat"
 	"berth/internal/server/filter"
+	"berth/internal/server/grammar"
 	"berth/internal/server/show"
 
 	"github.com/moby/moby/api/types/network"
@@ -22,6 +23,7 @@ import (
 type networkRoutes struct {
 	networks   Networks
 	containers Containers
+	attached   Attachments
 }
 
 func (r networkRoutes) list(c *call) error {
@@ -155,4 +157,37 @@ func (r networkRoutes) prune(c *call) error {
 		return (until.IsZero() || n.Created.Before(until)) && f.PruneLabels(n.Labels)
 	})
 	return c.json(network.PruneReport{NetworksDeleted: names}, err)
+}
+
+func (r networkRoutes) connect(c *call) error {
+	var wish network.ConnectRequest
+	if err := c.decode(&wish); err != nil {
+		return err
+	}
+	n, err := r.networks.Inspect(c.name)
+	if err != nil {
+		return err
+	}
+	a, err := grammar.TakeEndpoint(n.Name, wish.EndpointConfig)
+	if err != nil {
+		return err
+	}
+	if err := r.attached.Connect(c.r.Context(), wish.Container, c.name, a); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (r networkRoutes) disconnect(c *call) error {
+	var wish network.DisconnectRequest
+	if err := c.decode(&wish); err != nil {
+		return err
+	}
+	// Force is for endpoints whose container is lost, of which there are none here.
+	if err := r.attached.Disconnect(c.r.Context(), wish.Container, c.name); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusOK)
+	return nil
 }

@@ -20,7 +20,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: lines.New()}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
-	system, volumes, networks, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, networkRoutes{cfg.Networks, cfg.Containers}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
+	system, volumes, networks, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, networkRoutes{cfg.Networks, cfg.Containers, cfg.Attachments}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},
@@ -87,6 +87,8 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "DELETE", path: "/networks/{id}", handle: networks.remove},
 		{method: "POST", path: "/networks/create", handle: networks.create},
 		{method: "POST", path: "/networks/prune", handle: networks.prune},
+		{method: "POST", path: "/networks/{id}/connect", handle: networks.connect},
+		{method: "POST", path: "/networks/{id}/disconnect", handle: networks.disconnect},
 
 		// Berth's own.
 		{method: "GET", path: "/snapshots", handle: snapshots.all},
@@ -111,8 +113,6 @@ func table(cfg *Config, life *lifetime) []route {
 		// Known, and answered 501 for now.
 		{method: "POST", path: "/build"},
 		{method: "POST", path: "/build/prune"},
-		{method: "POST", path: "/networks/{id}/connect"},
-		{method: "POST", path: "/networks/{id}/disconnect"},
 		{method: "GET", path: "/plugins"},
 		{method: "GET", path: "/plugins/privileges"},
 		{method: "POST", path: "/plugins/pull"},

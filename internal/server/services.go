@@ -113,8 +113,15 @@ type Logins interface {
 
 // Objects are the nouns beside containers and images.
 type Objects struct {
-	Volumes  Volumes
-	Networks Networks
+	Attachments Attachments
+	Volumes     Volumes
+	Networks    Networks
+}
+
+// Attachments is what the border needs to put containers on networks.
+type Attachments interface {
+	Connect(ctx context.Context, ref, network string, a config.Attachment) error
+	Disconnect(ctx context.Context, ref, network string) error
 }
 
 // Networks is what the border needs of the networks.

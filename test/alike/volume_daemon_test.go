@@ -22,10 +22,16 @@ func TestVolumesAreAlikeOnBothDaemons(t *testing.T) {
 		regexp.MustCompile(`\b[0-9a-f]{64}\b`), regexp.MustCompile(`\b[0-9a-f]{12}\b`),
 		regexp.MustCompile(`/[^"' ]*/volumes/`), regexp.MustCompile(`\d{4}-\d\d-\d\dT[^"]*`),
 	}
-	for _, line := range strings.Split(strings.TrimSpace(volumeLines), "\n") {
+	compareLines(t, volumeLines, clients, busybox, hide)
+}
+
+// compareLines has two clients run the same commands; ~ is a space inside a word and IMAGE the engine's image.
+func compareLines(t *testing.T, text string, clients [2]harness.Client, image [2]string, hide []*regexp.Regexp) {
+	t.Helper()
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		var results [2]harness.Result
 		for i, c := range clients {
-			words := strings.Fields(strings.ReplaceAll(line, "IMAGE", busybox[i]))
+			words := strings.Fields(strings.ReplaceAll(line, "IMAGE", image[i]))
 			for j := range words {
 				words[j] = strings.ReplaceAll(words[j], "~", " ")
 			}

@@ -41,7 +41,7 @@ func handled(d *harness.Daemon) error {
 // gone has all containers gone, and holds what was told since then against what happened. One that
 // is about to go by itself is told of when it has gone.
 func gone(d *harness.Daemon, since time.Time) error {
-	err := errors.Join(handled(d), d.Empty())
+	err := errors.Join(handled(d), d.Empty(), alone(d))
 	if err == nil {
 		soon(func() bool { err = told(d, since); return err == nil })
 	}

@@ -14,7 +14,7 @@ import (
 // scenes are what clients want of a daemon, each with containers of its own. Together they lead to every
 // failpoint; what they leave running is there when the daemon is killed and ended.
 func scenes() []func(*worker) {
-	return []func(*worker){renames, pauses, ends, fails, restarts, heals, goes, copies, commits, snapshots, publishes, publishes}
+	return []func(*worker){renames, pauses, ends, fails, restarts, heals, goes, copies, commits, snapshots, publishes, publishes, attaches}
 }
 
 func post(path, to string) verb { return verb{"POST", path, to, ""} }

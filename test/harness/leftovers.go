@@ -83,6 +83,9 @@ func (d Traces) rules() []string {
 	}
 	var left []string
 	for _, s := range sets {
+		if !s.IsMap {
+			continue // of networks
+		}
 		elements, err := conn.GetSetElements(s)
 		if err != nil {
 			return []string{err.Error()}

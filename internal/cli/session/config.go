@@ -14,13 +14,14 @@ import (
 
 // Config is the part of docker's config.json that the client uses.
 type Config struct {
-	DetachKeys    string           `json:"detachKeys"`
-	PsFormat      string           `json:"psFormat"`
-	ImagesFormat  string           `json:"imagesFormat"`
-	VolumesFormat string           `json:"volumesFormat"`
-	StatsFormat   string           `json:"statsFormat"`
-	PruneFilters  []string         `json:"pruneFilters"`
-	Proxies       map[string]Proxy `json:"proxies"`
+	DetachKeys     string           `json:"detachKeys"`
+	PsFormat       string           `json:"psFormat"`
+	ImagesFormat   string           `json:"imagesFormat"`
+	VolumesFormat  string           `json:"volumesFormat"`
+	NetworksFormat string           `json:"networksFormat"`
+	StatsFormat    string           `json:"statsFormat"`
+	PruneFilters   []string         `json:"pruneFilters"`
+	Proxies        map[string]Proxy `json:"proxies"`
 
 	// HTTPHeaders go with every request to the daemon.
 	HTTPHeaders map[string]string `json:"HttpHeaders"`

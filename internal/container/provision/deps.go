@@ -32,6 +32,8 @@ type Networks interface {
 	Reserve(ctx context.Context) (Place, error)
 	ConnectNone(ctx context.Context) (*os.File, error)
 	Disconnect(ctx context.Context, ep record.Endpoint) error
+	// Unplug is Disconnect for a container that goes on running.
+	Unplug(ctx context.Context, ep record.Endpoint) error
 	// Restore makes the endpoints of running containers the only ones that
 	// there are. The sockets in Holds become the network's.
 	Restore(ctx context.Context, running []Connection) error

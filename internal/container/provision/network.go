@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -65,6 +66,7 @@ func (h wiring) connectAll(ctx context.Context, c record.Container, box *sandbox
 			return all, err
 		}
 		undo.Add(func() { h.deps.Networks.Disconnect(context.WithoutCancel(ctx), conn.Endpoints[0]) })
+		conn.Endpoints[0].Link = i
 		if all == nil {
 			all = conn
 			continue
@@ -74,17 +76,55 @@ func (h wiring) connectAll(ctx context.Context, c record.Container, box *sandbox
 	if way > 0 {
 		err = h.deps.Networks.Lead(all.NetNS, all.Endpoints[way])
 	}
+	if all == nil { // of no network
+		ns, err := h.deps.Networks.ConnectNone(ctx)
+		return &Connection{NetNS: ns}, err
+	}
 	return all, err
+}
+
+// With is what a container asks of networks, and of one more.
+func With(c record.Container, network string, a config.Attachment) map[string]config.Attachment {
+	out := map[string]config.Attachment{network: a}
+	for _, name := range On(c) {
+		out[name] = c.Networks[name]
+	}
+	return out
+}
+
+// Without is what a container asks of networks but for one.
+func Without(c record.Container, network string) map[string]config.Attachment {
+	out := With(c, network, config.Attachment{})
+	delete(out, network)
+	return out
+}
+
+// NetNS opens the network namespace of a running container.
+func NetNS(h *Host, id string) (*os.File, error) {
+	ns, _, err := h.wiring().namespaceOf(id, "net", "network namespace")
+	return ns, err
+}
+
+// LeadOut makes the endpoint of a running container its way out that is to be that.
+func LeadOut(in Networks, c record.Container, ns *os.File) error {
+	var ways []config.Way
+	for _, e := range c.Endpoints {
+		ways = append(ways, config.Way{Name: e.Network, Priority: c.Networks[e.Network].Priority, LeadsOut: e.Gateway.IsValid()})
+	}
+	if way := config.WayOut(ways); way >= 0 {
+		return in.Lead(ns, c.Endpoints[way])
+	}
+	return nil
 }
 
 // wishes are the endpoints that a container is to have, and which of them is its way out. That one has its ports.
 func (h wiring) wishes(c record.Container) (list []Wish, way int, err error) {
 	mode, ports := c.HostConfig.NetworkMode, config.Ports(c.Config, c.HostConfig)
-	if mode == "bridge" && len(c.Networks) == 0 {
+	if mode == "bridge" && c.Networks == nil {
 		return []Wish{{Network: mode, Attachment: config.Attachment{MAC: c.Config.MacAddress}, Ports: ports}}, 0, nil
 	}
 	var ways []config.Way
-	for i, ref := range on(c) {
+	for i, ref := range On(c) {
 		id, name, leadsOut, err := h.deps.Networks.Find(ref)
 		if err != nil {
 			return nil, 0, err
@@ -105,10 +145,10 @@ func (h wiring) wishes(c record.Container) (list []Wish, way int, err error) {
 	return list, way, nil
 }
 
-// on are the networks that a container is to be on, that of its mode first.
-func on(c record.Container) []string {
+// On are the networks that a container is to be on, that of its mode first.
+func On(c record.Container) []string {
 	mode := c.HostConfig.NetworkMode
-	if len(c.Networks) == 0 {
+	if c.Networks == nil {
 		return []string{mode}
 	}
 	names := slices.Sorted(maps.Keys(c.Networks))

@@ -26,7 +26,7 @@ type Container struct {
 	State                                   State
 	Wanted                                  Wanted                       // whether the user wants it up
 	Run                                     Run                          // the present or last run
-	Networks                                map[string]config.Attachment `json:",omitempty"` // what was asked of networks, by their names or IDs
+	Networks                                map[string]config.Attachment // what was asked of networks, by their names or IDs; nil is the one of the mode
 	Endpoints                               []Endpoint                   // of the present or last run, that on the network of its mode first
 	Began                                   *Began                       `json:",omitempty"` // with the record of a run until its end
 	Restarts                                int                          // by its policy, since it was started by hand
@@ -70,6 +70,7 @@ type Endpoint struct {
 	Address    netip.Prefix
 	Gateway    netip.Addr
 	MAC        string
+	Link       int                  `json:",omitempty"` // its interface's number
 	HostLink   string               // name of the bridge port in the host's namespace
 	Ports      []config.PortBinding // as bound, host ports filled in
 }

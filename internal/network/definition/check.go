@@ -57,9 +57,9 @@ func checkKind(d Definition) error {
 	case slices.Contains([]string{"macvlan", "ipvlan", "overlay"}, d.Driver):
 		return fault.New(fault.Unsupported, "networks of the driver %q are not supported yet", d.Driver)
 	case d.Driver != "bridge":
-		return fault.New(fault.NotFound, "could not find plugin %s in v1 plugin registry: plugin %q not found", d.Driver, d.Driver)
+		return fault.New(fault.NotFound, "plugin %q not found", d.Driver)
 	case d.IPAM.Driver != "default":
-		return fault.New(fault.Invalid, "could not find an available, non-overlapping IPv4 address pool among the defaults: the IPAM driver %q is not there", d.IPAM.Driver)
+		return fault.New(fault.NotFound, "plugin %q not found", d.IPAM.Driver)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (b *Bridge) read(key, value string) (err error) {
 	switch key {
 	case ICC, Masquerade, DefaultLink:
 		if on, err = strconv.ParseBool(value); err != nil {
-			return fault.New(fault.Invalid, "failed to parse %s value: %q (%v)", key, value, err)
+			return fault.New(fault.Invalid, "failed to parse %s value: %s (%v)", key, value, err)
 		}
 	}
 	switch key {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
 	"golang.org/x/sys/unix"
 
 	"berth/internal/network/address"
@@ -24,9 +25,9 @@ type sets struct {
 func newSets(t *nftables.Table) sets {
 	target := nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService)
 	return sets{
-		bridges:     &nftables.Set{Table: t, Name: "bridges", ID: 1, KeyType: nftables.TypeIFName},
+		bridges:     &nftables.Set{Table: t, Name: "bridges", ID: 1, KeyByteOrder: binaryutil.NativeEndian, KeyType: nftables.TypeIFName},
 		talking:     &nftables.Set{Table: t, Name: "talking", ID: 2, Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName)},
-		internal:    &nftables.Set{Table: t, Name: "internal", ID: 3, KeyType: nftables.TypeIFName},
+		internal:    &nftables.Set{Table: t, Name: "internal", ID: 3, KeyByteOrder: binaryutil.NativeEndian, KeyType: nftables.TypeIFName},
 		masqueraded: &nftables.Set{Table: t, Name: "masqueraded", ID: 4, Interval: true, KeyType: nftables.TypeIPAddr},
 		published: &nftables.Set{
 			Table: t, Name: "ports", ID: 5, IsMap: true, DataType: target,

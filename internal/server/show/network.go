@@ -75,12 +75,12 @@ func Networks(c *container.Container) map[string]*network.EndpointSettings {
 		}
 		out[c.Endpoints[i].Network] = endpoint(c, &c.Endpoints[i], asked)
 	}
-	if len(c.Endpoints) == 0 {
+	if len(c.Endpoints) == 0 && c.Networks == nil {
 		name := grammar.PlainNetwork(mode)
 		out[name] = endpoint(c, &container.Endpoint{Network: name}, c.Networks[mode])
 	}
 	for name, asked := range c.Networks {
-		if name != mode && out[name] == nil {
+		if out[name] == nil && (name != mode || len(c.Endpoints) == 0) {
 			out[name] = endpoint(c, &container.Endpoint{Network: name}, asked)
 		}
 	}
