@@ -12,8 +12,8 @@ import (
 // Networks are the calls under /networks.
 type Networks struct{ c *Client }
 
-// Networks returns the calls under /networks.
-func (c *Client) Networks() Networks { return Networks{c} }
+// NetworksOf returns a client's calls under /networks.
+func NetworksOf(c *Client) Networks { return Networks{c} }
 
 // List returns the networks that match.
 func (x Networks) List(ctx context.Context, filters map[string][]string) ([]network.Summary, error) {

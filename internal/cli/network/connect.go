@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
 
@@ -34,7 +35,7 @@ func newConnect(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return client.Networks().Connect(cmd.Context(), args[0], network.ConnectRequest{Container: args[1], EndpointConfig: settings})
+			return engine.NetworksOf(client).Connect(cmd.Context(), args[0], network.ConnectRequest{Container: args[1], EndpointConfig: settings})
 		},
 	}
 	fs := cmd.Flags()

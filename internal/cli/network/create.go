@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
 
@@ -35,7 +36,7 @@ func newCreate(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := client.Networks().Create(cmd.Context(), wish)
+			made, err := engine.NetworksOf(client).Create(cmd.Context(), wish)
 			if err != nil {
 				return err
 			}

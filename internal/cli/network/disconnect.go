@@ -1,6 +1,7 @@
 package network
 
 import (
+	"berth/internal/cli/engine"
 	"berth/internal/cli/session"
 
 	"github.com/moby/moby/api/types/network"
@@ -19,7 +20,7 @@ func newDisconnect(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return client.Networks().Disconnect(cmd.Context(), args[0], network.DisconnectRequest{Container: args[1], Force: force})
+			return engine.NetworksOf(client).Disconnect(cmd.Context(), args[0], network.DisconnectRequest{Container: args[1], Force: force})
 		},
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force the container to disconnect from a network")

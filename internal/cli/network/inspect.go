@@ -1,6 +1,7 @@
 package network
 
 import (
+	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
 	"berth/internal/cli/session"
 
@@ -22,7 +23,7 @@ func newInspect(s *session.Session) *cobra.Command {
 				return err
 			}
 			return format.Inspect(s.Out, args, text, func(ref string) (format.Inspected, error) {
-				raw, err := client.Networks().Inspect(cmd.Context(), ref, verbose)
+				raw, err := engine.NetworksOf(client).Inspect(cmd.Context(), ref, verbose)
 				if err != nil {
 					return format.Inspected{}, err
 				}

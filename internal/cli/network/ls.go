@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/cli/engine"
 	"berth/internal/cli/format"
 	"berth/internal/cli/opts"
 	"berth/internal/cli/session"
@@ -33,7 +34,7 @@ func newLs(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := client.Networks().List(cmd.Context(), o.filter.Values)
+			list, err := engine.NetworksOf(client).List(cmd.Context(), o.filter.Values)
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ func newRm(s *session.Session) *cobra.Command {
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Do not error if the network does not exist")
 	return batch.Verb(s, cmd, batch.InOrder, func(client *engine.Client) (batch.Op, error) {
 		return func(ctx context.Context, name string) error {
-			err := client.Networks().Remove(ctx, name)
+			err := engine.NetworksOf(client).Remove(ctx, name)
 			if force && fault.Is(err, fault.NotFound) {
 				return nil
 			}
