@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,12 +124,19 @@ func (l *ledger) grows(t *testing.T, when string) {
 // holds compares what the server has with what it had acknowledged before it was asked.
 func (l *ledger) holds(t *testing.T, when string) {
 	t.Helper()
+	l.has(t, l.sofar(), when)
+}
+
+// sofar is what has been acknowledged by now.
+func (l *ledger) sofar() []int64 {
 	l.mu.Lock()
-	want := make([]int64, 0, len(l.acked))
-	for n := range l.acked {
-		want = append(want, n)
-	}
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.acked))
+}
+
+// has fails the test if any of these writes is missing.
+func (l *ledger) has(t *testing.T, want []int64, when string) {
+	t.Helper()
 	var has map[int64]bool
 	harness.Eventually(t, "the server answers "+when, func() error {
 		s, err := l.connect(t.Context())
