@@ -85,14 +85,18 @@ func (b backups) frozen(ctx context.Context, sub snapshot.Subject, do func(*os.F
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(aside)) }()
-	if err := b.volumes.Service.Clone(ctx, sub, "", aside, "copy"); err != nil {
-		return err
+	copied := filepath.Join(aside, "copy")
+	if err := os.Mkdir(copied, 0o700); err != nil {
+		return fault.Wrap(fault.Internal, err, "the volume cannot be copied")
 	}
-	dir, err := openDir(filepath.Join(aside, "copy"))
+	dir, err := openDir(copied)
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
+	if err := b.volumes.Service.Clone(ctx, sub, "", dir); err != nil {
+		return err
+	}
 	return do(dir)
 }
 
@@ -116,7 +120,7 @@ func (b backups) Restore(ctx context.Context, from backup.Spot, name string, rep
 // that there is, and without only if there is nothing in it. What was there is kept as a snapshot.
 func (b backups) make(ctx context.Context, r volume.Request, replace bool, reason string, fill func(*os.File) error) (fresh bool, err error) {
 	if _, err := b.volumes.volumes.Get(r.Name); fault.Is(err, fault.NotFound) {
-		_, err := b.volumes.volumes.CreateFrom(r, func(home, data string) error { return filled(filepath.Join(home, data), fill) })
+		_, err := b.volumes.volumes.CreateFrom(r, func(into *os.File) error { return filled(into, fill) })
 		if err == nil {
 			b.volumes.volumes.publish(notice.Volume(r.Name, volume.Local, event.Create))
 		}
@@ -143,16 +147,8 @@ func (b backups) make(ctx context.Context, r volume.Request, replace bool, reaso
 	return false, err
 }
 
-// filled makes a directory of what fill puts into it. It is on the disk when this returns.
-func filled(path string, fill func(*os.File) error) error {
-	if err := os.Mkdir(path, 0o755); err != nil {
-		return fault.Wrap(fault.Internal, err, "the volume cannot be made")
-	}
-	dir, err := openDir(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
+// filled is a directory with what fill puts into it. That is on the disk when this returns.
+func filled(dir *os.File, fill func(*os.File) error) error {
 	if err := fill(dir); err != nil {
 		return err
 	}

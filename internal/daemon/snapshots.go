@@ -210,7 +210,14 @@ func (s volumeSnapshots) Clone(ctx context.Context, of, name string, r volume.Re
 	}
 	maps.Copy(labels, r.Labels)
 	r.Labels = labels
-	v, err := s.volumes.CreateFrom(r, func(home, data string) error { return s.Service.Clone(ctx, sub, name, home, data) })
+	if size, sized := from.Options["size"]; sized && r.Options["size"] == "" { // it has that one's size too
+		r.Options = maps.Clone(r.Options)
+		if r.Options == nil {
+			r.Options = map[string]string{}
+		}
+		r.Options["size"] = size
+	}
+	v, err := s.volumes.CreateFrom(r, func(into *os.File) error { return s.Service.Clone(ctx, sub, name, into) })
 	if err != nil {
 		return volume.Volume{}, err
 	}

@@ -40,9 +40,9 @@ func TestASnapshotHasEverythingThatTheTreeHas(t *testing.T) {
 			_, _, err = l.s.Rollback(t.Context(), l.sub, before.ID[:12])
 			l.must(err)
 			same(t, "after the rollback of the rollback", listing(t, l.data()), changed)
-			l.must(l.s.Clone(t.Context(), l.sub, "first", l.home, "clone"))
+			l.clone("first", "clone")
 			same(t, "a clone of the snapshot", listing(t, filepath.Join(l.home, "clone")), want)
-			l.must(l.s.Clone(t.Context(), l.sub, "", l.home, "now"))
+			l.clone("", "now")
 			same(t, "a clone", listing(t, filepath.Join(l.home, "now")), changed)
 		})
 	}
@@ -57,7 +57,7 @@ func (l *lab) files(id string) string {
 	}
 	there = filepath.Join(l.home, "files of "+id)
 	l.must(os.RemoveAll(there))
-	l.must(l.s.Clone(l.t.Context(), l.sub, id, l.home, filepath.Base(there)))
+	l.clone(id, filepath.Base(there))
 	return there
 }
 
@@ -418,4 +418,15 @@ func TestALaterSnapshotInPiecesReadsWhatHasChanged(t *testing.T) {
 	if n := p.read.Load(); n == 0 || n > 5<<20 {
 		t.Errorf("%d bytes are read", n)
 	}
+}
+
+// clone makes a clone of a snapshot, or of what there is, beside the files.
+func (l *lab) clone(ref, name string) {
+	l.t.Helper()
+	at := filepath.Join(l.home, name)
+	l.must(os.Mkdir(at, 0o700))
+	into, err := openDir(at)
+	l.must(err)
+	defer into.Close()
+	l.must(l.s.Clone(l.t.Context(), l.sub, ref, into))
 }

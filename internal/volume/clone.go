@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"berth/internal/fault"
+	"berth/internal/space"
 )
 
 // Hold is Claim for who uses a volume that has to be there.
@@ -18,24 +19,24 @@ func (s *Service) Hold(name, user string) (Volume, error) {
 	return v, nil
 }
 
-// CreateFrom makes a volume of a name that none has yet, with what fill puts at a name in a directory. It is on the
-// disk when it returns, and nothing of it stays when it fails.
-func (s *Service) CreateFrom(r Request, fill func(home, data string) error) (_ Volume, err error) {
+// CreateFrom makes a volume of a name that none has yet, with what fill puts into its directory. It is on the disk when
+// it returns, and nothing of it stays when it fails. Of the local driver's options it may have a size.
+func (s *Service) CreateFrom(r Request, fill func(into *os.File) error) (_ Volume, err error) {
 	if err := r.check(); err != nil {
 		return Volume{}, err
 	}
-	if r.Driver != "" && r.Driver != Local {
+	fresh := s.fresh(r)
+	switch {
+	case r.Driver != "" && r.Driver != Local:
 		return Volume{}, fault.New(fault.Unsupported, "create %s: a clone cannot be of another driver than local", r.Name)
-	}
-	if len(r.Options) > 0 {
-		return Volume{}, fault.New(fault.Unsupported, "create %s: a clone cannot have options of the local driver", r.Name)
+	case !fresh.Here():
+		return Volume{}, fault.New(fault.Unsupported, "create %s: a clone can have no other option of the local driver than size", r.Name)
 	}
 	taken := fault.New(fault.Conflict, "create %s: there is a volume of this name already", r.Name)
 	if _, err := s.Get(r.Name); err == nil {
 		return Volume{}, taken
 	}
 	wrap := func(err error) error { return fault.Wrap(fault.Internal, err, "create %s", r.Name) }
-	fresh := s.fresh(r)
 	aside, err := write(s.root, fresh)
 	if err != nil {
 		return Volume{}, wrap(err)
@@ -45,10 +46,7 @@ func (s *Service) CreateFrom(r Request, fill func(home, data string) error) (_ V
 			s.throw(aside)
 		}
 	}()
-	if err := os.Remove(filepath.Join(aside, dataDir)); err != nil {
-		return Volume{}, wrap(err)
-	}
-	if err := fill(aside, dataDir); err != nil {
+	if err := within(filepath.Join(aside, dataDir), fill); err != nil {
 		return Volume{}, err
 	}
 	v, isNew, err := s.appear(fresh, aside, "")
@@ -59,4 +57,19 @@ func (s *Service) CreateFrom(r Request, fill func(home, data string) error) (_ V
 		return Volume{}, taken
 	}
 	return v, wrap(syncDir(s.root))
+}
+
+// within fills a volume's directory, which may be in an image.
+func within(data string, fill func(into *os.File) error) error {
+	o, err := space.Open(data)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	into, err := os.Open(o.Path)
+	if err != nil {
+		return fault.As(fault.Internal, err)
+	}
+	defer into.Close()
+	return fill(into)
 }

@@ -330,3 +330,31 @@ func TestASnapshotThatFindsTheDiskFullLeavesNothingAndItsContainerRuns(t *testin
 	c.Must("volume", "snapshot", "data")
 	c.Must("rm", "-f", "writer")
 }
+
+func TestAVolumeWithASizeIsSnapshottedAndItsCloneHasASizeToo(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t)
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	c.Must("volume", "create", "-o", "size=20m", "sized")
+	c.Must("run", "-d", "--name", "user", "-v", "sized:/v", busybox, "sh", "-c", "echo kept > /v/file; ln /v/file /v/other; exec sleep 1000")
+	c.Must("exec", "user", "sh", "-c", "until [ -e /v/other ]; do sleep 0.01; done")
+	c.Must("volume", "snapshot", "--name", "one", "sized")
+	c.Must("volume", "clone", "sized", "now")
+	c.Must("rm", "-f", "user")
+	c.Must("volume", "clone", "--snapshot", "one", "-o", "size=30m", "sized", "larger")
+	c.Must("volume", "create", "plain")
+	c.Must("volume", "clone", "-o", "size=10m", "plain", "small")
+	for name, size := range map[string]string{"now": "20m", "larger": "30m", "small": "10m"} {
+		c.Prints(size, "volume", "inspect", "-f", "{{.Options.size}}", name)
+	}
+	for _, name := range []string{"now", "larger"} {
+		c.Prints("kept 2", "run", "--rm", "-v", name+":/v", busybox, "sh", "-c", "echo $(cat /v/file) $(stat -c %h /v/other)")
+		full := c.Run("run", "--rm", "-v", name+":/v", busybox, "sh", "-c", "dd if=/dev/zero of=/v/more bs=1M count=40 2>&1")
+		if !strings.Contains(full.Stdout, "No space left") {
+			t.Errorf("%s: %v", name, full)
+		}
+	}
+	c.Fails(1, "a clone can have no other option of the local driver than size", "volume", "clone", "-o", "type=tmpfs", "-o", "device=tmpfs", "plain", "ram")
+	c.Must("volume", "rm", "sized", "now", "larger", "small", "plain")
+}

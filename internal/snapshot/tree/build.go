@@ -25,6 +25,21 @@ func Build(ctx context.Context, root *Node, dir *os.File, name string, from Plac
 	return tell(err)
 }
 
+// BuildIn makes what is below the tree's root in a directory that nobody else can reach; what the root itself is the
+// directory becomes by Adorn, when nothing more is made in it.
+func BuildIn(ctx context.Context, root *Node, dir *os.File, from Placer) error {
+	b := &builder{ctx: ctx, top: int(dir.Fd()), from: from, first: map[*File]string{}}
+	for _, c := range root.Children {
+		if err := b.make(b.top, c.Name, c.Name, c); err != nil {
+			return tell(err)
+		}
+	}
+	return nil
+}
+
+// Adorn gives a directory the owner, mode, attributes and times of a tree's root.
+func Adorn(root *Node, dir *os.File) error { return adorn(int(dir.Fd()), ".", root) }
+
 // builder makes one tree.
 type builder struct {
 	ctx   context.Context
