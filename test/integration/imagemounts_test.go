@@ -111,6 +111,17 @@ func TestFilesOfAMappedBindAreTheContainersUsersInsideAndTheirOwnersOnTheHost(t 
 				must(t, os.Remove(dir+"/new"))
 				must(t, os.Remove(dir+"/new2"))
 			}
+			// cp sees them so, too, and what it brings is their owner's.
+			made := c.Must("create", "-u", "33:44", "-v", dir+"/missing:/m", "--mount", "type=bind,src="+dir+",dst=/b,idmap", "busybox", "true")
+			must(t, os.WriteFile(dir+"/brought", nil, 0o644))
+			must(t, os.Chown(dir+"/brought", 33, 44))
+			c.Must("cp", "-a", dir+"/brought", made+":/b/copied")
+			var copied unix.Stat_t
+			must(t, unix.Lstat(dir+"/copied", &copied))
+			if copied.Uid != 4321 || copied.Gid != 8765 {
+				t.Errorf("what cp brought is %d's and %d's", copied.Uid, copied.Gid)
+			}
+			c.Must("rm", made)
 			// The named user has them, whoever else the container runs as.
 			c.Prints("33:33", "run", "--rm", "--mount", "type=bind,src="+dir+",dst=/b,idmap=match-user:www,readonly", "busybox", "stat", "-c", "%u:%g", "/b")
 			c.Fails(125, "unable to find user nobody-here", "run", "--rm", "--mount", "type=bind,src="+dir+",dst=/b,idmap=match-user:nobody-here", "busybox", "true")

@@ -185,7 +185,17 @@ func Warnings(req CreateRequest) []string {
 	if r := req.HostConfig.Resources; r.OomKillDisable && r.Memory <= 0 {
 		w = append(w, "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.")
 	}
-	return append(w, missingModules(req.HostConfig.SecurityOpt)...)
+	return append(append(w, missingModules(req.HostConfig.SecurityOpt)...), unlabelled(req.HostConfig.Mounts, runtime.HostModules().SELinux)...)
+}
+
+// unlabelled says that z and Z change nothing where containers have no labels, as with a daemon of Docker's without selinux-enabled.
+func unlabelled(mounts []Mount, labels bool) []string {
+	for _, m := range mounts {
+		if m.Relabel && labels {
+			return []string{"Containers have no labels for SELinux here: the mount on " + m.Target + " is not relabelled."}
+		}
+	}
+	return nil
 }
 
 // missingModules says which options have no effect, for the host's kernel lacks what they are about.

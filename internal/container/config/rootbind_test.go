@@ -2,6 +2,16 @@ package config
 
 import "testing"
 
+func TestARelabelThatChangesNothingIsToldWhereThereAreLabels(t *testing.T) {
+	mounts := []Mount{{Target: "/a"}, {Target: "/b", Relabel: true}}
+	if got := unlabelled(mounts, true); len(got) != 1 || got[0] != "Containers have no labels for SELinux here: the mount on /b is not relabelled." {
+		t.Error(got)
+	}
+	if got := append(unlabelled(mounts, false), unlabelled(mounts[:1], true)...); got != nil {
+		t.Error(got)
+	}
+}
+
 func TestBindsAroundTheDaemonsRootAreSlavesUnlessTheUserSaysShared(t *testing.T) {
 	for _, c := range []struct{ source, propagation, want, err string }{
 		{"/", "", "rslave", ""}, {"/var/lib", "", "rslave", ""}, {"/var/lib/berth", "", "rslave", ""}, {"/var/lib/berth/volumes/x", "", "rslave", ""},

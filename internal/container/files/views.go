@@ -90,7 +90,7 @@ func (s *Service) lookLocked(ctx context.Context, e Container, held *provision.H
 // bind puts the container's volumes into its view. A source that is gone is no missing file of
 // the container.
 func (s *Service) bind(v *mount.View, c record.Container) error {
-	binds, err := s.host.Storage().Binds(c)
+	binds, err := s.host.Storage().Binds(c, v.Bare)
 	if err == nil {
 		err = v.Bind(binds)
 	}

@@ -114,9 +114,6 @@ func (w Wish) mount(root *os.File, m config.Mount) (specs.Mount, error) {
 	default:
 		return om, fault.New(fault.Unsupported, "mounts of type %q are not supported yet", m.Type)
 	}
-	if m.Relabel && w.Modules.SELinux {
-		return om, fault.New(fault.Unsupported, "the mount on %s cannot be relabelled (z, Z): labels for SELinux are not supported", m.Target)
-	}
 	if err := shared(m, om.Source); err != nil && !(m.Propagation == "rslave" && w.Root != "" && config.Related(m.Source, w.Root)) {
 		return om, err
 	}

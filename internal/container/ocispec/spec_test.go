@@ -84,13 +84,6 @@ func TestMountOptionsAreDockers(t *testing.T) {
 	if shared = shared[:2]; shared[1] != "" {
 		t.Error("the container's own options were written to")
 	}
-	labelled := config.Mount{Type: "bind", Source: "/s", Target: "/t", Relabel: true}
-	if _, err := (Wish{Modules: runtime.Modules{SELinux: true}}).mount(nil, labelled); !fault.Is(err, fault.Unsupported) {
-		t.Errorf("where there are labels: %v", err)
-	}
-	if _, err := (Wish{}).mount(nil, labelled); err != nil {
-		t.Errorf("where there are none: %v", err)
-	}
 	if _, err := (Wish{}).mount(nil, config.Mount{Type: "npipe"}); !fault.Is(err, fault.Unsupported) {
 		t.Error(err)
 	}

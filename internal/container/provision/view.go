@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"berth/internal/archive"
+	"berth/internal/container/config"
 	"berth/internal/container/record"
+	"berth/internal/idmap"
 	"berth/internal/linux/mount"
 )
 
@@ -29,8 +33,12 @@ func (h Storage) View(ctx context.Context, c record.Container, running *Holdings
 }
 
 // Binds are what is mounted into a container from the host, as Docker lets it be seen
-// from outside: volumes, bind mounts and the files of the network, and nothing that is only in memory.
-func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
+// from outside: volumes, bind mounts and the files of the network, and nothing that is only in memory. root is the container's file system,
+// where users are looked up.
+func (h Storage) Binds(c record.Container, root *os.File) ([]mount.Bind, error) {
+	if err := h.makeSources(c); err != nil { // as a start does
+		return nil, err
+	}
 	c = wiring(h).withFiles(c)
 	var list []mount.Bind
 	taken := map[string]bool{}
@@ -42,6 +50,9 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 			b.ReadOnly, b.Take = true, func() (*os.File, error) { return h.image(c, m) }
 			list = append(list, b)
 		case "bind":
+			if m.IDMapping != nil {
+				b.Take = func() (*os.File, error) { return h.mappedBind(c, root, m) }
+			}
 			list = append(list, b)
 		case "volume":
 			dir, err := h.deps.Volumes.Mount(m.Source, viewer(c))
@@ -61,6 +72,23 @@ func (h Storage) Binds(c record.Container) ([]mount.Bind, error) {
 		return strings.Count(a.Target, "/") - strings.Count(b.Target, "/")
 	})
 	return list, nil
+}
+
+// mappedBind takes a bind whose files are the container's user's in it. Here all others' are there, too: who copies may
+// read and make them, and has no part in what the container may do.
+func (h Storage) mappedBind(c record.Container, root *os.File, m config.Mount) (*os.File, error) {
+	uids, gids, err := h.wish(c).Owners(root, m)
+	if err != nil {
+		return nil, err
+	}
+	return mount.Mapped(m.Source, swapped(uids[0]), swapped(gids[0]), !m.NonRecursive, !m.NonRecursive)
+}
+
+func swapped(one specs.LinuxIDMapping) (all []specs.LinuxIDMapping) {
+	for _, e := range idmap.Swap(one.ContainerID, one.HostID) {
+		all = append(all, specs.LinuxIDMapping{ContainerID: e.Host, HostID: e.Inside, Size: e.Size})
+	}
+	return all
 }
 
 // Unbind is the end of a view that Binds was for.
