@@ -70,6 +70,12 @@ type seen map[string]struct{}
 // rather than bent, since no honest tool writes them. With alone, errNeedsLower is
 // returned as soon as a directory is needed that the layer does not have.
 func apply(ctx context.Context, r io.Reader, upper string, lower []string, alone seen) error {
+	root, err := os.Open(upper)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	gaps := &holes{root: root, r: r}
 	filter := func(h *tar.Header) (bool, error) {
 		name, err := Inside(h.Name)
 		if err != nil {
@@ -83,13 +89,19 @@ func apply(ctx context.Context, r io.Reader, upper string, lower []string, alone
 		if err := room(upper, h); err != nil {
 			return false, err
 		}
+		if err := gaps.next(h); err != nil {
+			return false, err
+		}
 		if alone == nil {
 			return true, nil
 		}
 		return true, alone.check(upper, name, h.Typeflag == tar.TypeDir)
 	}
-	_, err := ctrarchive.Apply(ctx, upper, r, ctrarchive.WithFilter(filter), ctrarchive.WithParents(lower),
+	_, err = ctrarchive.Apply(ctx, upper, gaps, ctrarchive.WithFilter(filter), ctrarchive.WithParents(lower),
 		ctrarchive.WithConvertWhiteout(whiteout))
+	if err == nil {
+		err = gaps.next(nil)
+	}
 	return err
 }
 
