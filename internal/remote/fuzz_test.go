@@ -3,8 +3,12 @@ package remote
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/distribution/reference"
 )
 
 func FuzzWhateverARegistrySaysIsToldInSomeWords(f *testing.F) {
@@ -34,6 +38,39 @@ func FuzzWhatIsInsecureIsReadOrRefused(f *testing.F) {
 			in.Has(host)
 			if !in.Has(word) {
 				t.Errorf("%q is insecure, and is not", word)
+			}
+		}
+	})
+}
+
+func FuzzAHostsFileIsReadOrRefused(f *testing.F) {
+	f.Add("server = \"https://x\"\n[host.\"https://m:1\"]\n capabilities = [\"pull\"]\n skip_verify = true\n")
+	f.Add("[host.\"http://m/v2/x\"]\n override_path = true\n[host.\"http://m/v2/x\".header]\n a = [\"b\"]\n")
+	f.Add("ca = 1")
+	f.Add("server = \"::\"")
+	f.Add("[host.\"#000\"]")
+	root := f.TempDir()
+	dir := filepath.Join(root, "r.example")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		f.Fatal(err)
+	}
+	name, err := reference.ParseNormalizedNamed("r.example/a")
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := New(Config{CertDirs: []string{root}})
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, "hosts.toml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Repository(name, Pull, Credentials{})
+		if err != nil {
+			return
+		}
+		defer r.Close()
+		for _, s := range r.hosts {
+			if s.base.Host == "" || s.base.Scheme != "http" && s.base.Scheme != "https" {
+				t.Errorf("%q leads to %s", text, s.base.String())
 			}
 		}
 	})

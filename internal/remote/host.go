@@ -62,6 +62,9 @@ func (c *Client) hosts(registry string) ([]host, error) {
 		own = hubHost
 	}
 	for _, f := range found {
+		if f.Host == "" || f.Scheme != "http" && f.Scheme != "https" {
+			return nil, fault.New(fault.Invalid, "the configuration of registry %s in %s names a host that is none: %s://%s%s", registry, dir, f.Scheme, f.Host, f.Path)
+		}
 		_, onlyOne := f.Client.Transport.(*http.Transport)
 		list = append(list, host{
 			base: url.URL{Scheme: f.Scheme, Host: f.Host, Path: f.Path}, http: f.Client, header: f.Header,

@@ -75,6 +75,24 @@ func TestSkopeoCopiesSyncsListsAndDeletes(t *testing.T) {
 	tool(t, "skopeo", "inspect", "--tls-verify=false", "docker://"+s.addr+"/c:two")
 }
 
+func TestWhatUmociMakesGoesThroughTheRegistryAndIsUnpacked(t *testing.T) {
+	s := start(t)
+	layout := busyboxLayout(t)
+	note := written(t, "note", "made by umoci")
+	tool(t, "umoci", "insert", "--rootless", "--image", layout+":busybox", "--tag", "more", note, "/etc/note")
+	tool(t, "umoci", "config", "--image", layout+":more", "--config.env", "BY=umoci")
+	tool(t, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", "oci:"+layout+":more", "docker://"+s.addr+"/by/umoci:1")
+	back := filepath.Join(filepath.Dir(layout), "back")
+	tool(t, "skopeo", "copy", "--quiet", "--src-tls-verify=false", "docker://"+s.addr+"/by/umoci:1", "oci:"+back+":1")
+	bundle := filepath.Join(filepath.Dir(layout), "bundle")
+	tool(t, "umoci", "unpack", "--rootless", "--image", back+":1", bundle)
+	for file, want := range map[string]string{"rootfs/etc/note": "made by umoci", "config.json": `"BY=umoci"`} {
+		if b, err := os.ReadFile(filepath.Join(bundle, file)); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v %.200s", file, err, b)
+		}
+	}
+}
+
 func TestPodmanAndBuildahPushAndPull(t *testing.T) {
 	s := start(t)
 	layout := busyboxLayout(t)

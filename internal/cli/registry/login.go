@@ -27,6 +27,9 @@ const (
 	stdin = "-"
 )
 
+// noWebLogin is said where docker's client would have a browser log in at Docker Hub, which gives that to clients that it knows.
+const noWebLogin = "There is no web-based login: log in with your Docker ID and a personal access token (https://app.docker.com/settings),\nor use 'berth login -u USERNAME'.\n\n"
+
 type loginOptions struct {
 	server, user, password string
 	fromStdin              bool
@@ -181,6 +184,9 @@ func (o *loginOptions) ask(ctx context.Context, s *session.Session, l *credentia
 	usual := l.User
 	l.User, l.Password = strings.TrimSpace(o.user), o.password
 	if l.User == "" {
+		if l.Server == hub {
+			_, _ = fmt.Fprint(s.Err, noWebLogin)
+		}
 		question := "Username: "
 		if usual != "" {
 			question = "Username (" + usual + "): "

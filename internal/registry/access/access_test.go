@@ -1,7 +1,9 @@
 package access
 
 import (
+	"bufio"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -265,4 +267,45 @@ func TestAMountAsksForATokenOfBothRepositories(t *testing.T) {
 	if header := refusal.Of(err).Header.Get("WWW-Authenticate"); !refusal.Is(err, refusal.Unauthorized) || !strings.Contains(header, want) {
 		t.Errorf("%v: %s", err, header)
 	}
+}
+
+func FuzzAFileOfPasswordsHasNamesAndHashesOrIsRefused(f *testing.F) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("ci:" + string(hash) + "\n# and\n\n other:" + string(hash))
+	f.Add("ci:{SHA}x")
+	f.Add(":$2y$05$")
+	f.Fuzz(func(t *testing.T, text string) {
+		found, err := parsePasswords([]byte(text))
+		if err != nil && found != nil && !errors.Is(err, bufio.ErrTooLong) {
+			t.Errorf("%q is refused and read", text)
+		}
+		for user, hash := range found {
+			if _, err := bcrypt.Cost(hash); err != nil || user == "" || strings.ContainsAny(user, ":\n") {
+				t.Errorf("%q has the user %q with %q", text, user, hash)
+			}
+		}
+	})
+}
+
+func FuzzOnlyATokenThatWasSignedIsTaken(f *testing.F) {
+	now := time.Unix(1_000_000, 0)
+	tokens := &Tokens{Key: []byte("of this test"), Service: "here"}
+	signed, err := tokens.sign(claims{Issuer: "here", Audience: "here", Subject: "ci", Issued: now.Unix(), Expires: now.Unix() + 60})
+	if err != nil {
+		f.Fatal(err)
+	}
+	text := signed[:strings.LastIndexByte(signed, '.')]
+	none := strings.Replace(signed, encode([]byte(header)), encode([]byte(`{"alg":"none"}`)), 1)
+	for _, token := range []string{signed, text + ".", none, "..", "", signed + ".x"} {
+		f.Add(token)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		c, err := tokens.verify(token, now)
+		if err == nil && (!strings.HasPrefix(token, text+".") || c.Subject != "ci") {
+			t.Errorf("%q is taken for %+v", token, c)
+		}
+	})
 }
