@@ -486,6 +486,11 @@ func (f *fakeNetworks) Hosts(config.HostConfig, []Endpoint, ...string) ([]byte, 
 // testVolumes are real ones, made for mounts.
 type testVolumes struct{ *volume.Service }
 
+func (v testVolumes) Protected(name string) bool {
+	is, err := v.Get(name)
+	return err == nil && is.Protected()
+}
+
 func (v testVolumes) Claim(m config.Mount, container string) (provision.Claimed, error) {
 	made, fresh, err := v.Service.Claim(volume.Request{Name: m.Source}, container)
 	return provision.Claimed{Name: made.Name, Fresh: fresh}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"berth/internal/container/notice"
+	"berth/internal/container/provision"
 	"berth/internal/container/restart"
 	"berth/internal/event"
 	"berth/internal/failpoint"
@@ -57,6 +58,11 @@ func (s *Service) Remove(ctx context.Context, ref string, opts RemoveOptions) er
 	case Running, Starting, Restarting:
 		word := map[bool]string{true: "restarting", false: "running"}[c.State == Restarting]
 		return fault.New(fault.Conflict, "cannot remove container %q: container is %s: stop the container before removing or force remove", "/"+c.Name, word)
+	}
+	if opts.Volumes {
+		if err := provision.Loose(s.host.Storage(), e.snapshot()); err != nil {
+			return err
+		}
 	}
 	return s.runs().discard(ctx, e, opts.Volumes)
 }

@@ -68,7 +68,8 @@ type ImagesConfig struct {
 
 // VolumesConfig is about volumes, and who makes them besides us.
 type VolumesConfig struct {
-	PluginRoot string // where plugins are described: "/" but for a daemon beside others
+	Trash      keepValue // how long removed ones can be had back
+	PluginRoot string    // where plugins are described: "/" but for a daemon beside others
 }
 
 // LifeConfig is how containers come, and whether they go with the daemon.
@@ -129,6 +130,7 @@ func options() []option {
 		{"log-level", "l", "log-level", `Set the logging level ("debug", "info", "warn", "error", "fatal")`, str(func(c *Config) *string { return &c.LogLevel })},
 		{"debug", "D", "debug", "Enable debug mode", boolean(func(c *Config) *bool { return &c.Debug })},
 		{"keeper", "", "keeper", "Path of the berth-keeper program", str(func(c *Config) *string { return &c.Keeper })},
+		{"volume-trash", "", "volume-trash", "How long removed volumes can be restored; 0 deletes them at once", func(c *Config) pflag.Value { return &c.Volumes.Trash }},
 		{"plugin-root", "", "plugin-root", "Directory below which run/docker/plugins, etc/docker/plugins and usr/lib/docker/plugins are", str(func(c *Config) *string { return &c.Volumes.PluginRoot })},
 		{"cgroup-parent", "", "cgroup-parent", "Set parent cgroup for all containers", str(func(c *Config) *string { return &c.CgroupParent })},
 		{"label", "", "labels", "Set key=value labels to the daemon", list(func(c *Config) *[]string { return &c.Labels })},
@@ -187,7 +189,7 @@ default-ulimits dns-opts exec-opts features host-gateway-ips node-generic-resour
 // Parse reads the command line and the configuration file that it names, or
 // the default one when there is one.
 func Parse(args []string) (Config, error) {
-	c := Config{Registries: defaultRegistries(), DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Volumes: VolumesConfig{PluginRoot: "/"}, Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
+	c := Config{Registries: defaultRegistries(), DataRoot: "/var/lib/berth", ExecRoot: "/run/berth", Volumes: VolumesConfig{PluginRoot: "/", Trash: keepValue(trashKept)}, Group: "berth", LogLevel: "info", Network: NetworkConfig{MTU: 1500}, Life: LifeConfig{Warm: 3, Outlive: true, Timeout: 15}}
 	flags := pflag.NewFlagSet("berthd", pflag.ContinueOnError)
 	flags.SortFlags = true
 	keys := map[string]*pflag.Flag{}

@@ -95,7 +95,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.server = server.New(server.Config{
 		Containers: d.containers, Changes: d.containers.Changes(), Streams: container.Streams{Service: d.containers}, Execs: d.containers.Execs(), Usage: d.containers.Usage(), Files: container.Files(d.containers), Images: servedImages{d.images, d.containers, d.events.Publish}, ImageStore: d.imageStore(),
 		Transfers: servedTransfers{d.images.Transfers(registries, limits), registries, servedImages{d.images, d.containers, d.events.Publish}},
-		System:    d, Events: d.events, Objects: server.Objects{Attachments: container.Attachments{Service: d.containers}, Volumes: d.volumes, Networks: networks{d.networks, d.events.Publish}}, Logins: login.New("berth/" + version.Version), Beyond: server.Beyond{Explain: container.Explanations{Service: d.containers}, VolumeSnapshots: ofVolumes(d), ContainerSnapshots: ofContainers(d), Backups: newBackups(d, registries)}, VolumeDir: d.volumes.dir,
+		System:    d, Events: d.events, Objects: server.Objects{Attachments: container.Attachments{Service: d.containers}, Volumes: d.volumes, Networks: networks{d.networks, d.events.Publish}}, Logins: login.New("berth/" + version.Version), Beyond: server.Beyond{Explain: container.Explanations{Service: d.containers}, VolumeSnapshots: ofVolumes(d), ContainerSnapshots: ofContainers(d), Backups: newBackups(d, registries), Trash: trash{d.volumes}}, VolumeDir: d.volumes.dir,
 		LayerSize: d.layerSize,
 		Version:   version.Version, GitCommit: commit(), Log: d.log,
 	})
@@ -106,6 +106,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.stop = stop
 	d.background.Go(func() { d.watchKeeper(bg) })
 	d.background.Go(func() { d.keepBudget(bg) })
+	d.background.Go(func() { d.keepTrash(bg) })
 	if err := serveImages(bg, d); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"time"
 
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
@@ -20,6 +21,7 @@ import (
 type volumes struct {
 	*volume.Service
 	plugins *plugin.Registry
+	keep    time.Duration // for which the trash has removed ones
 	publish func(event.Message)
 }
 
@@ -28,6 +30,7 @@ func (s *volumes) open(cfg Config) (err error) {
 	if s.Service, err = volume.Open(cfg.DataRoot + "/volumes"); err != nil {
 		return err
 	}
+	s.keep = time.Duration(cfg.Volumes.Trash)
 	limits := plugin.DockerLimits()
 	s.plugins = plugin.New(cfg.Volumes.PluginRoot, limits)
 	s.Use(&volumedriver.Drivers{Registry: s.plugins, Look: limits.Look})
@@ -75,30 +78,50 @@ func (s volumes) Create(r volume.Request) (volume.Volume, error) {
 	return v, err
 }
 
-// Delete removes a volume that nobody uses.
-func (s volumes) Delete(name string) error {
-	was, _ := s.Get(name)
-	err := s.Remove(name)
+// Delete removes a volume that nobody uses: one with a name goes to the trash, unless it is
+// to be purged. With force a plugin's is forgotten even if the plugin does not remove it.
+func (s volumes) Delete(name string, o volume.Removal) error {
+	v, err := s.Get(name)
+	if err != nil { // it may be a plugin's that nobody here has used
+		if v, err = s.Lookup(name); err == nil {
+			_, _, err = s.Service.Create(volume.Request{Name: name, Driver: v.Driver})
+		}
+	}
+	switch {
+	case err != nil:
+	case v.Foreign() && o.Force:
+		err = volume.Foreign{Service: s.Service}.Abandon(name)
+	case v.Foreign() || v.Anonymous() || o.Purge || s.keep == 0:
+		err = s.Remove(name)
+	default:
+		_, err = volume.Trash{Service: s.Service}.Put(name)
+	}
 	if err == nil {
-		s.publish(notice.Volume(name, was.Driver, event.Destroy))
+		s.publish(notice.Volume(name, v.Driver, event.Destroy))
 	}
 	return err
 }
 
 // Prune removes the volumes that match and that nobody uses, but for those with
-// options, which may be of data that lies elsewhere. When ctx ends it has
-// removed some of them.
-func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error) {
+// options, which may be of data that lies elsewhere. Before that it empties the trash if it
+// is told to. When ctx ends it has removed some of them. As in Docker it
+// counts what is out of use by it, be it in the trash.
+func (s volumes) Prune(ctx context.Context, matches func(volume.Volume) bool, empty bool) (names []string, reclaimed int64, err error) {
+	if empty {
+		if _, _, err = (trash{s}).Empty(ctx, nil); err != nil {
+			return nil, 0, err
+		}
+	}
 	for _, v := range s.List() {
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		if len(s.Users(v.Name)) > 0 || !v.Here() || !matches(v) {
+		if len(s.Users(v.Name)) > 0 || !v.Here() || v.Protected() || !matches(v) {
 			continue
 		}
 		size, err := s.Size(ctx, v)
 		if err == nil {
-			err = s.Delete(v.Name)
+			err = s.Delete(v.Name, volume.Removal{})
 		}
 		switch {
 		case err == nil:
@@ -130,6 +153,12 @@ func (s volumes) Survey() ([]volume.Volume, []string) {
 // Lookup is Get with what a plugin says of its volume.
 func (s volumes) Lookup(name string) (volume.Volume, error) {
 	return volume.Foreign{Service: s.Service}.Lookup(name)
+}
+
+// Protected reports whether a volume's label keeps it from being removed.
+func (s volumes) Protected(name string) bool {
+	v, err := s.Get(name)
+	return err == nil && v.Protected()
 }
 
 // dir is where a volume's data is, as far as is known without asking anybody.

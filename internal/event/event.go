@@ -84,7 +84,8 @@ const (
 	Rollback       = "rollback"
 	Clone          = "clone"
 	Backup         = "backup"
-	Restore        = "restore"
+	Restore        = "restore" // of a backup, or a volume out of the trash
+	Purge          = "purge"   // a volume in the trash is deleted
 
 	HealthStatus = "health_status: " // and the state
 	ExecCreate   = "exec_create: "   // and the command

@@ -16,6 +16,7 @@ type diskRoutes struct {
 	containerRoutes
 	volumes   Volumes
 	snapshots snapshotServices
+	trash     Trash
 }
 
 // usage answers what objects take of the disk.
@@ -36,7 +37,7 @@ func (r diskRoutes) usage(c *call) error {
 	for _, part := range []struct {
 		of   system.DiskUsageObject
 		read func(*call, *show.DiskUsage) error
-	}{{system.ImageObject, r.readImages}, {system.ContainerObject, r.readContainers}, {system.VolumeObject, r.readVolumes}, {show.SnapshotObject, r.readSnapshots}} {
+	}{{system.ImageObject, r.readImages}, {system.ContainerObject, r.readContainers}, {system.VolumeObject, r.readVolumes}, {show.SnapshotObject, r.readSnapshots}, {system.VolumeObject, r.readTrash}} {
 		if !wanted[part.of] {
 			continue
 		}
@@ -107,6 +108,12 @@ func (r diskRoutes) readSnapshots(c *call, u *show.DiskUsage) (err error) {
 		u.SnapshotBytes += n
 	}
 	return nil
+}
+
+// readTrash measures the trash, of which a stock client knows nothing.
+func (r diskRoutes) readTrash(c *call, u *show.DiskUsage) (err error) {
+	u.Trash, err = r.trash.Trashed(c.r.Context(), true)
+	return err
 }
 
 func (r diskRoutes) readVolumes(c *call, u *show.DiskUsage) error {

@@ -20,7 +20,7 @@ func table(cfg *Config, life *lifetime) []route {
 	containers := containerRoutes{containers: cfg.Containers, changes: cfg.Changes, streams: cfg.Streams, images: cfg.Images, volumeDir: cfg.VolumeDir, layerSize: cfg.LayerSize, life: life, lines: lines.New()}
 	changes, execs := changeRoutes{changes: cfg.Changes, layerSize: cfg.LayerSize}, execRoutes{execs: cfg.Execs, life: life}
 	files, images, transfers := fileRoutes{files: cfg.Files}, imageRoutes{images: cfg.Images, store: cfg.ImageStore, containers: cfg.Containers, transfers: transferRoutes{cfg.Transfers}}, transferRoutes{cfg.Transfers}
-	system, volumes, networks, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes}, networkRoutes{cfg.Networks, cfg.Containers, cfg.Attachments}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
+	system, volumes, networks, snapshots := systemRoutes{system: cfg.System, events: cfg.Events, images: cfg.Images, containers: cfg.Containers, version: cfg.Version, commit: cfg.GitCommit, built: cfg.BuildTime}, volumeRoutes{cfg.Volumes, cfg.Containers}, networkRoutes{cfg.Networks, cfg.Containers, cfg.Attachments}, snapshotServices{cfg.VolumeSnapshots, cfg.ContainerSnapshots, cfg.Volumes, cfg.Containers}
 	return []route{
 		{method: "GET", path: "/containers/json", handle: containers.list},
 		{method: "POST", path: "/containers/create", handle: containers.create},
@@ -56,7 +56,7 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/images/{name}/unprotect", handle: images.unprotect}, // berth's own
 		{method: "GET", path: "/events", handle: eventRoutes{cfg.Events, life}.follow},
 		{method: "GET", path: "/containers/{id}/explain", handle: explainRoutes{cfg.Explain}.explain}, // berth's own
-		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes, snapshots}.usage},
+		{method: "GET", path: "/system/df", handle: diskRoutes{containers, cfg.Volumes, snapshots, cfg.Trash}.usage},
 		{method: "POST", path: "/auth", handle: authRoutes{cfg.Logins}.check},
 		{method: "GET", path: "/info", handle: system.info},
 		{method: "GET", path: "/version", handle: system.versions},
@@ -91,6 +91,12 @@ func table(cfg *Config, life *lifetime) []route {
 		{method: "POST", path: "/networks/{id}/disconnect", handle: networks.disconnect},
 
 		// Berth's own.
+		{method: "GET", path: "/trash/volumes", handle: trashRoutes{cfg.Trash}.list},
+		{method: "POST", path: "/trash/volumes/empty", handle: trashRoutes{cfg.Trash}.empty},
+		{method: "POST", path: "/trash/volumes/{name}/restore", handle: trashRoutes{cfg.Trash}.restore},
+		{method: "POST", path: "/volumes/{name}/rename", handle: trashRoutes{cfg.Trash}.rename},
+		{method: "POST", path: "/volumes/{name}/protect", handle: trashRoutes{cfg.Trash}.protect(true)},
+		{method: "POST", path: "/volumes/{name}/unprotect", handle: trashRoutes{cfg.Trash}.protect(false)},
 		{method: "GET", path: "/snapshots", handle: snapshots.all},
 		{method: "POST", path: "/volumes/{name}/snapshots", handle: snapshots.ofVolume(snapshotRoutes.take)},
 		{method: "GET", path: "/volumes/{name}/snapshots", handle: snapshots.ofVolume(snapshotRoutes.list)},

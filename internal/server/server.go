@@ -43,6 +43,7 @@ type Beyond struct {
 	VolumeSnapshots    VolumeSnapshots
 	ContainerSnapshots Snapshots
 	Backups            backups.Backups
+	Trash              Trash
 }
 
 // Server answers the Engine API.

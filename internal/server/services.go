@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"time"
 
 	"berth/internal/archive"
 	"berth/internal/container"
@@ -141,8 +142,19 @@ type Volumes interface {
 	Users(name string) []string                               // the containers that have it
 	Size(ctx context.Context, v volume.Volume) (int64, error) // bytes in its files
 	Create(r volume.Request) (volume.Volume, error)           // the one that there is, if so
-	Delete(name string) error
-	Prune(ctx context.Context, matches func(volume.Volume) bool) (names []string, reclaimed int64, err error)
+	Delete(name string, o volume.Removal) error
+	// Prune removes what matches and nobody uses, and with empty what is in the trash.
+	Prune(ctx context.Context, matches func(volume.Volume) bool, empty bool) (names []string, reclaimed int64, err error)
+}
+
+// Trash is what the border needs of the volumes that can be had back, and of those that shall not go.
+type Trash interface {
+	Trashed(ctx context.Context, sizes bool) ([]volume.Trashed, error)
+	Keep() time.Duration
+	Restore(ref, name string) (volume.Volume, error)
+	Empty(ctx context.Context, refs []string) (ids []string, reclaimed int64, err error)
+	Protect(name string, protected bool) (volume.Volume, error)
+	Rename(name, to string) (volume.Volume, error)
 }
 
 // Snapshots is what the border needs of the snapshots of one kind of subject, which ref names.

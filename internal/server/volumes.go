@@ -16,7 +16,10 @@ import (
 )
 
 // volumeRoutes are the handlers of /volumes.
-type volumeRoutes struct{ volumes Volumes }
+type volumeRoutes struct {
+	volumes    Volumes
+	containers Containers
+}
 
 func (r volumeRoutes) list(c *call) error {
 	f, err := filter.Parse(c.query.Get("filters"), "dangling", "driver", "label", "name")
@@ -53,7 +56,22 @@ func volumeMatches(f filter.Set, v store.Volume) bool {
 
 func (r volumeRoutes) inspect(c *call) error {
 	v, err := r.volumes.Lookup(c.name)
-	return c.json(show.Volume(v), err)
+	if err != nil || !c.flag("size") {
+		return c.json(show.Volume(v), err)
+	}
+	out := show.UsedVolume{Volume: show.DiskVolume(v, -1, 0)} // berth's own: what is in it, and who has it
+	if !v.Foreign() {
+		out.UsageData.Size, err = r.volumes.Size(c.r.Context(), v)
+	}
+	for _, id := range r.volumes.Users(v.Name) {
+		user := show.VolumeUser{ID: id} // what is no container has no name
+		if found, err := r.containers.Get(id); err == nil {
+			user.Name, user.Running = found.Name, show.Up(&found)
+		}
+		out.UsedBy = append(out.UsedBy, user)
+	}
+	out.UsageData.RefCount = int64(len(out.UsedBy))
+	return c.json(out, err)
 }
 
 func (r volumeRoutes) create(c *call) error {
@@ -78,7 +96,7 @@ func (volumeRoutes) update(*call) error {
 }
 
 func (r volumeRoutes) remove(c *call) error {
-	err := r.volumes.Delete(c.name)
+	err := r.volumes.Delete(c.name, store.Removal{Force: c.flag("force"), Purge: c.flag("purge")})
 	if fault.Is(err, fault.NotFound) && c.flag("force") {
 		err = nil
 	}
@@ -86,7 +104,7 @@ func (r volumeRoutes) remove(c *call) error {
 }
 
 // prune removes anonymous volumes that no container has, or with the filter all, and
-// before API 1.42, named ones too.
+// before API 1.42, named ones too. Without any filter, as of `system prune`, it makes room of the trash.
 func (r volumeRoutes) prune(c *call) error {
 	f, err := filter.Parse(c.query.Get("filters"), "all", "label", "label!")
 	if err != nil {
@@ -101,6 +119,6 @@ func (r volumeRoutes) prune(c *call) error {
 	}
 	names, reclaimed, err := r.volumes.Prune(c.r.Context(), func(v store.Volume) bool {
 		return (all || v.Anonymous()) && f.PruneLabels(v.Labels)
-	})
+	}, len(f) == 0)
 	return c.json(volume.PruneReport{VolumesDeleted: names, SpaceReclaimed: uint64(reclaimed)}, err)
 }

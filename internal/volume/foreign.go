@@ -171,9 +171,7 @@ func (s Foreign) disown(name string) error {
 		err = os.Rename(home(s.root, name), to)
 	}
 	if err != nil {
-		s.mu.Lock()
-		s.volumes[name] = v
-		s.mu.Unlock()
+		restore(s.Service, v)
 		return fault.Wrap(fault.Internal, err, "remove %s", name)
 	}
 	s.references.drop(name)

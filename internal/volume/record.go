@@ -69,6 +69,7 @@ func Open(root string) (*Service, error) {
 			}
 		}
 	}
+	Trash{s}.tidy()
 	return s, nil
 }
 
@@ -116,23 +117,28 @@ func write(root string, v *Volume) (aside string, err error) {
 			unmake(aside)
 		}
 	}()
-	p, err := json.Marshal(recordOf(v))
-	if err != nil {
-		return "", err
+	if !v.Foreign() {
+		if err := makeData(filepath.Join(aside, dataDir), v.Options); err != nil {
+			return "", err
+		}
 	}
 	f, err := os.OpenFile(filepath.Join(aside, recordFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return "", err
 	}
-	if !v.Foreign() {
-		if err := makeData(filepath.Join(aside, dataDir), v.Options); err != nil {
-			return "", errors.Join(err, f.Close())
-		}
+	return aside, errors.Join(writeRecord(f, v), os.Chmod(aside, 0o711))
+}
+
+// writeRecord writes what is known of a volume, to the disk, and closes the file.
+func writeRecord(f *os.File, v *Volume) error {
+	p, err := json.Marshal(recordOf(v))
+	if err == nil {
+		_, err = f.Write(p)
 	}
-	if _, err = f.Write(p); err == nil {
+	if err == nil {
 		err = f.Sync()
 	}
-	return aside, errors.Join(err, f.Close(), os.Chmod(aside, 0o711))
+	return errors.Join(err, f.Close())
 }
 
 // makeData makes the directory of a volume's data, of a size if its options have one.

@@ -183,7 +183,11 @@ func (s referring) pay(driver Driver, v *Volume, user string, r *reference) erro
 		return err
 	}
 	r.owed, r.dir = false, ""
-	return errors.Join(err, s.forget(v, user))
+	err = errors.Join(err, s.forget(v, user))
+	if s.references.alone(v.Name, user) {
+		s.knowDir(v.Name, "")
+	}
+	return err
 }
 
 // payLaterOn tries to pay what plugins are owed until nothing is.

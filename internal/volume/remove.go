@@ -14,6 +14,12 @@ import (
 	"berth/internal/fault"
 )
 
+// Removal is how a volume is to be removed.
+type Removal struct {
+	Force bool // whatever its plugin says
+	Purge bool // past the trash
+}
+
 // Release takes a container from a volume's users.
 func (s *Service) Release(name, container string) {
 	s.mu.Lock()
@@ -42,9 +48,7 @@ func (s *Service) Remove(name string) error {
 		err = os.Rename(filepath.Join(s.root, name), to)
 	}
 	if err != nil {
-		s.mu.Lock()
-		s.volumes[name] = v
-		s.mu.Unlock()
+		restore(s, v)
 		return fault.Wrap(fault.Internal, err, "remove %s", name)
 	}
 	s.throw(to)
@@ -69,6 +73,8 @@ func (s *Service) unused(name string) (*Volume, error) {
 	switch {
 	case v == nil:
 		return nil, fault.New(fault.NotFound, "get %s: no such volume", name)
+	case v.Protected():
+		return nil, fault.New(fault.Conflict, "remove %s: volume is protected: it has the label %s=true, and nothing removes it until it is unprotected", name, ProtectLabel)
 	case len(s.users[name]) > 0:
 		return nil, fault.New(fault.Conflict, "remove %s: volume is in use - [%s]", name, strings.Join(slices.Sorted(maps.Keys(s.users[name])), ", "))
 	}

@@ -25,6 +25,7 @@ type DiskUsage struct {
 	Containers Usage[container.Summary]
 	Volumes    Usage[volume.Volume]
 	BuildCache Usage[build.CacheRecord]
+	Trash      *Usage[Trashed]  // nil as below
 	Snapshots  *Usage[Snapshot] // nil where there are none, as at other daemons than berth's
 }
 
@@ -38,6 +39,7 @@ type diskAnswer struct {
 	Volumes    []volume.Volume
 	BuildCache []build.CacheRecord
 
+	TrashUsage    *struct{ TotalCount, TotalSize, Reclaimable int64 }
 	SnapshotUsage *struct {
 		TotalCount, TotalSize, Reclaimable int64
 		Items                              []Snapshot
@@ -52,7 +54,7 @@ func (x System) DiskUsage(ctx context.Context, verbose bool) (DiskUsage, error) 
 	if err := x.c.json(ctx, request{method: http.MethodGet, path: "/system/df", query: q}, &a); err != nil {
 		return DiskUsage{}, err
 	}
-	u := DiskUsage{imageUsage(a), containerUsage(a.Containers), volumeUsage(a.Volumes), cacheUsage(a.BuildCache), nil}
+	u := DiskUsage{imageUsage(a), containerUsage(a.Containers), volumeUsage(a.Volumes), cacheUsage(a.BuildCache), nil, nil}
 	if v := a.ImageUsage; v != nil {
 		u.Images = Usage[image.Summary]{v.TotalCount, v.ActiveCount, v.TotalSize, v.Reclaimable, v.Items}
 	}
@@ -64,6 +66,9 @@ func (x System) DiskUsage(ctx context.Context, verbose bool) (DiskUsage, error) 
 	}
 	if v := a.BuildCacheUsage; v != nil {
 		u.BuildCache = Usage[build.CacheRecord]{v.TotalCount, v.ActiveCount, v.TotalSize, v.Reclaimable, v.Items}
+	}
+	if v := a.TrashUsage; v != nil {
+		u.Trash = &Usage[Trashed]{Total: v.TotalCount, Size: v.TotalSize, Reclaimable: v.Reclaimable}
 	}
 	if v := a.SnapshotUsage; v != nil {
 		u.Snapshots = &Usage[Snapshot]{Total: v.TotalCount, Size: v.TotalSize, Reclaimable: v.Reclaimable, Items: v.Items}

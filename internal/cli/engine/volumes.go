@@ -25,6 +25,22 @@ func (x Volumes) List(ctx context.Context, filters map[string][]string) (volume.
 	return out, err
 }
 
+// UsedVolume is a volume with who has it, which only berth says.
+type UsedVolume struct {
+	volume.Volume
+	UsedBy []struct {
+		ID, Name string
+		Running  bool
+	}
+}
+
+// Raw is a volume as JSON, with size a UsedVolume.
+func (x Volumes) Raw(ctx context.Context, name string, size bool) ([]byte, error) {
+	q := url.Values{}
+	boolQuery(q, "size", size)
+	return x.c.raw(ctx, request{method: http.MethodGet, path: "/volumes/" + url.PathEscape(name), query: q})
+}
+
 // Create makes a volume, or returns the one that there is.
 func (x Volumes) Create(ctx context.Context, o volume.CreateRequest) (volume.Volume, error) {
 	var out volume.Volume
@@ -32,9 +48,11 @@ func (x Volumes) Create(ctx context.Context, o volume.CreateRequest) (volume.Vol
 	return out, err
 }
 
-// Remove removes a volume; with force one that is not there is no error.
-func (x Volumes) Remove(ctx context.Context, name string, force bool) error {
+// Remove removes a volume; with force one that is not there is no error, and with purge
+// none goes to the trash.
+func (x Volumes) Remove(ctx context.Context, name string, force, purge bool) error {
 	q := url.Values{}
+	boolQuery(q, "purge", purge)
 	boolQuery(q, "force", force)
 	return x.c.json(ctx, request{method: http.MethodDelete, path: "/volumes/" + url.PathEscape(name), query: q}, nil)
 }

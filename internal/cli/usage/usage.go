@@ -51,6 +51,9 @@ func totals(u engine.DiskUsage) []*Total {
 	if x := u.Snapshots; x != nil {
 		list = append(list, &Total{"Snapshots", x.Total, x.Active, x.Size, x.Reclaimable, true})
 	}
+	if x := u.Trash; x != nil {
+		list = append(list, &Total{"Volume Trash", x.Total, x.Active, x.Size, x.Reclaimable, true})
+	}
 	return list
 }
 

@@ -17,6 +17,7 @@ func NewCommand(s *session.Session) *cobra.Command {
 		Args:  session.NoArgs,
 	}
 	cmd.AddCommand(newClone(s), newCreate(s), newInspect(s), newLs(s), newPrune(s), newRm(s))
+	cmd.AddCommand(newProtect(s), newRename(s), newTrash(s), newUnprotect(s), newUpdate(s))
 	cmd.AddCommand(snapshot.Commands(s, snapshot.Volumes)...)
 	cmd.AddCommand(backup.Commands(s)...)
 	return cmd

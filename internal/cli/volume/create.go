@@ -16,6 +16,7 @@ import (
 func newCreate(s *session.Session) *cobra.Command {
 	var wish volume.CreateRequest
 	var labels, options []string
+	var swarm cluster
 	cmd := &cobra.Command{
 		Use:   "create [OPTIONS] [VOLUME]",
 		Short: "Create a volume",
@@ -33,6 +34,7 @@ func newCreate(s *session.Session) *cobra.Command {
 				}
 			}
 			wish.Labels, wish.DriverOpts = opts.ToMap(labels), opts.ToMap(options)
+			wish.ClusterVolumeSpec = swarm.spec(cmd.Flags())
 			client, err := s.Engine()
 			if err != nil {
 				return err
@@ -46,6 +48,7 @@ func newCreate(s *session.Session) *cobra.Command {
 		},
 	}
 	fs := cmd.Flags()
+	swarm.flags(fs)
 	fs.StringVarP(&wish.Driver, "driver", "d", "local", "Specify volume driver name")
 	fs.StringVar(&wish.Name, "name", "", "Specify volume name")
 	_ = fs.MarkHidden("name")

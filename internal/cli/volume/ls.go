@@ -14,6 +14,7 @@ import (
 
 type lsOptions struct {
 	quiet  bool
+	swarm  bool
 	format string
 	filter opts.Filters
 }
@@ -35,15 +36,20 @@ func newLs(s *session.Session) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.swarm {
+				list.Volumes = slices.DeleteFunc(list.Volumes, func(v volume.Volume) bool { return v.ClusterVolume == nil })
+			}
 			slices.SortFunc(list.Volumes, func(a, b volume.Volume) int { return format.NaturalCompare(a.Name, b.Name) })
 			text := o.format
 			if text == "" && !o.quiet {
 				text = s.Config().VolumesFormat
 			}
-			return usage.WriteVolumes(s.Out, template(text, o.quiet), list.Volumes)
+			return usage.WriteVolumes(s.Out, o.template(text), list.Volumes)
 		},
 	}
 	fs := cmd.Flags()
+	fs.BoolVar(&o.swarm, "cluster", false, "Display only cluster volumes, and use cluster volume list formatting")
+	session.Since(fs, "cluster", "1.42")
 	fs.VarP(&o.filter, "filter", "f", `Provide filter values (e.g. "dangling=true")`)
 	fs.StringVar(&o.format, "format", "", format.Help)
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "Only display volume names")
@@ -51,8 +57,11 @@ func newLs(s *session.Session) *cobra.Command {
 }
 
 // template is what a format's short names stand for.
-func template(text string, quiet bool) string {
+func (o *lsOptions) template(text string) string {
+	quiet := o.quiet
 	switch {
+	case o.swarm && !quiet && o.format == "":
+		return `table {{.Name}}\t{{.Group}}\t{{.Driver}}\t{{.Availability}}\t{{.Status}}`
 	case quiet && text == "raw":
 		return "name: {{.Name}}"
 	case quiet && (text == "" || text == "table"):

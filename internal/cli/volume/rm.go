@@ -12,7 +12,7 @@ import (
 
 // newRm returns `volume rm`.
 func newRm(s *session.Session) *cobra.Command {
-	var force bool
+	var force, purge bool
 	cmd := &cobra.Command{
 		Use:     "rm [OPTIONS] VOLUME [VOLUME...]",
 		Aliases: []string{"remove"},
@@ -20,8 +20,9 @@ func newRm(s *session.Session) *cobra.Command {
 		Long:    "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "Force the removal of one or more volumes")
+	cmd.Flags().BoolVar(&purge, "purge", false, "Delete the volumes at once: they do not go to the trash")
 	session.Since(cmd.Flags(), "force", "1.25")
 	return batch.Verb(s, cmd, batch.InOrder, func(client *engine.Client) (batch.Op, error) {
-		return func(ctx context.Context, name string) error { return client.Volumes().Remove(ctx, name, force) }, nil
+		return func(ctx context.Context, name string) error { return client.Volumes().Remove(ctx, name, force, purge) }, nil
 	})
 }

@@ -86,7 +86,8 @@ type Volumes interface {
 	// Mount returns the directory of a volume; until Unmount it is there for the user, a run or a view.
 	Mount(name, user string) (dir string, err error)
 	Unmount(name, user string) error
-	Plain(name string) bool // nothing is mounted for it
+	Plain(name string) bool     // nothing is mounted for it
+	Protected(name string) bool // nothing may remove it
 }
 
 // Claimed is the volume of a mount.

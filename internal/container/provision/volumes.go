@@ -68,6 +68,9 @@ func (h Storage) MakeVolumes(ctx context.Context, c *record.Container, undo *Und
 				return err
 			}
 			m.Source, m.Keeper = got.Name, got.Keeper
+			if m.Keeper != "" && m.ModeWords == "z" {
+				m.ModeWords = "" // which stands for what the local driver's volumes are when nobody says
+			}
 			if got.Fresh {
 				h.deps.Publish(notice.Volume(m.Source, m.VolumeDriver(), event.Create))
 			}
@@ -207,6 +210,16 @@ func (h Storage) mountRoot(ctx context.Context, c record.Container) (*os.File, e
 	}
 	root, err := cmp.Or(h.deps.Driver, rootfs.Overlay).Mount(ctx, lowers, h.deps.Paths.Dir(c.ID)+"/layer", h.overlay())
 	return root, fault.Wrap(fault.Internal, err, "the container's file system cannot be mounted")
+}
+
+// Loose refuses to take the anonymous volumes of a container along when one of them is protected.
+func Loose(h Storage, c record.Container) error {
+	for _, m := range c.HostConfig.Mounts {
+		if m.Type == "volume" && m.Anonymous && h.deps.Volumes.Protected(m.Source) {
+			return fault.New(fault.Conflict, "cannot remove container %q with its volumes: volume %s is protected: it has the label berth.protect=true, and nothing removes it until it is unprotected", "/"+c.Name, m.Source)
+		}
+	}
+	return nil
 }
 
 // LeaveVolumes releases the volumes of a container that is gone, and with remove

@@ -3,6 +3,7 @@ package show
 import (
 	"berth/internal/image"
 	"berth/internal/server/compat"
+	store "berth/internal/volume"
 
 	"github.com/moby/moby/api/types/build"
 	wire "github.com/moby/moby/api/types/container"
@@ -23,6 +24,7 @@ type DiskUsage struct {
 	Caches        bool // those of builds, of which there are none
 	Snapshots     []Snapshot
 	SnapshotBytes int64
+	Trash         []store.Trashed
 }
 
 // SnapshotObject is the kind of object that only berth has.
@@ -31,6 +33,11 @@ const SnapshotObject system.DiskUsageObject = "snapshot"
 // snapshotUsage is what an answer says of snapshots, where there are any.
 type snapshotUsage struct {
 	SnapshotUsage *snapshotTotals `json:",omitempty"`
+	TrashUsage    *trashTotals    `json:",omitempty"`
+}
+
+type trashTotals struct {
+	TotalCount, TotalSize, Reclaimable int64
 }
 
 type snapshotTotals struct {
@@ -89,6 +96,7 @@ func (u *DiskUsage) Show(f DiskForm) any {
 		}
 	}
 	own := u.snapshots(f)
+	own.TrashUsage = u.trash()
 	if legacy.snapshotUsage = own; !f.Legacy {
 		return ownUsage{out, own}
 	}
@@ -164,6 +172,18 @@ func (u *DiskUsage) snapshots(f DiskForm) (own snapshotUsage) {
 		own.SnapshotUsage.Items = u.Snapshots
 	}
 	return own
+}
+
+func (u *DiskUsage) trash() *trashTotals {
+	if len(u.Trash) == 0 {
+		return nil
+	}
+	out := trashTotals{TotalCount: int64(len(u.Trash))}
+	for _, x := range u.Trash {
+		out.TotalSize += x.Size
+	}
+	out.Reclaimable = out.TotalSize
+	return &out
 }
 
 func (u *DiskUsage) volumes(f DiskForm, legacy *legacyUsage) *volume.DiskUsage {
