@@ -45,7 +45,7 @@ func jobs() []packageJob {
 			"GoesThroughItsLife", "StartAttaches", "AttachSees", "ExecRuns", "RmTakes",
 			"APublishedPort", "APortOfAnAddress", "ATakenPort", "RunConfines", "RunSetsUp", "LimitsReach", "NetworksOf",
 			"ATerminalIsRaw", "ATerminalEchoes", "DetachKeys", "ExecHasATerminal", "WarmStart", "AnotherRuntimeOutlives", "APausedContainer",
-			"FieldsOfACreate", "NamespacesOfAnother", "BindsTake", "MountsPropagate", "APartOfAVolume", "FilesOfAMappedBind", "AnImageIsMounted", "TargetsStay", "PidNamespaceThatItIsIn",
+			"FieldsOfACreate", "NamespacesOfAnother", "BindsTake", "MountsPropagate", "APartOfAVolume", "FilesOfAMappedBind", "PidNamespaceThatItIsIn",
 			"StatsCount", "AStreamOfStats", "AFailedUpdate", "AnUpdateLimits",
 		}, "|")},
 	}

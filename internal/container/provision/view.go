@@ -11,6 +11,7 @@ import (
 
 	"berth/internal/archive"
 	"berth/internal/container/config"
+	"berth/internal/container/ocispec"
 	"berth/internal/container/record"
 	"berth/internal/idmap"
 	"berth/internal/linux/mount"
@@ -51,7 +52,7 @@ func (h Storage) Binds(c record.Container, root *os.File) ([]mount.Bind, error) 
 			list = append(list, b)
 		case "bind":
 			if m.IDMapping != nil {
-				b.Take = func() (*os.File, error) { return h.mappedBind(c, root, m) }
+				b.Take = func() (*os.File, error) { return mappedBind(h.wish(c), root, m) }
 			}
 			list = append(list, b)
 		case "volume":
@@ -76,8 +77,8 @@ func (h Storage) Binds(c record.Container, root *os.File) ([]mount.Bind, error) 
 
 // mappedBind takes a bind whose files are the container's user's in it. Here all others' are there, too: who copies may
 // read and make them, and has no part in what the container may do.
-func (h Storage) mappedBind(c record.Container, root *os.File, m config.Mount) (*os.File, error) {
-	uids, gids, err := h.wish(c).Owners(root, m)
+func mappedBind(w ocispec.Wish, root *os.File, m config.Mount) (*os.File, error) {
+	uids, gids, err := w.Owners(root, m)
 	if err != nil {
 		return nil, err
 	}
