@@ -148,12 +148,6 @@ func same(t *testing.T, a, b string, names ...string) {
 	}
 }
 
-// old makes everything in a directory look as if it were written before.
-func old(t *testing.T) {
-	t.Helper()
-	time.Sleep(3100 * time.Millisecond) // file systems tell no other time of a change than that of the clock
-}
-
 func TestABackupComesBackAndALaterOneSendsWhatIsNew(t *testing.T) {
 	places(t, func(t *testing.T, l *lab) {
 		dir := t.TempDir()
@@ -214,7 +208,6 @@ func diskUsage(t *testing.T, dir string) (total int64) {
 func TestAVolumeThatNobodyWritesToIsNotCopiedAndItsUnchangedFilesAreNotReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "f"), noise(1, 1<<20), 0o600))
-	old(t)
 	sub := of("data", dir)
 	sub.Frozen = func(context.Context, func(*os.File) error) error {
 		t.Error("somebody is stopped, and nobody writes")
@@ -223,12 +216,29 @@ func TestAVolumeThatNobodyWritesToIsNotCopiedAndItsUnchangedFilesAreNotReadAgain
 	l := &lab{Service: New(nil, t.TempDir()), spot: Spot{Address: filepath.Join(t.TempDir(), "b")}}
 	_, err := l.Make(context.Background(), sub, l.spot, quiet)
 	must(t, err)
-	must(t, os.Chmod(filepath.Join(dir, "f"), 0o600)) // the time of its change is a new one
-	sub = of("data", dir)
+	changing := of("data", dir)
 	copied := false
-	frozen := sub.Frozen
-	sub.Frozen = func(ctx context.Context, do func(*os.File) error) error { copied = true; return frozen(ctx, do) }
-	_, err = l.Make(context.Background(), sub, l.spot, quiet)
+	live, frozen := changing.Live, changing.Frozen
+	changing.Live = func() (*os.File, func(), error) {
+		stop, done := make(chan bool), make(chan bool)
+		go func() {
+			defer close(done)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := os.WriteFile(filepath.Join(dir, "g"), fmt.Append(nil, i), 0o600); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}()
+		f, shut, err := live()
+		return f, func() { close(stop); <-done; shut() }, err
+	}
+	changing.Frozen = func(ctx context.Context, do func(*os.File) error) error { copied = true; return frozen(ctx, do) }
+	_, err = l.Make(context.Background(), changing, l.spot, quiet)
 	must(t, err)
 	if !copied {
 		t.Error("a volume that changes is taken as it is")

@@ -121,6 +121,11 @@ func (m *making) still(ctx context.Context, before *tree.Manifest) (t *tree.Mani
 		return nil, err
 	}
 	defer shut()
+	select { // what was written before the backup was asked for shall not look as if it were written now
+	case <-time.After(2 * tree.Settling):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	for i := range passes {
 		t, err = m.scan(ctx, dir, before, false)
 		if err != nil || i > 0 && tree.Quiet(before, t) {

@@ -34,6 +34,7 @@ func groups() []group {
 		{"attach", "100 MB through stdin and stdout", attach},
 		{"image", "import and load", images},
 		{"files", "commit, cp both ways and export", files},
+		{"backup", "a volume to a directory and back", backups},
 		{"transfer", "load, push, pull and save of packed layers", transfers},
 		{"registry", "berth-registry beside docker-registry and nginx", registries},
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/internal/fault"
 
@@ -28,7 +29,16 @@ import (
 type Layout struct {
 	dir  string
 	lock *os.File
+
+	mu      sync.Mutex
+	pending []written // blobs without a name yet, the oldest first
 }
+
+// written is a file that is being written back, and the name that it gets when it is on the disk.
+type written struct{ aside, name string }
+
+// ahead is how many blobs are written back while the next one comes.
+const ahead = 4
 
 const (
 	lockFile  = ".berth-lock"
@@ -150,12 +160,18 @@ func (l *Layout) tidy() error {
 	return errors.Join(errs...)
 }
 
-// Close lets others remove what is there.
+// Close lets others remove what is there. What has come of a backup that failed is there for the next one.
 func (l *Layout) Close() error {
-	if l.lock == nil {
-		return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.settle(0)
+	for _, w := range l.pending { // after an error
+		err = errors.Join(err, remove(w.aside))
 	}
-	return l.lock.Close()
+	if l.lock == nil {
+		return err
+	}
+	return errors.Join(err, l.lock.Close())
 }
 
 func (l *Layout) index() (ocispec.Index, error) {
@@ -247,8 +263,79 @@ func (l *Layout) Put(ctx context.Context, d ocispec.Descriptor, data []byte) (se
 	if there, err := l.Has(ctx, d); there || err != nil {
 		return false, err
 	}
-	err = writeFile(l.path(blobs), d.Digest.Encoded(), data)
-	return true, fault.Wrap(kindOf(err), err, "the backup cannot be written to %s", l.dir)
+	return true, l.failed(l.put(d, data))
+}
+
+func (l *Layout) failed(err error) error {
+	return fault.Wrap(kindOf(err), err, "the backup cannot be written to %s", l.dir)
+}
+
+// put writes a blob and begins to write it back: the disk is waited for when some more have come.
+func (l *Layout) put(d ocispec.Descriptor, data []byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	aside := filepath.Join(l.path(blobs), temporary+rand.Text())
+	err := os.WriteFile(aside, data, 0o644)
+	if err == nil {
+		err = startWriting(aside)
+	}
+	if err != nil {
+		return errors.Join(err, remove(aside))
+	}
+	l.pending = append(l.pending, written{aside, filepath.Join(l.path(blobs), d.Digest.Encoded())})
+	if len(l.pending) > ahead {
+		return l.settle(ahead)
+	}
+	return nil
+}
+
+func startWriting(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// settle gives all but the last blobs their names, when they are on the disk. Others that are there under such a name are the same.
+func (l *Layout) settle(but int) error {
+	for len(l.pending) > but {
+		w := l.pending[0]
+		l.pending = l.pending[1:]
+		f, err := os.Open(w.aside)
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err == nil {
+			err = os.Rename(w.aside, w.name)
+		}
+		if err != nil {
+			return errors.Join(err, remove(w.aside))
+		}
+	}
+	return nil
+}
+
+// flush has all blobs on the disk, by their names.
+func (l *Layout) flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.settle(0); err != nil {
+		return err
+	}
+	d, err := os.Open(l.path(blobs))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // Tag stores a manifest and names it in the index.
@@ -256,11 +343,14 @@ func (l *Layout) Tag(ctx context.Context, tag string, d ocispec.Descriptor, mani
 	if _, err := l.Put(ctx, d, manifest); err != nil {
 		return err
 	}
+	if err := l.flush(); err != nil {
+		return l.failed(err)
+	}
 	d.Annotations = map[string]string{tagKey: tag}
 	err := l.change(func(index *ocispec.Index) {
 		index.Manifests = append(slices.DeleteFunc(index.Manifests, func(o ocispec.Descriptor) bool { return o.Annotations[tagKey] == tag }), d)
 	})
-	return fault.Wrap(kindOf(err), err, "the backup cannot be written to %s", l.dir)
+	return l.failed(err)
 }
 
 // change changes the index.

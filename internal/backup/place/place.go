@@ -28,7 +28,7 @@ type Place interface {
 	Open(ctx context.Context, d ocispec.Descriptor) (*os.File, error)
 	// Has reports whether a blob is there.
 	Has(ctx context.Context, d ocispec.Descriptor) (bool, error)
-	// Put stores a blob, which is durable when it returns; sent tells that it was not there.
+	// Put stores a blob, which is there when Tag or Close has returned; sent tells that it was not there.
 	Put(ctx context.Context, d ocispec.Descriptor, data []byte) (sent bool, err error)
 	// Tag stores a manifest under a tag, which is durable when it returns, with all that it refers to.
 	Tag(ctx context.Context, tag string, d ocispec.Descriptor, manifest []byte) error

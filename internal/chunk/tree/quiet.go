@@ -1,6 +1,9 @@
 package tree
 
-import "reflect"
+import (
+	"reflect"
+	"time"
+)
 
 // Quiet tells whether nothing was changed between the beginning of a scan and the end of a later one of the same directory: then both
 // are what was there at one moment, though nobody was stopped.
@@ -25,6 +28,15 @@ func Quiet(earlier, later *Manifest) bool {
 	return true
 }
 
-// settled tells whether a change was long enough before a scan that a later one has
-// another time: clocks of file systems tick as slowly as once in two seconds.
-func settled(changed, scanned Time) bool { return changed.Sec < scanned.Sec-2 }
+// Settling is how long before a scan a file has to have been changed for its time to tell a change from a later one: more than a
+// tick of the kernel's clock, which is 10 ms at most.
+const Settling = 100 * time.Millisecond
+
+// settled tells whether a change was long enough before a scan that a later one has another time. File systems that keep no
+// parts of seconds keep every other second at the worst.
+func settled(changed, scanned Time) bool {
+	if changed.Nsec == 0 {
+		return changed.Sec < scanned.Sec-2
+	}
+	return time.Unix(changed.Sec, int64(changed.Nsec)).Add(Settling).Before(time.Unix(scanned.Sec, int64(scanned.Nsec)))
+}

@@ -188,6 +188,9 @@ func TestALaterScanReadsOnlyWhatHasChanged(t *testing.T) {
 	s := store(t)
 	first := keep(t, s, dir, Options{})
 	first.Started.Sec += 10 // as if it had been later: all changes are settled then
+	if again := keep(t, s, dir, Options{}); !Quiet(first, again) {
+		t.Error("nothing was changed between two scans, and something is said to have been")
+	}
 	must(t, os.WriteFile(filepath.Join(dir, "f7"), []byte("other"), 0o600))
 	must(t, os.Chmod(filepath.Join(dir, "f8"), 0o644))
 	must(t, os.Remove(filepath.Join(dir, "f9")))
@@ -199,6 +202,9 @@ func TestALaterScanReadsOnlyWhatHasChanged(t *testing.T) {
 	must(t, b.Commit())
 	if total, want := sink.bytes.Load(), int64(len("other")+40<<10); total != want {
 		t.Errorf("%d bytes are read, want %d", total, want)
+	}
+	if Quiet(first, second) {
+		t.Error("nothing is said to have been changed between two scans, and something was")
 	}
 	whole := keep(t, s, dir, Options{})
 	if second.Size() != whole.Size() || len(second.Entries) != len(whole.Entries) {
@@ -219,6 +225,7 @@ func TestWhatChangedWhileItWasScannedIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "f"), noise(1, 1000), 0o600))
 	first := keep(t, store(t), dir, Options{})
+	first.Started = first.Entries[1].Seen.Changed // it came just before the scan
 	sink := &counting{to: failing{1}}
 	_, err := Scan(context.Background(), open(t, dir), sink, Options{Earlier: first})
 	must(t, err)
