@@ -2,6 +2,7 @@ package server
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"berth/internal/fault"
@@ -125,8 +126,18 @@ func (r diskRoutes) readVolumes(c *call, u *show.DiskUsage) error {
 		if err != nil {
 			return err
 		}
-		u.Volumes = append(u.Volumes, show.DiskVolume(v, size, int64(len(r.volumes.Users(v.Name)))))
+		u.Volumes = append(u.Volumes, show.DiskVolume(v, size, int64(links(r.volumes.Users(v.Name)))))
 	}
 	u.HasVolumes = true
 	return nil
+}
+
+// links are the containers among the users of a volume: others, who copy its data just now, have names with a space.
+func links(users []string) (n int) {
+	for _, user := range users {
+		if !strings.Contains(user, " ") {
+			n++
+		}
+	}
+	return n
 }

@@ -60,7 +60,7 @@ func (s *Service) Mount(name, container string) (dir string, err error) {
 	defer m.mu.Unlock()
 	if len(m.users) == 0 {
 		if err := d.over(v.Dir); err != nil {
-			return "", fault.Wrap(fault.Internal, err, "error while mounting volume '%s': failed to mount local volume", v.Dir)
+			return "", fault.Wrap(fault.Internal, err, "error while mounting volume '%s'", v.Dir)
 		}
 	}
 	m.users[container] = true
@@ -74,13 +74,14 @@ func (d device) over(dir string) error {
 		return err
 	}
 	if d.Size > 0 {
-		return space.Over(dir)
+		return fault.Wrap(fault.Internal, space.Over(dir), "failed to mount local volume")
 	}
 	known, err := d.resolved(func(host string) (*net.IPAddr, error) { return net.ResolveIPAddr("ip", host) })
 	if err != nil {
 		return err
 	}
-	return d.masked(mount.Mount(known.Source, dir, known.Type, known.Options))
+	err = d.masked(mount.Mount(known.Source, dir, known.Type, known.Options))
+	return fault.Wrap(fault.Internal, err, "failed to mount local volume")
 }
 
 // Unmount is the end of a container's run. What its last user leaves is unmounted.
