@@ -170,10 +170,15 @@ func (s volumeSnapshots) subject(name string) (snapshot.Subject, func(), error) 
 		}
 	}
 	sub.Idle = func(ctx context.Context, do func() error) error {
-		if !s.volumes.Plain(name) {
+		if !v.Here() {
 			return fault.New(fault.Unsupported, "volume %s has a file system of its own and cannot be rolled back; a clone of the snapshot can be made", name)
 		}
 		return s.stills.Idle(ctx, s.containers(name), "volume "+name+" is in use and cannot be rolled back", do)
+	}
+	if v.Here() && !v.Plain() {
+		sub.Swap = func(dir string, fill func(*os.File) error) (func() error, func(), error) {
+			return s.volumes.Swap(name, dir, fill)
+		}
 	}
 	sub.Open = func() (dir string, shut func(), err error) {
 		dir, err = s.volumes.Mount(name, me)

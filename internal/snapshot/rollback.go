@@ -47,6 +47,10 @@ func (s *Service) Rollback(ctx context.Context, sub Subject, ref string) (before
 		return fault.Wrap(kindOf(err), err, "%s cannot be rolled back to %s", sub.Title, ref)
 	}
 	x := Snapshot{ID: newID(), Created: time.Now().UTC(), Tree: sub.Tree, Reason: "before the rollback to " + to.title()}
+	if sub.Swap != nil {
+		before, err = s.swap(ctx, sub, x, func(into *os.File) error { return spread(ctx, dir(sub.Home, to.ID), into) })
+		return before, to, wrap(err)
+	}
 	before, err = s.replace(ctx, sub, x, func(a *aside) error { return unfold(ctx, dir(sub.Home, to.ID), a, a.dir, treeDir) })
 	return before, to, wrap(err)
 }

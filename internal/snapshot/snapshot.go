@@ -59,6 +59,8 @@ type Subject struct {
 	Open func() (dir string, shut func(), err error)
 	// Apart says that the files have a file system or a quota of their own: nothing can be moved in or out.
 	Apart bool
+	// Swap replaces the files where they are all that such a file system or quota has; nil where they are not.
+	Swap Swap
 	// Still runs do while nothing changes the files, and no longer than window: then those who
 	// were stopped go on, ctx ends, and the error is a context.DeadlineExceeded. stood is for how long they were, 0 when nobody had to be.
 	Still func(ctx context.Context, window time.Duration, do func(ctx context.Context) error) (stood time.Duration, err error)

@@ -3,8 +3,11 @@
 package volume
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/moby/sys/mountinfo"
 
 	"berth/internal/fault"
 	"berth/internal/space"
@@ -72,4 +75,35 @@ func within(data string, fill func(into *os.File) error) error {
 	}
 	defer into.Close()
 	return fill(into)
+}
+
+// Swap makes data of the size that a volume has in a directory, with what fill puts into it. exchange has that and the
+// volume's change places, whoever uses the volume has gone by then; drop removes what is in the directory.
+func (s *Service) Swap(name, dir string, fill func(into *os.File) error) (exchange func() error, drop func(), err error) {
+	v, err := s.Get(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	data := filepath.Join(dir, dataDir)
+	drop = func() { _ = space.Remove(data) } // what stays goes with the directory
+	if err = makeData(data, v.Options); err == nil {
+		err = within(data, fill)
+	}
+	if err != nil {
+		drop()
+		return nil, nil, err
+	}
+	return func() error {
+		there, err := mountinfo.Mounted(v.Dir)
+		if err == nil && there {
+			return fault.New(fault.Conflict, "volume %s is being looked at: try again", name)
+		}
+		if err == nil {
+			err = space.Exchange(data, v.Dir)
+		}
+		if err == nil {
+			err = errors.Join(syncDir(dir), syncDir(filepath.Dir(v.Dir)))
+		}
+		return fault.Wrap(fault.KindOf(err), err, "the files of volume %s cannot be replaced", name)
+	}, drop, nil
 }

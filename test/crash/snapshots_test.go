@@ -33,7 +33,7 @@ func snapshots(w *worker) {
 	volume := "/volumes/" + is.Mounts[0].Name
 	own, ofVolume := w.snapshot(b, "/containers/"+b.id), w.snapshot(b, volume)
 	w.wants(http.StatusCreated, "POST", volume+"/clone", `{"Name":"`+twin+`"}`)
-	w.wants(http.StatusNoContent, "DELETE", "/volumes/"+twin, "")
+	w.wants(http.StatusNoContent, "DELETE", "/volumes/"+twin+"?purge=1", "")
 	w.does(b, post("/stop?t=0", exited), nil)
 	w.wants(http.StatusOK, "POST", volume+"/rollback", `{"Snapshot":"`+ofVolume+`"}`)
 	w.wants(http.StatusOK, "POST", "/containers/"+b.id+"/rollback", `{"Snapshot":"`+own+`"}`)
@@ -88,7 +88,7 @@ func kept(d *harness.Daemon, all []*worker) error {
 			}
 		}
 	}
-	status, answer := look.request("DELETE", "/volumes/"+twin, "")
+	status, answer := look.request("DELETE", "/volumes/"+twin+"?purge=1", "")
 	if status != http.StatusNoContent && status != http.StatusNotFound {
 		errs = append(errs, fmt.Errorf("the clone of a volume cannot be removed: %d %s", status, answer))
 	}

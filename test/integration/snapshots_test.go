@@ -343,18 +343,22 @@ func TestAVolumeWithASizeIsSnapshottedAndItsCloneHasASizeToo(t *testing.T) {
 	c.Must("volume", "clone", "sized", "now")
 	c.Must("rm", "-f", "user")
 	c.Must("volume", "clone", "--snapshot", "one", "-o", "size=30m", "sized", "larger")
+	c.Must("run", "--rm", "-v", "sized:/v", busybox, "sh", "-c", "echo other > /v/file; rm /v/other")
+	before := strings.TrimSpace(c.Must("volume", "rollback", "sized", "one"))
 	c.Must("volume", "create", "plain")
 	c.Must("volume", "clone", "-o", "size=10m", "plain", "small")
 	for name, size := range map[string]string{"now": "20m", "larger": "30m", "small": "10m"} {
 		c.Prints(size, "volume", "inspect", "-f", "{{.Options.size}}", name)
 	}
-	for _, name := range []string{"now", "larger"} {
+	for _, name := range []string{"sized", "now", "larger"} {
 		c.Prints("kept 2", "run", "--rm", "-v", name+":/v", busybox, "sh", "-c", "echo $(cat /v/file) $(stat -c %h /v/other)")
 		full := c.Run("run", "--rm", "-v", name+":/v", busybox, "sh", "-c", "dd if=/dev/zero of=/v/more bs=1M count=40 2>&1")
 		if !strings.Contains(full.Stdout, "No space left") {
 			t.Errorf("%s: %v", name, full)
 		}
 	}
+	c.Must("volume", "rollback", "sized", before)
+	c.Prints("other", "run", "--rm", "-v", "sized:/v", busybox, "sh", "-c", "ls /v | grep -v file; cat /v/file")
 	c.Fails(1, "a clone can have no other option of the local driver than size", "volume", "clone", "-o", "type=tmpfs", "-o", "device=tmpfs", "plain", "ram")
 	c.Must("volume", "rm", "sized", "now", "larger", "small", "plain")
 }
