@@ -91,12 +91,24 @@ func seen(execs *execs.Service, e *entry) Container {
 	return c
 }
 
-// Users returns the IDs of the containers made from an image, or that mount it, and whether each runs.
-func Users(s *Service, imageID string) map[string]bool {
-	users := map[string]bool{}
+// ImageUser is a container that is made from an image, or that mounts it.
+type ImageUser struct {
+	ID       string
+	Running  bool
+	Manifest string // which of the image's it runs; "" is the one that the host runs, as in a mount
+}
+
+// Users returns the users of an image; a container that runs it and mounts it too is there twice.
+func Users(s *Service, imageID string) []ImageUser {
+	var users []ImageUser
 	for _, e := range s.index.All() {
-		if c := e.snapshot(); c.ImageID == imageID || mounts(c, imageID) {
-			users[c.ID] = c.State.Up() || c.State == Starting || c.State == Restarting
+		c := e.snapshot()
+		running := c.State.Up() || c.State == Starting || c.State == Restarting
+		if c.ImageID == imageID {
+			users = append(users, ImageUser{ID: c.ID, Running: running, Manifest: c.Manifest})
+		}
+		if mounts(c, imageID) {
+			users = append(users, ImageUser{ID: c.ID, Running: running})
 		}
 	}
 	return users

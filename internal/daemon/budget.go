@@ -75,8 +75,8 @@ func nameOf(img image.Image) string {
 // users are the containers that an image is used by.
 func (s servedImages) users(id digest.Digest) []image.Use {
 	var uses []image.Use
-	for user, running := range container.Users(s.containers, id.String()) {
-		uses = append(uses, image.Use{ContainerID: user, Running: running})
+	for _, u := range container.Users(s.containers, id.String()) {
+		uses = append(uses, image.Use{ContainerID: u.ID, Running: u.Running, Manifest: digest.Digest(u.Manifest)})
 	}
 	return uses
 }
