@@ -136,3 +136,15 @@ func TestFilesOfAMappedBindAreTheContainersUsersInsideAndTheirOwnersOnTheHost(t 
 		})
 	}
 }
+
+// TestCopiesAreRootsOfContainersAlsoWhereTheHostsMountsAreShared is about data roots as they are on hosts with systemd.
+func TestCopiesAreRootsOfContainersAlsoWhereTheHostsMountsAreShared(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, unix.Mount("data", dir, "tmpfs", 0, ""))
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	must(t, unix.Mount("", dir, "", unix.MS_SHARED, ""))
+	d := harness.Start(t, harness.WithDataRoot(dir+"/root"), harness.WithArgs("--storage-driver", "vfs"))
+	busybox := d.Busybox()
+	d.Client(t, "berth").Prints("file", "run", "--rm", "--mount", "type=image,src="+busybox+",dst=/i", "-v", "/v", busybox, "sh", "-c", "test -e /i/bin/sh && touch /v/file && ls /v")
+}

@@ -46,7 +46,15 @@ func (d Driver) mount(ctx context.Context, lowers []string, layer string, option
 	if err := whole(ctx, lowers, layer); err != nil {
 		return nil, err
 	}
-	return mount.TreeIn(layer, wholeDir, false)
+	tree, err := mount.TreeIn(layer, wholeDir, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := mount.MakePrivate(tree); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
 }
 
 // Layer is what a container has of its own, and can be read until release is called.

@@ -87,3 +87,9 @@ func Part(detached *os.File, name string) (part *os.File, err error) {
 func MakeReadOnly(tree *os.File) error {
 	return setAttributes(int(tree.Fd()), unix.AT_RECURSIVE, unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY})
 }
+
+// MakePrivate parts a detached mount from the mount that it is a copy of. A copy of a shared one, as systemd makes all, is
+// its peer, and pivot_root(2) takes none for a root.
+func MakePrivate(tree *os.File) error {
+	return setAttributes(int(tree.Fd()), unix.AT_RECURSIVE, unix.MountAttr{Propagation: unix.MS_PRIVATE})
+}
