@@ -16,7 +16,7 @@ import (
 // each once: a verb of a group that is a command of its own too is listed as that.
 func dockers() []*cobra.Command {
 	root := newRoot(&session.Session{Getenv: func(string) (string, bool) { return "", false }}, system.Build{})
-	ours := []string{"explain", "registry", "logs", "pull", "protect", "unprotect", "snapshot", "snapshots", "rollback", "clone", "backup", "restore", "volume export", "volume import"}
+	ours := []string{"explain", "registry", "logs", "pull", "protect", "unprotect", "snapshot", "snapshots", "rollback", "clone", "backup", "restore", "volume export", "volume import", "volume trash"}
 	var out []*cobra.Command
 	known := map[string]bool{}
 	for _, c := range root.Commands() {

@@ -85,7 +85,7 @@ volume create -d plug -o bad=x worse
 volume create -d plug odd/name
 volume create -d plug
 volume ls
-volume ls -q --filter driver=plug --filter name=d
+volume ls -q --filter driver=plug --filter name=odd
 volume ls -q --filter label=a=b
 volume inspect data
 volume inspect odd/name
