@@ -421,3 +421,49 @@ func FuzzManifestsAreBelievedNothing(f *testing.F) {
 		}
 	})
 }
+
+func TestAPruneKeepsTheLastBackupsAndWhatOthersNeed(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(filepath.Join(one, "f"), noise(1, 3<<20), 0o600))
+	must(t, os.WriteFile(filepath.Join(two, "f"), noise(2, 1<<20), 0o600))
+	l := &lab{Service: New(nil, t.TempDir()), spot: Spot{Address: filepath.Join(t.TempDir(), "b")}}
+	first := l.make(t, "one", one)
+	l.make(t, "two", two)
+	lay, err := place.OpenLayout(l.spot.Address, false, false)
+	must(t, err)
+	config := []byte("{}")
+	image, err := json.Marshal(ocispec.Manifest{MediaType: ocispec.MediaTypeImageManifest, Config: place.Describe(ocispec.MediaTypeImageConfig, config)})
+	must(t, err)
+	_, err = lay.Put(context.Background(), place.Describe(ocispec.MediaTypeImageConfig, config), config)
+	must(t, err)
+	must(t, lay.Tag(context.Background(), "image", place.Describe(ocispec.MediaTypeImageManifest, image), image))
+	must(t, lay.Close())
+	must(t, os.WriteFile(filepath.Join(one, "f"), noise(3, 1<<20), 0o600))
+	last := l.make(t, "one", one)
+	before := diskUsage(t, l.spot.Address)
+	gone, err := l.Prune(context.Background(), l.spot, 1)
+	must(t, err)
+	if !slices.Equal(gone.Tags, []string{first.Tag}) || gone.Bytes < 3<<20 || gone.Bytes > 4<<20 {
+		t.Errorf("%+v is gone", gone)
+	}
+	if freed := before - diskUsage(t, l.spot.Address); freed < gone.Bytes {
+		t.Errorf("%d bytes are said to be free, and %d are", gone.Bytes, freed)
+	}
+	for volume, dir := range map[string]string{last.Tag: one, "two": two} {
+		back, _, err := l.restore(t, volume, "")
+		must(t, err)
+		same(t, dir, back, "f")
+	}
+	if lay, err = place.OpenLayout(l.spot.Address, false, false); err == nil {
+		defer lay.Close()
+		var there bool
+		there, err = lay.Has(context.Background(), place.Describe(ocispec.MediaTypeImageConfig, config))
+		if !there {
+			t.Error("an image's config is gone")
+		}
+	}
+	must(t, err)
+	if _, err := l.Prune(context.Background(), l.spot, 0); !fault.Is(err, fault.Invalid) {
+		t.Errorf("all backups are pruned: %v", err)
+	}
+}
