@@ -177,7 +177,7 @@ func (s volumeSnapshots) subject(name string) (snapshot.Subject, func(), error) 
 	}
 	if v.Here() && !v.Plain() {
 		sub.Swap = func(dir string, fill func(*os.File) error) (func() error, func(), error) {
-			return s.volumes.Swap(name, dir, fill)
+			return volume.Swap(s.volumes.Service, name, dir, fill)
 		}
 	}
 	sub.Open = func() (dir string, shut func(), err error) {

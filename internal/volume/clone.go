@@ -79,7 +79,7 @@ func within(data string, fill func(into *os.File) error) error {
 
 // Swap makes data of the size that a volume has in a directory, with what fill puts into it. exchange has that and the
 // volume's change places, whoever uses the volume has gone by then; drop removes what is in the directory.
-func (s *Service) Swap(name, dir string, fill func(into *os.File) error) (exchange func() error, drop func(), err error) {
+func Swap(s *Service, name, dir string, fill func(into *os.File) error) (exchange func() error, drop func(), err error) {
 	v, err := s.Get(name)
 	if err != nil {
 		return nil, nil, err
