@@ -148,3 +148,20 @@ func TestCopiesAreRootsOfContainersAlsoWhereTheHostsMountsAreShared(t *testing.T
 	busybox := d.Busybox()
 	d.Client(t, "berth").Prints("file", "run", "--rm", "--mount", "type=image,src="+busybox+",dst=/i", "-v", "/v", busybox, "sh", "-c", "test -e /i/bin/sh && touch /v/file && ls /v")
 }
+
+// TestAnotherRuntimeIsToldOfMappedOwnersAndRefusedWhatNoPathSays is about mounts of containers of other OCI runtimes.
+func TestAnotherRuntimeIsToldOfMappedOwnersAndRefusedWhatNoPathSays(t *testing.T) {
+	t.Parallel()
+	d := harness.Start(t, harness.WithArgs("--add-runtime", "oci="+harness.Binary(t, "berth-runtime")))
+	busybox := d.Busybox()
+	c := d.Client(t, "berth")
+	dir := t.TempDir()
+	must(t, os.Chown(dir, 4321, 8765))
+	c.Prints("33:44\n33:44", "run", "--rm", "--runtime", "oci", "-u", "33:44", "--mount", "type=bind,src="+dir+",dst=/b,idmap", busybox, "sh", "-c", "touch /b/new && stat -c %u:%g /b /b/new")
+	var st unix.Stat_t
+	must(t, unix.Lstat(dir+"/new", &st))
+	if st.Uid != 4321 || st.Gid != 8765 {
+		t.Errorf("the file is %d's and %d's on the host", st.Uid, st.Gid)
+	}
+	c.Fails(125, "the mount on /i needs berth's own runtime", "run", "--rm", "--runtime", "oci", "--mount", "type=image,src="+busybox+",dst=/i", busybox, "true")
+}
