@@ -36,6 +36,7 @@ func groups() []group {
 		{"files", "commit, cp both ways and export", files},
 		{"backup", "a volume to a directory and back", backups},
 		{"transfer", "load, push, pull and save of packed layers", transfers},
+		{"fill", "the first use of a volume, which is filled from the image", filled},
 		{"registry", "berth-registry beside docker-registry and nginx", registries},
 	}
 }
