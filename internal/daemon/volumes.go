@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
 	"berth/internal/container/notice"
@@ -94,7 +97,9 @@ func (s volumes) Delete(name string, o volume.Removal) error {
 	case v.Foreign() || v.Anonymous() || o.Purge || s.keep == 0:
 		err = s.Remove(name)
 	default:
-		_, err = volume.Trash{Service: s.Service}.Put(name)
+		if _, err = (volume.Trash{Service: s.Service}).Put(name); errors.Is(err, unix.ENOSPC) {
+			err = s.Remove(name) // a full disk wants room at once
+		}
 	}
 	if err == nil {
 		s.publish(notice.Volume(name, v.Driver, event.Destroy))

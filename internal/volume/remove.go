@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"berth/internal/fault"
 )
 
@@ -43,7 +45,11 @@ func (s *Service) Remove(name string) error {
 		return err
 	}
 	to := filepath.Join(s.root, trashDir, rand.Text())
-	err = errors.Join(s.release(v), os.MkdirAll(filepath.Dir(to), 0o700))
+	err = os.MkdirAll(filepath.Dir(to), 0o700)
+	if errors.Is(err, unix.ENOSPC) { // a full disk has room for a name where there are others
+		to, err = filepath.Join(s.root, newPrefix+rand.Text()), nil
+	}
+	err = errors.Join(s.release(v), err)
 	if err == nil {
 		err = os.Rename(filepath.Join(s.root, name), to)
 	}
