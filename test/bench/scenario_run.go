@@ -37,6 +37,7 @@ func groups() []group {
 		{"backup", "a volume to a directory and back", backups},
 		{"transfer", "load, push, pull and save of packed layers", transfers},
 		{"fill", "the first use of a volume, which is filled from the image", filled},
+		{"data", "volumes, binds and layers beside the bare host", rates},
 		{"registry", "berth-registry beside docker-registry and nginx", registries},
 	}
 }
