@@ -30,11 +30,11 @@ func leave(c Container, volumes bool) []state.Op {
 	return []state.Op{{Bucket: bucket, Key: c.ID}, {Bucket: departuresBucket, Key: c.ID, Value: b}}
 }
 
-// forget takes a container's record away, and notes in the same commit what is still to be done. That
-// of one that goes by itself stays until all is done: it is of a container that does not run, and Recover removes it.
+// forget takes a container's record away, and notes in the same commit what is still to be done. Nobody waits for
+// that of one that goes by itself: a record that stays is of a container that does not run, and Recover removes it.
 func (s runs) forget(c Container, volumes bool) error {
 	if c.HostConfig.AutoRemove {
-		s.deps.Store.Later(state.Op{Bucket: bucket, Key: c.ID}) // before its name is free
+		s.deps.Store.Later(leave(c, volumes)...) // before its name is free; any commit may bring it
 		return nil
 	}
 	err := s.deps.Store.Commit(leave(c, volumes)...)
@@ -50,8 +50,8 @@ func (s runs) forget(c Container, volumes bool) error {
 
 // forgotten is the last of a removal: what is written down of it goes, and nobody waits for that.
 func (s runs) forgotten(c Container) {
+	s.deps.Store.Later(state.Op{Bucket: departuresBucket, Key: c.ID})
 	if !c.HostConfig.AutoRemove {
-		s.deps.Store.Later(state.Op{Bucket: departuresBucket, Key: c.ID})
 		return
 	}
 	s.host.Later(func() {

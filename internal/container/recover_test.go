@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"berth/internal/container/config"
 	"berth/internal/container/execs"
 	"berth/internal/container/record"
+	"berth/internal/event"
 	"berth/internal/fault"
 	"berth/internal/keeper"
 	"berth/internal/state"
@@ -312,5 +314,28 @@ func TestWhatACrashLeftHalfDoneIsSweptAndTheTrashStaysUsable(t *testing.T) {
 	})
 	if _, err := os.Stat(filepath.Join(e.dir, "containers", kept)); err != nil {
 		t.Error(err)
+	}
+}
+
+// The removal of a container that goes by itself is written by whatever is committed next: it may be on the disk
+// before anybody has been told of it.
+func TestTheNextDaemonTellsOfARemovalThatAnothersCommitHasBrought(t *testing.T) {
+	e := newEngine(t)
+	id := e.create("true", func(r *config.CreateRequest) { r.HostConfig.AutoRemove = true })
+	c, err := e.Get(id)
+	e.must(err)
+	e.must(e.runs().forget(c, true))
+	e.must(e.store.Commit())
+	e.crash()
+	e.boot()
+	told := 0
+	e.must(e.events.Find(time.Time{}, func(m event.Message) bool {
+		if m.ID == id && m.Action == event.Destroy {
+			told++
+		}
+		return true
+	}))
+	if told != 1 {
+		t.Errorf("the removal is told %d times", told)
 	}
 }
