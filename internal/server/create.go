@@ -14,7 +14,9 @@ func (r containerRoutes) create(c *call) error {
 	if err := c.decode(&body); err != nil {
 		return err
 	}
-	grammar.OldEndpoints(c.version, body.NetworkingConfig)
+	if err := grammar.OldEndpoints(c.version, body.NetworkingConfig); err != nil {
+		return err
+	}
 	if err := grammar.OldMounts(c.version, body.HostConfig); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func mountRows() []Row {
 		honoured("HostConfig.Binds", "source:target[:ro|rw, z|Z, a propagation, nocopy]; z and Z relabel for SELinux, which has no labels here"),
 		honoured("HostConfig.Tmpfs", "options as of mount(8)"),
 		honoured("HostConfig.VolumesFrom", "container[:ro|rw]").by("TestVolumesOfAnotherContainerAreTakenOver"),
-		honoured("HostConfig.VolumeDriver", "local, or a plugin's name; of -v and of an image's volumes"),
+		honoured("HostConfig.VolumeDriver", "local, or a plugin's name; of -v and of an image's volumes").by("TestVolumePluginsAreAlikeOnBothDaemons"),
 		honoured(m+"Type", "bind, volume, tmpfs, image; cluster is refused"),
 		honoured(m+"Source", "a path of the host's, or the name of a volume or an image"),
 		honoured(m+"Target", "an absolute path"),

@@ -1,6 +1,10 @@
 package grammar
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/moby/moby/api/types/network"
 
 	"berth/internal/container/config"
@@ -61,14 +65,22 @@ func OldHost(v compat.Version, h *config.HostConfig) {
 	}
 }
 
-// OldEndpoints takes no hardware address from an older create, where it was only told.
-func OldEndpoints(v compat.Version, n *network.NetworkingConfig) {
-	if n == nil || v.Has(compat.EndpointMAC) {
-		return
+// OldEndpoints takes no hardware address from an older create, where it was only told, and refuses
+// one that asks for several networks at once.
+func OldEndpoints(v compat.Version, n *network.NetworkingConfig) error {
+	if n == nil {
+		return nil
+	}
+	if names := slices.Sorted(maps.Keys(n.EndpointsConfig)); len(names) > 1 && !v.Has(compat.EndpointsMany) {
+		return fault.New(fault.Invalid, "Container cannot be connected to network endpoints: %s", strings.Join(names, ", "))
+	}
+	if v.Has(compat.EndpointMAC) {
+		return nil
 	}
 	for _, e := range n.EndpointsConfig {
 		if e != nil {
 			e.MacAddress = nil
 		}
 	}
+	return nil
 }
