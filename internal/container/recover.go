@@ -274,9 +274,26 @@ func (s recovery) lost(e *entry) {
 		failpoint.At("lost.recorded")
 		os.Remove(s.deps.Paths.ExitFile(e.id)) // not before: it is all that knows
 	}
+	s.salvage(e, c)
 	s.tells.MissingStart(c)
 	if !s.tells.Told(c, event.Die) {
 		s.tells.All(append(notice.Ended(&c, false), notice.Left(&c, was)...))
+	}
+}
+
+// salvage takes into the log what the keeper had taken in of a run before it was lost.
+func (s recovery) salvage(e *entry, c Container) {
+	path := s.deps.Paths.Spool(e.id)
+	if _, err := os.Stat(path); err != nil {
+		return // nothing, mostly
+	}
+	_, err := logsOf(s.deps).openSink(e, c, false)
+	if err == nil {
+		err = provision.TakeSpool(path, behind(e))
+		closeLog(e)
+	}
+	if err != nil {
+		s.deps.Warn("container %s: %v", e.id, err)
 	}
 }
 
@@ -299,19 +316,26 @@ func (s recovery) neverRan(e *entry) bool {
 	return true
 }
 
-// sweepExits removes exit files of a keeper that died before it could forget what had
+// sweepExits removes exit files and spools of a keeper that died before it could forget what had
 // been dealt with. Those that settle reads stay, and those that the keeper knows.
 func (s recovery) sweepExits(procs []keeper.Process) {
-	entries, err := os.ReadDir(s.deps.Paths.Exec + "/exits")
+	s.sweep(procs, "exits", keeper.ExitFileOf)
+	s.sweep(procs, "spool", func(name string) (string, bool) { return name, true })
+}
+
+// sweep removes the files of one kind; idOf tells whose a file is, and whether it is whole.
+func (s recovery) sweep(procs []keeper.Process, kind string, idOf func(name string) (id string, whole bool)) {
+	dir := s.deps.Paths.Exec + "/" + kind + "/"
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return // there are none
 	}
 	for _, file := range entries {
-		id, whole := keeper.ExitFileOf(file.Name())
+		id, whole := idOf(file.Name())
 		e, err := s.index.Find(id)
 		wanted := whole && err == nil && e.id == id && (e.snapshot().State.Up() || e.snapshot().State == Starting)
 		if known := slices.ContainsFunc(procs, func(p keeper.Process) bool { return p.ID == id }); len(id) == record.IDLength && !known && !wanted {
-			os.Remove(s.deps.Paths.ExitFile(file.Name()))
+			os.Remove(dir + file.Name())
 		}
 	}
 }

@@ -339,3 +339,37 @@ func TestTheNextDaemonTellsOfARemovalThatAnothersCommitHasBrought(t *testing.T) 
 		t.Errorf("the removal is told %d times", told)
 	}
 }
+
+func TestWhatTheKeeperTookInOfARunThatIsLostIsInItsLog(t *testing.T) {
+	e := newEngine(t)
+	id := e.create("echo ready; while [ ! -e /v/say ]; do sleep 0.01; done; echo spooled; exec sleep 1000", withVolume)
+	e.start(id)
+	e.logged(id, "ready")
+	spool := e.deps.Paths.Spool(id)
+	stranger := e.deps.Paths.Spool(record.NewID())
+	e.crash()
+	e.touch("say")
+	e.eventually("the keeper has taken the output in", func() error {
+		text, err := os.ReadFile(spool)
+		if err == nil && !strings.Contains(string(text), "spooled") {
+			err = errors.New("not yet")
+		}
+		return err
+	})
+	e.must(os.WriteFile(stranger, nil, 0o600)) // of one that nobody knows any more
+	e.must(unix.Kill(e.keeper.Pid(), unix.SIGKILL))
+	e.eventually("the keeper has gone", func() error {
+		if unix.Kill(e.keeper.Pid(), 0) == nil {
+			return errors.New("it is there")
+		}
+		return nil
+	})
+	e.boot()
+	e.logged(id, "spooled")
+	for _, path := range []string{spool, stranger} {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+	e.must(os.RemoveAll(filepath.Join(e.dir, "volumes/shared")))
+}
